@@ -1,0 +1,132 @@
+# What a fresh clone needs: Python 3.11, pip and make. `make` alone lists the targets.
+#
+# Everything lands in .venv (and .venv-mlserver, see requirements/mlserver.in). Each layer of it is
+# a stamp file: it is installed again only when its pinned list changes.
+
+PYTHON ?= python3.11
+VENV ?= .venv
+MLSERVER_VENV ?= .venv-mlserver
+JOBS ?= 2
+ARGS ?=
+
+BIN := $(VENV)/bin
+UV := $(BIN)/uv
+STAMP := $(VENV)/.stamp-
+INSTALL := $(UV) pip install --quiet --python $(BIN)/python
+COMPILE := $(UV) pip compile --quiet --no-header --no-annotate --no-emit-index-url \
+	--no-emit-find-links --python-version 3.11
+
+export UV_HTTP_TIMEOUT ?= 180
+export MLSERVER_VENV
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help install demo test lint format bench docs reference lock clean
+
+help:
+	@echo 'make install            everything below into $(VENV), once'
+	@echo 'make demo               the circle on a real year of flights; options: ARGS="--help"'
+	@echo 'make test               all tests that this machine can run; options: ARGS="-k name"'
+	@echo 'make lint               style, types, imports, spelling, and that generated files are current'
+	@echo 'make format             rewrite the code in its one format'
+	@echo 'make bench              ours beside its peers in one run; one piece: ARGS="tracking"'
+	@echo 'make docs               the site into site/, any broken link fails'
+	@echo 'make reference          rewrite docs/reference from the code'
+	@echo 'make lock               resolve requirements/*.txt again; newest: ARGS="--upgrade"'
+	@echo 'make clean              remove what these made, and the demo state'
+
+# --- environments ---------------------------------------------------------------------------------
+
+# An old pip is good enough for this one download; uv does the rest.
+define check_python
+	@command -v $(PYTHON) >/dev/null 2>&1 || { \
+	  echo 'make: $(PYTHON) is not installed. Dovetail needs Python 3.11: install it, or name it with make PYTHON=/path/to/python3.11' >&2; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' || { \
+	  echo 'make: $(PYTHON) is '"$$($(PYTHON) -V 2>&1)"', and requirements/ is resolved for 3.11. Name a 3.11 with make PYTHON=/path/to/python3.11' >&2; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { \
+	  echo 'make: $(PYTHON) cannot make virtual environments. On Debian: apt-get install python3.11-venv' >&2; exit 1; }
+endef
+
+$(STAMP)uv: requirements/uv.txt
+	$(check_python)
+	@echo 'Making $(VENV) ...'
+	@$(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements/uv.txt
+	@touch $@
+
+$(STAMP)all: requirements/all.txt pyproject.toml $(STAMP)uv
+	@echo 'Installing Dovetail and every extra into $(VENV) ...'
+	@$(INSTALL) -r requirements/all.txt
+	@$(INSTALL) --no-deps --no-build-isolation --editable .
+	@touch $@
+
+$(STAMP)test: requirements/test.txt $(STAMP)all
+	@echo 'Installing what the tests need, MLflow and Feast among it ...'
+	@$(INSTALL) -r requirements/test.txt
+	@touch $@
+
+$(STAMP)lint: requirements/lint.txt $(STAMP)all
+	@$(INSTALL) -r requirements/lint.txt
+	@touch $@
+
+$(STAMP)docs: requirements/docs.txt $(STAMP)all
+	@$(INSTALL) -r requirements/docs.txt
+	@touch $@
+
+$(MLSERVER_VENV)/.stamp: requirements/mlserver.txt $(STAMP)uv
+	@echo 'Installing MLServer, to test beside it, into $(MLSERVER_VENV) ...'
+	@$(UV) venv --quiet --allow-existing --python $(BIN)/python $(MLSERVER_VENV)
+	@$(UV) pip install --quiet --python $(MLSERVER_VENV)/bin/python -r requirements/mlserver.txt
+	@touch $@
+
+install: $(STAMP)all $(STAMP)test $(STAMP)lint $(STAMP)docs $(MLSERVER_VENV)/.stamp
+
+# --- use ------------------------------------------------------------------------------------------
+
+demo: $(STAMP)all
+	@$(BIN)/dovetail demo $(ARGS)
+
+# --- checks ---------------------------------------------------------------------------------------
+
+# One run of pytest, so that one closing line tells everything. Tests of one file share a worker,
+# and with it the servers that the file starts.
+test: $(STAMP)test $(STAMP)lint $(STAMP)docs $(MLSERVER_VENV)/.stamp
+	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile --timeout 300 $(ARGS)
+
+lint: $(STAMP)test $(STAMP)lint
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/codespell
+	$(BIN)/python tools/vendor.py --check
+	$(BIN)/python tools/docs.py --check
+
+format: $(STAMP)lint
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench: $(STAMP)test $(MLSERVER_VENV)/.stamp
+	$(BIN)/python -m benchmarks $(ARGS)
+
+docs: $(STAMP)docs
+	$(BIN)/mkdocs build --strict --site-dir site
+
+reference: $(STAMP)all
+	$(BIN)/python tools/docs.py
+
+# --- upkeep ---------------------------------------------------------------------------------------
+
+# The tests' list is resolved first and binds the others: one version of everything in .venv.
+# MLServer has its own environment, so it has its own resolution.
+lock: $(STAMP)uv
+	$(COMPILE) $(ARGS) pyproject.toml --extra all requirements/test.in -o requirements/test.txt
+	$(COMPILE) $(ARGS) pyproject.toml --extra all requirements/all.in -c requirements/test.txt -o requirements/all.txt
+	$(COMPILE) $(ARGS) requirements/lint.in -c requirements/test.txt -o requirements/lint.txt
+	$(COMPILE) $(ARGS) requirements/docs.in -c requirements/test.txt -o requirements/docs.txt
+	$(COMPILE) $(ARGS) requirements/mlserver.in -o requirements/mlserver.txt
+
+clean:
+	rm -rf $(VENV) $(MLSERVER_VENV) .dovetail site build dist test-results
+	rm -rf .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
