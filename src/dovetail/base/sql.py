@@ -1,0 +1,252 @@
+"""The SQL engine: SQLite with group commit, or PostgreSQL, behind the same four methods.
+
+A piece gives its `sqlalchemy.MetaData` once and writes SQLAlchemy Core statements. On SQLite one
+thread owns the only writing connection: jobs that wait at the same time share one commit, so many
+clients cost few syncs to disk. On PostgreSQL each piece has a schema of its own name.
+"""
+
+import queue
+import threading
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
+from pathlib import Path
+from typing import Any, TypeVar
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection, Engine
+
+from dovetail.base.errors import InvalidInputError, UnavailableError
+from dovetail.base.migrations import Migration, prepare
+
+__all__ = ["Database", "insert", "rows_of"]
+
+T = TypeVar("T")
+Job = tuple[Callable[[Connection], Any], "Future[Any]"]
+GROUP = 256
+
+
+class Database:
+    """One piece's tables.
+
+    Args:
+        url: `sqlite:///path` or `postgresql://...`.
+        metadata: the tables; made where they are missing.
+        name: the piece, which names the PostgreSQL schema and the revision record.
+        migrations: steps from each earlier revision of `metadata` to the next.
+
+    Raises:
+        InvalidInputError: the URL names no supported database.
+        UnavailableError: the database does not answer.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        metadata: sa.MetaData,
+        *,
+        name: str,
+        migrations: Sequence[Migration] = (),
+    ) -> None:
+        self.name = name
+        if url.startswith("sqlite"):
+            self._reader, self._write_engine = _sqlite_engines(url)
+        elif url.startswith(("postgresql", "postgres")):
+            self._reader = self._write_engine = _postgres_engine(url, name)
+        else:
+            raise InvalidInputError(
+                f"database {url!r} is not supported",
+                fix="give sqlite:///file.db or postgresql://user@host/database",
+            )
+        self.dialect: str = self._reader.dialect.name
+        try:
+            with self._write_engine.begin() as connection:
+                prepare(connection, metadata, name, migrations)
+        except sa.exc.OperationalError as error:
+            raise UnavailableError(
+                f"the database of {name} at {_shown(url)} cannot be opened",
+                why=str(error.orig).strip().splitlines()[0],
+            ) from error
+        self._writer = _GroupCommit(self._write_engine, name) if self.dialect == "sqlite" else None
+
+    def read(self, fn: Callable[[Connection], T]) -> T:
+        """Run `fn` on a consistent snapshot and return what it returns. Any thread may call."""
+        with self._reader.connect() as connection:
+            return fn(connection)
+
+    def write(self, fn: Callable[[Connection], T]) -> T:
+        """Run `fn` in a transaction and return once its work is durable.
+
+        An exception of `fn` undoes its own work only, and is raised here.
+        """
+        if self._writer is not None:
+            return self._writer.submit(fn).result()
+        with self._write_engine.begin() as connection:
+            return fn(connection)
+
+    def submit(self, fn: Callable[[Connection], T]) -> "Future[T]":
+        """Like `write`, but return at once with a future of the durable result."""
+        if self._writer is not None:
+            return self._writer.submit(fn)
+        done: Future[T] = Future()
+        try:
+            done.set_result(self.write(fn))
+        except Exception as error:
+            done.set_exception(error)
+        return done
+
+    def close(self) -> None:
+        """Finish waiting writes and close every connection."""
+        if self._writer is not None:
+            self._writer.close()
+        self._reader.dispose()
+        self._write_engine.dispose()
+
+
+class _GroupCommit:
+    """The one writer of a SQLite file."""
+
+    def __init__(self, engine: Engine, name: str) -> None:
+        self._engine = engine
+        self._jobs: queue.SimpleQueue[Job | None] = queue.SimpleQueue()
+        self._closed = False
+        self._thread = threading.Thread(target=self._run, name=f"{name}-writer", daemon=True)
+        self._thread.start()
+
+    def submit(self, fn: Callable[[Connection], T]) -> "Future[T]":
+        if self._closed:
+            raise UnavailableError("the store is closed", why="the server is stopping")
+        done: Future[T] = Future()
+        self._jobs.put((fn, done))
+        return done
+
+    def close(self) -> None:
+        if not self._closed:
+            self._closed = True
+            self._jobs.put(None)
+            self._thread.join()
+
+    def _run(self) -> None:
+        with self._engine.connect() as connection:
+            while True:
+                job = self._jobs.get()
+                if job is None:
+                    return
+                group, last = self._gather(job)
+                _commit(connection, group)
+                if last:
+                    return
+
+    def _gather(self, first: Job) -> tuple[list[Job], bool]:
+        group = [first]
+        while len(group) < GROUP:
+            try:
+                job = self._jobs.get_nowait()
+            except queue.Empty:
+                break
+            if job is None:
+                return group, True
+            group.append(job)
+        return group, False
+
+
+def _commit(connection: Connection, group: list[Job]) -> None:
+    """Run a group of jobs in one transaction, each in a savepoint, and answer all after it."""
+    outcomes: list[tuple[Future[Any], Any, BaseException | None]] = []
+    try:
+        with connection.begin():
+            for fn, done in group:
+                try:
+                    with connection.begin_nested():
+                        outcomes.append((done, fn(connection), None))
+                except Exception as error:
+                    outcomes.append((done, None, error))
+    except Exception as error:
+        for _, done in group:
+            done.set_exception(error)
+        return
+    for done, value, failure in outcomes:
+        if failure is None:
+            done.set_result(value)
+        else:
+            done.set_exception(failure)
+
+
+def _sqlite_engines(url: str) -> tuple[Engine, Engine]:
+    """Return the reading and the writing engine of one SQLite file."""
+    location = sa.engine.make_url(url).database or ":memory:"
+    if location == ":memory:":
+        raise InvalidInputError(
+            "an in-memory database is not supported",
+            why="readers and the writer have connections of their own",
+            fix="give a file, for example sqlite:///dovetail.db",
+        )
+    Path(location).parent.mkdir(parents=True, exist_ok=True)
+    arguments = {"check_same_thread": False, "timeout": 30}
+    reader = sa.create_engine(url, connect_args=arguments, pool_size=8, max_overflow=64)
+    writer = sa.create_engine(url, connect_args=arguments, pool_size=1, max_overflow=1)
+    for engine, begin in ((reader, "BEGIN"), (writer, "BEGIN IMMEDIATE")):
+        sa.event.listen(engine, "connect", _set_pragmas)
+        sa.event.listen(engine, "begin", _starter(begin))
+    return reader, writer
+
+
+def _set_pragmas(connection: Any, _record: object) -> None:
+    connection.isolation_level = None
+    for pragma in (
+        "journal_mode = WAL",
+        "synchronous = FULL",
+        "foreign_keys = ON",
+        "busy_timeout = 30000",
+        "temp_store = MEMORY",
+        "cache_size = -16000",
+    ):
+        connection.execute(f"PRAGMA {pragma}")
+
+
+def _starter(statement: str) -> Callable[[Connection], None]:
+    def start(connection: Connection) -> None:
+        connection.exec_driver_sql(statement)
+
+    return start
+
+
+def _postgres_engine(url: str, name: str) -> Engine:
+    from dovetail.base.extras import require
+
+    require("psycopg", extra="postgres", feature="a PostgreSQL store")
+    parsed = sa.engine.make_url(url).set(drivername="postgresql+psycopg")
+    engine = sa.create_engine(parsed, pool_size=8, max_overflow=24, pool_pre_ping=True)
+
+    def set_schema(connection: Any, _record: object) -> None:
+        with connection.cursor() as cursor:
+            cursor.execute(f'CREATE SCHEMA IF NOT EXISTS "{name}"')
+            cursor.execute(f'SET search_path TO "{name}"')
+        connection.commit()
+
+    sa.event.listen(engine, "connect", set_schema)
+    return engine
+
+
+def _shown(url: str) -> str:
+    return sa.engine.make_url(url).render_as_string(hide_password=True)
+
+
+def insert(table: sa.Table, dialect: str) -> Any:
+    """Return the dialect's INSERT, which has `on_conflict_do_nothing` and `..._do_update`.
+
+    Args:
+        table: where to insert.
+        dialect: `Database.dialect`, "sqlite" or "postgresql".
+    """
+    if dialect == "postgresql":
+        from sqlalchemy.dialects import postgresql
+
+        return postgresql.insert(table)
+    from sqlalchemy.dialects import sqlite
+
+    return sqlite.insert(table)
+
+
+def rows_of(connection: Connection, statement: sa.Select[Any]) -> list[dict[str, Any]]:
+    """Run a SELECT and return its rows as dictionaries."""
+    return [dict(row) for row in connection.execute(statement).mappings()]

@@ -1,0 +1,44 @@
+"""Structured logs for people and machines.
+
+Logs go to standard error: coloured lines on a terminal, one JSON object a line elsewhere.
+Metrics are made where they are counted, with `prometheus_client`, and shown by `dovetail.web`.
+"""
+
+import logging
+import sys
+from typing import Any
+
+import structlog
+
+__all__ = ["configure_logs", "logger"]
+
+
+def logger(piece: str) -> Any:
+    """Return the structured logger of a piece."""
+    return structlog.get_logger(piece).bind(piece=piece)
+
+
+def configure_logs(level: str = "info", *, json: bool | None = None) -> None:
+    """Set up logging for a process.
+
+    Args:
+        level: debug, info, warning or error.
+        json: one JSON object a line; by default where standard error is not a terminal.
+    """
+    as_json = not sys.stderr.isatty() if json is None else json
+    render: Any = (
+        structlog.processors.JSONRenderer() if as_json else structlog.dev.ConsoleRenderer()
+    )
+    structlog.configure(
+        processors=[
+            structlog.contextvars.merge_contextvars,
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            structlog.processors.format_exc_info,
+            render,
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(getattr(logging, level.upper())),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        cache_logger_on_first_use=False,
+    )
+    logging.basicConfig(level=max(logging.WARNING, getattr(logging, level.upper())))

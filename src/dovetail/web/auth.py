@@ -1,0 +1,288 @@
+"""Who is calling, and what they may do.
+
+On loopback everybody is the local user, an admin. Elsewhere a request carries an API token, as
+`Authorization: Bearer` or as the password of basic authentication, which is how the `mlflow`
+client sends it. Tokens are 256 random bits and are stored as SHA-256 only.
+
+On loopback a web page that the user happens to visit must not be able to act for them, so the
+Host header has to be a loopback name and a cross-origin write is refused.
+"""
+
+import base64
+import binascii
+import hashlib
+import re
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Literal
+from urllib.parse import urlsplit
+
+import msgspec
+import sqlalchemy as sa
+from starlette.datastructures import Headers
+from starlette.requests import Request
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from dovetail.base.chain import Chain, Entry, chain_table
+from dovetail.base.errors import (
+    ForbiddenError,
+    InvalidInputError,
+    NotFoundError,
+    UnauthenticatedError,
+)
+from dovetail.base.ids import new_id
+from dovetail.base.sql import Database
+from dovetail.web.inprocess import INTERNAL
+from dovetail.web.problems import ErrorRenderer
+
+__all__ = ["LOCAL", "ROLES", "AuthMiddleware", "Principal", "Token", "Tokens", "require_role"]
+
+Role = Literal["viewer", "editor", "approver", "admin"]
+ROLES: tuple[Role, ...] = ("viewer", "editor", "approver", "admin")
+COOKIE = "dovetail_token"
+OPEN_PATHS = re.compile(r"/(healthz|readyz|health|login|v2/health/(live|ready))$|/static/")
+LOOPBACK = {"localhost", "127.0.0.1", "[::1]", "::1"}
+
+
+@dataclass(frozen=True)
+class Principal:
+    """Who is calling.
+
+    Attributes:
+        name: shown in every record of what they do.
+        role: viewer, editor, approver or admin; each may do what those before it may.
+    """
+
+    name: str
+    role: Role
+
+    def may(self, role: Role) -> bool:
+        """Return whether the principal's role includes `role`."""
+        return ROLES.index(self.role) >= ROLES.index(role)
+
+
+LOCAL = Principal("local", "admin")
+
+
+class Token(msgspec.Struct, frozen=True, kw_only=True):
+    """An API token as it is listed: never its secret."""
+
+    id: str
+    name: str
+    role: str
+    created: str
+    revoked: str | None
+
+
+_metadata = sa.MetaData()
+_tokens = sa.Table(
+    "api_tokens",
+    _metadata,
+    sa.Column("id", sa.String(32), primary_key=True),
+    sa.Column("name", sa.Text, nullable=False),
+    sa.Column("role", sa.String(16), nullable=False),
+    sa.Column("digest", sa.String(64), nullable=False, unique=True),
+    sa.Column("created", sa.String(40), nullable=False),
+    sa.Column("revoked", sa.String(40)),
+)
+_audit = chain_table("audit_log", _metadata)
+
+
+class Tokens:
+    """API tokens, and the audit log of what happens to them.
+
+    Args:
+        url: the database.
+    """
+
+    def __init__(self, url: str) -> None:
+        self._database = Database(url, _metadata, name="web")
+        self.audit = Chain(self._database, _audit)
+
+    def create(self, name: str, role: str, *, actor: str = LOCAL.name) -> str:
+        """Make a token and return its secret, which is shown only this once.
+
+        Raises:
+            InvalidInputError: the role is unknown.
+        """
+        if role not in ROLES:
+            raise InvalidInputError(f"role {role!r} is unknown", fix=f"use {', '.join(ROLES)}")
+        secret = f"dvt_{secrets.token_urlsafe(32)}"
+        row = {
+            "id": new_id(),
+            "name": name,
+            "role": role,
+            "digest": _digest(secret),
+            "created": datetime.now(UTC).isoformat(),
+            "revoked": None,
+        }
+
+        def store(connection: sa.Connection) -> None:
+            connection.execute(sa.insert(_tokens).values(row))
+            facts = {"id": row["id"], "role": role}
+            self.audit.append_in(
+                connection, actor=actor, kind="token.create", subject=name, body=facts
+            )
+
+        self._database.write(store)
+        return secret
+
+    def revoke(self, token_id: str, *, actor: str = LOCAL.name) -> None:
+        """Make a token worthless from now on.
+
+        Raises:
+            NotFoundError: there is no such token, or it was revoked before.
+        """
+
+        def change(connection: sa.Connection) -> None:
+            now = datetime.now(UTC).isoformat()
+            live = (_tokens.c.id == token_id) & _tokens.c.revoked.is_(None)
+            if connection.execute(sa.update(_tokens).where(live).values(revoked=now)).rowcount == 0:
+                raise NotFoundError(
+                    f"token {token_id!r} does not exist or is revoked",
+                    fix="list them with: dovetail token list",
+                )
+            self.audit.append_in(
+                connection, actor=actor, kind="token.revoke", subject=token_id, body={}
+            )
+
+        self._database.write(change)
+
+    def list(self) -> list[Token]:
+        """Return all tokens, newest first."""
+        columns = [c for c in _tokens.c if c.name != "digest"]
+        query = sa.select(*columns).order_by(_tokens.c.id.desc())
+        return self._database.read(
+            lambda c: [Token(**dict(row)) for row in c.execute(query).mappings()]
+        )
+
+    def check(self, secret: str) -> Principal | None:
+        """Return whose token this is, or None."""
+        query = sa.select(_tokens.c.name, _tokens.c.role).where(
+            _tokens.c.digest == _digest(secret), _tokens.c.revoked.is_(None)
+        )
+        row = self._database.read(lambda c: c.execute(query).first())
+        return Principal(row.name, row.role) if row else None
+
+    def entries(self) -> Sequence[Entry]:
+        """Return the newest entries of the audit log."""
+        return self.audit.entries()
+
+    def close(self) -> None:
+        """Close the database."""
+        self._database.close()
+
+
+class AuthMiddleware:
+    """Puts a `Principal` into `request.state.principal`, or refuses.
+
+    Args:
+        app: what to protect.
+        tokens: where tokens are checked; None means that everybody is the local user.
+        reads: regular expressions of paths whose POST only reads.
+        renderer: writes refusals in the protocol's shape.
+    """
+
+    def __init__(
+        self,
+        app: ASGIApp,
+        *,
+        tokens: Tokens | None,
+        reads: Sequence[str],
+        renderer: ErrorRenderer,
+    ) -> None:
+        self._app, self._tokens, self._renderer = app, tokens, renderer
+        self._reads = re.compile("|".join(f"(?:{p})$" for p in reads) or r"(?!)")
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Identify the caller and pass on, or answer with the refusal."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        try:
+            principal = self._identify(scope)
+        except (ForbiddenError, UnauthenticatedError) as error:
+            await self._renderer.render(scope["path"], error)(scope, receive, send)
+            return
+        scope.setdefault("state", {})["principal"] = principal
+        await self._app(scope, receive, send)
+
+    def _identify(self, scope: Scope) -> Principal:
+        if scope.get(INTERNAL):
+            return LOCAL
+        headers = Headers(scope=scope)
+        path, method = scope["path"], scope["method"]
+        _refuse_cross_site(method, headers, loopback_only=self._tokens is None)
+        if self._tokens is None:
+            return LOCAL
+        if OPEN_PATHS.match(path):
+            return Principal("anonymous", "viewer")
+        secret = _secret(headers)
+        principal = self._tokens.check(secret) if secret else None
+        if principal is None:
+            raise UnauthenticatedError(
+                "this address needs an API token",
+                why="none was sent" if not secret else "the token is unknown or revoked",
+                fix="send it as 'Authorization: Bearer TOKEN'; make one with: dovetail token create",
+            )
+        reads = method in ("GET", "HEAD", "OPTIONS") or self._reads.match(path)
+        if not reads and not principal.may("editor"):
+            raise ForbiddenError(
+                f"{principal.name} may not change anything",
+                why="the role of the token is viewer",
+                fix="use a token with the role editor",
+            )
+        return principal
+
+
+def require_role(request: Request, role: Role) -> Principal:
+    """Return the caller if their role includes `role`.
+
+    Raises:
+        ForbiddenError: it does not.
+    """
+    principal: Principal = request.state.principal
+    if not principal.may(role):
+        raise ForbiddenError(
+            f"{principal.name} may not do this",
+            why=f"it needs the role {role}, theirs is {principal.role}",
+        )
+    return principal
+
+
+def _refuse_cross_site(method: str, headers: Headers, *, loopback_only: bool) -> None:
+    host = headers.get("host", "")
+    name = host.rsplit(":", 1)[0] if not host.endswith("]") else host
+    if loopback_only and host and name.lower() not in LOOPBACK:
+        raise ForbiddenError(
+            f"host {host!r} is not this server",
+            why="without tokens only loopback names are answered, so that no web page can rebind",
+            fix="call http://127.0.0.1, or turn on tokens with [server] auth = true",
+        )
+    origin = headers.get("origin")
+    if origin and method not in ("GET", "HEAD", "OPTIONS") and urlsplit(origin).netloc != host:
+        raise ForbiddenError(
+            f"a page of {origin} may not change anything here", why="the request is cross-origin"
+        )
+
+
+def _secret(headers: Headers) -> str | None:
+    kind, _, value = headers.get("authorization", "").partition(" ")
+    if kind.lower() == "bearer":
+        return value.strip() or None
+    if kind.lower() == "basic":
+        try:
+            return base64.b64decode(value, validate=True).decode().partition(":")[2] or None
+        except (binascii.Error, UnicodeDecodeError):
+            return None
+    for part in headers.get("cookie", "").split(";"):
+        key, _, content = part.strip().partition("=")
+        if key == COOKIE:
+            return content
+    return None
+
+
+def _digest(secret: str) -> str:
+    return hashlib.sha256(secret.encode()).hexdigest()

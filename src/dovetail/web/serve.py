@@ -1,0 +1,128 @@
+"""The server: an ASGI app on a socket, in the foreground or in a thread.
+
+The socket is bound here, before the server starts, so that a taken port is one clear message.
+uvloop sets TCP_NODELAY and sends what one turn of the loop wrote in a single system call, so the
+head and the body of an answer leave together.
+"""
+
+import errno
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import uvicorn
+from starlette.types import ASGIApp
+
+from dovetail.base.errors import UnavailableError
+
+__all__ = ["RunningApp", "bind", "serve", "serve_in_thread"]
+
+DRAIN_SECONDS = 15
+
+
+@dataclass(frozen=True)
+class RunningApp:
+    """A server that answers.
+
+    Attributes:
+        url: its base URL.
+    """
+
+    url: str
+
+
+def bind(host: str, port: int) -> socket.socket:
+    """Take a port.
+
+    Raises:
+        UnavailableError: it is taken, not allowed, or the address is not this machine's.
+    """
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    taken = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    taken.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    try:
+        taken.bind((host, port))
+        taken.listen(2048)
+    except OSError as error:
+        taken.close()
+        if error.errno == errno.EADDRINUSE:
+            raise UnavailableError(
+                f"port {port} on {host} is in use",
+                why="another server listens there",
+                fix="stop it, or choose another port with --port",
+            ) from error
+        raise UnavailableError(
+            f"cannot listen on {host}:{port}", why=error.strerror or str(error)
+        ) from error
+    taken.set_inheritable(True)
+    return taken
+
+
+def url_of(listening: socket.socket) -> str:
+    """Return the base URL of a bound socket."""
+    host, port = listening.getsockname()[:2]
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+class _Server(uvicorn.Server):
+    """uvicorn that says when it answers."""
+
+    def __init__(self, config: uvicorn.Config, answering: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._answering = answering
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets=sockets)
+        if self.started:
+            self._answering()
+
+
+def _server(app: ASGIApp, answering: Callable[[], None]) -> _Server:
+    config = uvicorn.Config(
+        app,
+        loop="uvloop",
+        http="httptools",
+        lifespan="on",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        timeout_graceful_shutdown=DRAIN_SECONDS,
+        timeout_keep_alive=75,
+    )
+    return _Server(config, answering)
+
+
+def serve(
+    app: ASGIApp, listening: socket.socket, answering: Callable[[], None] = lambda: None
+) -> None:
+    """Serve until the process is told to stop; requests in flight are finished first.
+
+    Args:
+        app: what to serve.
+        listening: from `bind`.
+        answering: called once the server answers.
+    """
+    _server(app, answering).run(sockets=[listening])
+
+
+@contextmanager
+def serve_in_thread(app: ASGIApp, host: str = "127.0.0.1", port: int = 0) -> Iterator[RunningApp]:
+    """Serve from a thread of this process, for tests, notebooks and examples."""
+    listening = bind(host, port)
+    ready = threading.Event()
+    server = _server(app, ready.set)
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]}, daemon=True)
+    thread.start()
+    try:
+        while not ready.wait(0.05):
+            if not thread.is_alive():
+                raise UnavailableError("the server ended while it started")
+        yield RunningApp(url_of(listening))
+    finally:
+        server.should_exit = True
+        thread.join()
+        listening.close()
