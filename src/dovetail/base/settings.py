@@ -107,9 +107,7 @@ class SettingsFile:
         """
         _refuse_unknown(self.tables, set(known), self.source)
 
-    def _from_environment(
-        self, name: str, known: set[str], lists: set[str]
-    ) -> dict[str, Any]:
+    def _from_environment(self, name: str, known: set[str], lists: set[str]) -> dict[str, Any]:
         prefix = f"{PREFIX}{name.upper()}__"
         found = {}
         for variable, value in self.environment.items():
@@ -153,11 +151,7 @@ def _lists(kind: type[msgspec.Struct]) -> set[str]:
     info = msgspec.inspect.type_info(kind)
     assert isinstance(info, msgspec.inspect.StructType)
     sequences = (msgspec.inspect.ListType, msgspec.inspect.VarTupleType)
-    return {
-        field.encode_name
-        for field in info.fields
-        if isinstance(_bare(field.type), sequences)
-    }
+    return {field.encode_name for field in info.fields if isinstance(_bare(field.type), sequences)}
 
 
 def _bare(kind: msgspec.inspect.Type) -> msgspec.inspect.Type:

@@ -93,9 +93,7 @@ class Surroundings:
 def build_alone(piece: Piece, settings: msgspec.Struct, around: Surroundings) -> Starlette:
     """Return the app of a single piece."""
     service = piece.build(around.context(), settings)
-    return create_app(
-        [Mounted(piece, service)], transport=around.transport, tokens=around.tokens()
-    )
+    return create_app([Mounted(piece, service)], transport=around.transport, tokens=around.tokens())
 
 
 def run_alone(

@@ -66,7 +66,7 @@ def create_app(
             Route("/healthz", _alive),
             Route("/readyz", _readiness(mounted)),
             Route("/metrics", _metrics),
-            *pages.static_routes(),
+            *pages.routes(),
             *(route for s in services for route in s.routes),
         ],
         middleware=[

@@ -101,9 +101,7 @@ class _Call:
             raise httpx.RemoteProtocolError("the app gave no answer") from (
                 first if isinstance(first, BaseException) else None
             )
-        return httpx.Response(
-            first["status"], headers=first["headers"], stream=_Body(self._answer)
-        )
+        return httpx.Response(first["status"], headers=first["headers"], stream=_Body(self._answer))
 
 
 class _Body(httpx.SyncByteStream):
