@@ -10,7 +10,7 @@ import difflib
 import tomllib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 
 import msgspec
 
@@ -39,10 +39,19 @@ class ServerSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     database: Annotated[
         str, _about("PostgreSQL URL for every piece; empty means SQLite in `state`.")
     ] = ""
+    synchronous: Annotated[
+        Literal["full", "normal"],
+        _about(
+            "SQLite: `full` keeps what was acknowledged when the machine dies, "
+            "`normal` when the process dies."
+        ),
+    ] = "full"
     auth: Annotated[
         bool, _about("Require API tokens on loopback too; elsewhere they always are.")
     ] = False
-    log_level: Annotated[str, _about("debug, info, warning or error.")] = "info"
+    log_level: Annotated[
+        Literal["debug", "info", "warning", "error"], _about("How much is logged.")
+    ] = "info"
 
 
 class JointSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -29,7 +29,8 @@ class Database:
     """One piece's tables.
 
     Args:
-        url: `sqlite:///path` or `postgresql://...`.
+        url: `sqlite:///path` or `postgresql://...`. On SQLite `?synchronous=normal` skips the sync
+            of each commit: it still survives the death of the process, not that of the machine.
         metadata: the tables; made where they are missing.
         name: the piece, which names the PostgreSQL schema and the revision record.
         migrations: steps from each earlier revision of `metadata` to the next.
@@ -61,7 +62,11 @@ class Database:
         try:
             with self._write_engine.begin() as connection:
                 prepare(connection, metadata, name, migrations)
-        except sa.exc.OperationalError as error:
+        except BaseException as error:
+            self._reader.dispose()
+            self._write_engine.dispose()
+            if not isinstance(error, sa.exc.OperationalError):
+                raise
             raise UnavailableError(
                 f"the database of {name} at {_shown(url)} cannot be opened",
                 why=str(error.orig).strip().splitlines()[0],
@@ -173,7 +178,12 @@ def _commit(connection: Connection, group: list[Job]) -> None:
 
 def _sqlite_engines(url: str) -> tuple[Engine, Engine]:
     """Return the reading and the writing engine of one SQLite file."""
-    location = sa.engine.make_url(url).database or ":memory:"
+    parsed = sa.engine.make_url(url)
+    synchronous = str(parsed.query.get("synchronous", "full")).lower()
+    if synchronous not in ("full", "normal"):
+        raise InvalidInputError(f"synchronous={synchronous} is unknown", fix="use full or normal")
+    parsed = parsed.difference_update_query(["synchronous"])
+    location = parsed.database or ":memory:"
     if location == ":memory:":
         raise InvalidInputError(
             "an in-memory database is not supported",
@@ -182,25 +192,28 @@ def _sqlite_engines(url: str) -> tuple[Engine, Engine]:
         )
     Path(location).parent.mkdir(parents=True, exist_ok=True)
     arguments = {"check_same_thread": False, "timeout": 30}
-    reader = sa.create_engine(url, connect_args=arguments, pool_size=8, max_overflow=64)
-    writer = sa.create_engine(url, connect_args=arguments, pool_size=1, max_overflow=1)
+    reader = sa.create_engine(parsed, connect_args=arguments, pool_size=8, max_overflow=64)
+    writer = sa.create_engine(parsed, connect_args=arguments, pool_size=1, max_overflow=1)
     for engine, begin in ((reader, "BEGIN"), (writer, "BEGIN IMMEDIATE")):
-        sa.event.listen(engine, "connect", _set_pragmas)
+        sa.event.listen(engine, "connect", _pragmas(synchronous))
         sa.event.listen(engine, "begin", _starter(begin))
     return reader, writer
 
 
-def _set_pragmas(connection: Any, _record: object) -> None:
-    connection.isolation_level = None
-    for pragma in (
-        "journal_mode = WAL",
-        "synchronous = FULL",
-        "foreign_keys = ON",
-        "busy_timeout = 30000",
-        "temp_store = MEMORY",
-        "cache_size = -16000",
-    ):
-        connection.execute(f"PRAGMA {pragma}")
+def _pragmas(synchronous: str) -> Callable[[Any, object], None]:
+    def apply(connection: Any, _record: object) -> None:
+        connection.isolation_level = None
+        for pragma in (
+            "journal_mode = WAL",
+            f"synchronous = {synchronous}",
+            "foreign_keys = ON",
+            "busy_timeout = 30000",
+            "temp_store = MEMORY",
+            "cache_size = -16000",
+        ):
+            connection.execute(f"PRAGMA {pragma}")
+
+    return apply
 
 
 def _starter(statement: str) -> Callable[[Connection], None]:

@@ -53,7 +53,10 @@ class Surroundings:
 
     def database_url(self, name: str) -> str:
         """Return the database of a piece."""
-        return self.server.database or f"sqlite:///{(self.state / f'{name}.db').absolute()}"
+        if self.server.database:
+            return self.server.database
+        file = (self.state / f"{name}.db").absolute()
+        return f"sqlite:///{file}?synchronous={self.server.synchronous}"
 
     def connect(self, joint: str) -> Endpoint:
         """Return what fills a joint.

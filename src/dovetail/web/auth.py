@@ -225,7 +225,7 @@ class AuthMiddleware:
             raise UnauthenticatedError(
                 "this address needs an API token",
                 why="none was sent" if not secret else "the token is unknown or revoked",
-                fix="send it as 'Authorization: Bearer TOKEN'; make one with: dovetail token create",
+                fix="send 'Authorization: Bearer TOKEN'; make one with: dovetail token create",
             )
         reads = method in ("GET", "HEAD", "OPTIONS") or self._reads.match(path)
         if not reads and not principal.may("editor"):

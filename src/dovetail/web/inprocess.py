@@ -8,13 +8,15 @@ the network can do.
 import asyncio
 import queue
 from collections.abc import Iterator
-from concurrent.futures import Future
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import httpx
 from starlette.types import ASGIApp, Message
 
 from dovetail.base.errors import UnavailableError
+
+if TYPE_CHECKING:
+    from concurrent.futures import Future
 
 __all__ = ["INTERNAL", "InProcessTransport"]
 

@@ -1,0 +1,148 @@
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+
+from dovetail.base.errors import ConflictError, InvalidInputError, UnavailableError
+from dovetail.base.migrations import Migration
+from dovetail.base.sql import Database, insert, rows_of
+
+metadata = sa.MetaData()
+notes = sa.Table(
+    "notes",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("text", sa.Text, unique=True),
+)
+
+
+@pytest.fixture
+def database(database_url):
+    opened = Database(database_url, metadata, name="notes")
+    yield opened
+    opened.close()
+
+
+def texts(database):
+    return [row["text"] for row in database.read(lambda c: rows_of(c, sa.select(notes)))]
+
+
+def add(database, text):
+    return database.write(lambda c: c.execute(sa.insert(notes).values(text=text)))
+
+
+def test_what_was_written_is_read(database):
+    add(database, "a")
+    assert texts(database) == ["a"]
+
+
+def test_a_failing_write_undoes_only_itself(database):
+    add(database, "a")
+
+    def fail(connection):
+        connection.execute(sa.insert(notes).values(text="b"))
+        raise RuntimeError("no")
+
+    with pytest.raises(RuntimeError, match="no"):
+        database.write(fail)
+    with pytest.raises(sa.exc.IntegrityError):
+        add(database, "a")
+    add(database, "c")
+    assert texts(database) == ["a", "c"]
+
+
+def test_many_writers_lose_nothing(database):
+    def many(writer):
+        for i in range(25):
+            add(database, f"{writer}-{i}")
+
+    threads = [threading.Thread(target=many, args=(w,)) for w in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(texts(database)) == sorted(f"{w}-{i}" for w in range(8) for i in range(25))
+
+
+def test_insert_or_ignore_is_the_same_on_both(database):
+    add(database, "a")
+    statement = insert(notes, database.dialect).values(text="a").on_conflict_do_nothing()
+    database.write(lambda c: c.execute(statement))
+    assert texts(database) == ["a"]
+
+
+def test_close_finishes_waiting_writes(tmp_path):
+    url = f"sqlite:///{tmp_path / 'x.db'}"
+    database = Database(url, metadata, name="notes")
+    waiting = [
+        database.submit(lambda c, i=i: c.execute(sa.insert(notes).values(text=str(i))))
+        for i in range(50)
+    ]
+    database.close()
+    assert all(done.result().rowcount == 1 for done in waiting)
+    with pytest.raises(UnavailableError, match="the store is closed"):
+        add(database, "late")
+
+
+def test_an_older_store_is_migrated(database_url):
+    Database(database_url, metadata, name="notes").close()
+    newer = sa.MetaData()
+    sa.Table(
+        "notes",
+        newer,
+        sa.Column("id", sa.Integer, primary_key=True),
+        sa.Column("text", sa.Text, unique=True),
+        sa.Column("stars", sa.Integer),
+    )
+    steps = [
+        Migration("add stars", lambda op: op.add_column("notes", sa.Column("stars", sa.Integer)))
+    ]
+    migrated = Database(database_url, newer, name="notes", migrations=steps)
+    migrated.write(lambda c: c.execute(sa.insert(newer.tables["notes"]).values(text="a", stars=3)))
+    migrated.close()
+    with pytest.raises(ConflictError, match="revision 1, this version knows 0"):
+        Database(database_url, metadata, name="notes")
+
+
+def test_an_unknown_database_is_refused():
+    with pytest.raises(InvalidInputError, match="mysql://x' is not supported"):
+        Database("mysql://x", metadata, name="notes")
+
+
+def test_an_unreachable_postgres_is_named_without_its_password(free_port):
+    url = f"postgresql://me:secret@127.0.0.1:{free_port()}/x"
+    with pytest.raises(UnavailableError) as caught:
+        Database(url, metadata, name="notes")
+    assert "cannot be opened" in str(caught.value)
+    assert "secret" not in str(caught.value)
+
+
+def test_acknowledged_writes_survive_kill(tmp_path: Path):
+    script = """
+import sys, sqlalchemy as sa
+from dovetail.base.sql import Database
+m = sa.MetaData()
+t = sa.Table("notes", m, sa.Column("id", sa.Integer, primary_key=True), sa.Column("text", sa.Text))
+d = Database(sys.argv[1], m, name="notes")
+for i in range(10_000):
+    d.write(lambda c: c.execute(sa.insert(t).values(text=str(i))))
+    print(i, flush=True)
+"""
+    url = f"sqlite:///{tmp_path / 'x.db'}"
+    writer = subprocess.Popen(
+        [sys.executable, "-c", script, url], stdout=subprocess.PIPE, text=True
+    )
+    lines = [writer.stdout.readline() for _ in range(60)]
+    writer.kill()
+    lines += writer.stdout.read().splitlines()
+    writer.wait()
+    writer.stdout.close()
+    acknowledged = {int(line) for line in lines if line.strip()}
+    database = Database(url, metadata, name="notes")
+    kept = {int(text) for text in texts(database)}
+    database.close()
+    assert acknowledged <= kept
+    assert len(kept - acknowledged) <= 1
