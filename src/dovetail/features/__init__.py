@@ -1,1 +1,31 @@
+"""Features defined once, computed for training and served online by one rule.
 
+Neighbours: the data piece's Delta tables are read as sources; the protocol is Feast's
+feature server. See `docs/how-to/features.md`.
+"""
+
+from dovetail.features.aggregations import Count, Mean, Share, Sum
+from dovetail.features.catalog import Definitions, collect, load
+from dovetail.features.sources import CsvSource, DeltaSource, ParquetSource, PushSource
+from dovetail.features.training import training_set
+from dovetail.features.views import Entity, FeatureService, LatestView, StaticView, WindowView
+
+__all__ = [
+    "Count",
+    "CsvSource",
+    "Definitions",
+    "DeltaSource",
+    "Entity",
+    "FeatureService",
+    "LatestView",
+    "Mean",
+    "ParquetSource",
+    "PushSource",
+    "Share",
+    "StaticView",
+    "Sum",
+    "WindowView",
+    "collect",
+    "load",
+    "training_set",
+]

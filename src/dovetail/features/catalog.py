@@ -1,0 +1,147 @@
+"""The definitions of one file, found by name.
+
+A definitions file is ordinary Python, as Feast's is: every view, source and service at
+its top level counts. It is code of the operator and is run; nothing that arrives over the
+network can name or change it.
+"""
+
+import runpy
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TypeVar
+
+from dovetail.features.errors import (
+    DefinitionError,
+    FeatureNotFoundError,
+    ServiceNotFoundError,
+    SourceNotFoundError,
+    ViewNotFoundError,
+)
+from dovetail.features.sources import Source
+from dovetail.features.views import FeatureService, Selection, View
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Definitions:
+    """Views, sources and services by name.
+
+    Attributes:
+        views: Views by name.
+        services: Feature services by name.
+        root: Folder that relative paths of sources start from.
+    """
+
+    views: Mapping[str, View]
+    services: Mapping[str, FeatureService]
+    root: Path = Path()
+
+    @cached_property
+    def sources(self) -> Mapping[str, Source]:
+        """The sources of all views, by name."""
+        found: dict[str, Source] = {}
+        for view in self.views.values():
+            if found.setdefault(view.source.name, view.source) != view.source:
+                raise DefinitionError(f"Two different sources are called {view.source.name!r}")
+        return found
+
+    def view(self, name: str) -> View:
+        """Return the view of this name, or raise ViewNotFoundError."""
+        if (view := self.views.get(name)) is None:
+            raise ViewNotFoundError(f"Feature view {name} does not exist", fix=_known(self.views))
+        return view
+
+    def service(self, name: str) -> FeatureService:
+        """Return the service of this name, or raise ServiceNotFoundError."""
+        if (service := self.services.get(name)) is None:
+            raise ServiceNotFoundError(
+                f"Feature service {name} does not exist", fix=_known(self.services)
+            )
+        return service
+
+    def source(self, name: str) -> Source:
+        """Return the source of this name, or raise SourceNotFoundError."""
+        if (source := self.sources.get(name)) is None:
+            raise SourceNotFoundError(
+                f"Push source {name} does not exist", fix=_known(self.sources)
+            )
+        return source
+
+    def views_of(self, source: str) -> tuple[View, ...]:
+        """Return the views that the source feeds."""
+        return tuple(v for v in self.views.values() if v.source.name == source)
+
+    def select(self, features: Sequence[str]) -> tuple[Selection, ...]:
+        """Turn Feast's references, `view:feature`, into selections.
+
+        Raises:
+            ViewNotFoundError: A reference names no view.
+            FeatureNotFoundError: A reference is malformed or names no feature.
+        """
+        chosen: dict[str, list[str]] = {}
+        for reference in features:
+            view, colon, feature = reference.partition(":")
+            if not colon:
+                raise FeatureNotFoundError(
+                    f"{reference!r} does not name a feature", fix="Write view:feature"
+                )
+            chosen.setdefault(self.view(view).name, []).append(feature)
+        return tuple(Selection(self.views[v], tuple(names)) for v, names in chosen.items())
+
+
+def collect(things: Iterable[object], *, root: Path | str = ".") -> Definitions:
+    """Gather views and services among things; a service brings its views along.
+
+    Args:
+        things: Any objects; what is not a view or a service is passed over.
+        root: Folder that relative paths of sources start from.
+
+    Raises:
+        DefinitionError: Two different things have one name.
+    """
+    views: dict[str, View] = {}
+    services: dict[str, FeatureService] = {}
+    for thing in things:
+        if isinstance(thing, View):
+            _add(views, thing.name, thing)
+        elif isinstance(thing, FeatureService):
+            _add(services, thing.name, thing)
+            for part in thing.selections:
+                _add(views, part.view.name, part.view)
+    definitions = Definitions(views, services, Path(root))
+    _ = definitions.sources
+    return definitions
+
+
+def load(path: Path | str, *, root: Path | str | None = None) -> Definitions:
+    """Run a definitions file and gather what it defines.
+
+    Args:
+        path: The Python file. It is code and is trusted.
+        root: Folder that relative paths of sources start from; the file's own by default.
+
+    Raises:
+        DefinitionError: There is no such file, it fails, or it defines nothing.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise DefinitionError(
+            f"There is no definitions file {path}", fix="Set [features] definitions in dovetail.toml"
+        )
+    names = runpy.run_path(str(path))
+    definitions = collect(names.values(), root=path.parent if root is None else root)
+    if not definitions.views:
+        raise DefinitionError(f"{path} defines no view", fix="Put a LatestView or WindowView in it")
+    return definitions
+
+
+def _add(table: dict[str, T], name: str, thing: T) -> None:
+    if table.setdefault(name, thing) != thing:
+        raise DefinitionError(f"Two different definitions are called {name!r}")
+
+
+def _known(table: Mapping[str, object]) -> str:
+    return f"Known: {', '.join(table)}" if table else "None is defined"

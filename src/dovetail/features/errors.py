@@ -1,0 +1,54 @@
+"""The errors of the features piece.
+
+```
+DovetailError
+├── InvalidInputError
+│   ├── DefinitionError        a definition that cannot mean anything
+│   └── RowsError              rows that a view or source cannot take
+└── NotFoundError
+    ├── ViewNotFoundError      no view of this name
+    ├── ServiceNotFoundError   no feature service of this name
+    ├── SourceNotFoundError    no source of this name
+    └── FeatureNotFoundError   the view has no such feature
+```
+"""
+
+from typing import ClassVar
+
+from dovetail.base.errors import InvalidInputError, NotFoundError
+
+
+class DefinitionError(InvalidInputError):
+    """A definition contradicts itself or another one."""
+
+    code: ClassVar[str] = "feature-definition"
+
+
+class RowsError(InvalidInputError):
+    """Rows lack a column, or hold a value that the definitions do not allow."""
+
+    code: ClassVar[str] = "feature-rows"
+
+
+class ViewNotFoundError(NotFoundError):
+    """No feature view has the name."""
+
+    code: ClassVar[str] = "feature-view-not-found"
+
+
+class ServiceNotFoundError(NotFoundError):
+    """No feature service has the name."""
+
+    code: ClassVar[str] = "feature-service-not-found"
+
+
+class SourceNotFoundError(NotFoundError):
+    """No source has the name."""
+
+    code: ClassVar[str] = "feature-source-not-found"
+
+
+class FeatureNotFoundError(NotFoundError):
+    """The view exists but has no feature of the name."""
+
+    code: ClassVar[str] = "feature-not-found"

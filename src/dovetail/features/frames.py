@@ -1,0 +1,136 @@
+"""Tables of sources as polars frames with the two times that every rule needs.
+
+Serves training and materialisation. Here, once, a row gets its event time and the time it
+became known in microseconds, rows without a time fall away, and an event that is told
+twice becomes one.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from dovetail.base.extras import require
+from dovetail.features.errors import RowsError, SourceNotFoundError
+from dovetail.features.sources import CsvSource, DeltaSource, ParquetSource, Source
+
+if TYPE_CHECKING:
+    import polars as pl
+
+EVENT = "__event_us"
+KNOWN = "__known_us"
+WHY = "reading feature sources"
+
+
+@dataclass
+class Tables:
+    """The tables behind sources, each read and prepared once.
+
+    Attributes:
+        root: Folder that relative paths start from.
+        frames: Frames that stand in for the tables of the sources they name.
+        versions: Version to read of a Delta source, by its name; the newest otherwise.
+    """
+
+    root: Path = Path()
+    frames: "Mapping[str, pl.DataFrame]" = field(default_factory=dict)
+    versions: Mapping[str, int] = field(default_factory=dict)
+    _prepared: dict[Any, Any] = field(default_factory=dict, repr=False)
+
+    def events(self, source: Source, columns: Sequence[str]) -> "pl.DataFrame":
+        """Return the rows of a source with `EVENT` and `KNOWN`, each event once.
+
+        Args:
+            source: The source.
+            columns: Columns that are wanted beside the times.
+
+        Raises:
+            RowsError: A column is missing or a time cannot be read.
+            SourceNotFoundError: There is no table behind the source.
+        """
+        wanted = tuple(sorted(set(columns)))
+        key = (source.name, wanted)
+        if key not in self._prepared:
+            raw = self.frames.get(source.name)
+            self._prepared[key] = prepared(self.read(source) if raw is None else raw, source, wanted)
+        return self._prepared[key]  # type: ignore[no-any-return]
+
+    def read(self, source: Source) -> "pl.DataFrame":
+        """Read the table behind a source as it is."""
+        pl = require("polars", extra="features", feature=WHY)
+        if not source.path:
+            raise SourceNotFoundError(
+                f"Source {source.name!r} has no table", fix="Give it a path, or pass frames="
+            )
+        at = str(self.root / source.path)
+        try:
+            if isinstance(source, DeltaSource):
+                require("deltalake", extra="features", feature=WHY)
+                return pl.read_delta(at, version=self.versions.get(source.name))  # type: ignore[no-any-return]
+            if isinstance(source, CsvSource):
+                return pl.read_csv(at)  # type: ignore[no-any-return]
+            if isinstance(source, ParquetSource):
+                return pl.read_parquet(at)  # type: ignore[no-any-return]
+        except (FileNotFoundError, pl.exceptions.PolarsError) as error:
+            raise _unreadable(source, at, error) from error
+        except Exception as error:
+            if type(error).__name__ in {"TableNotFoundError", "DeltaError"}:
+                raise _unreadable(source, at, error) from error
+            raise
+        raise SourceNotFoundError(f"Source {source.name!r} has no table that can be read")
+
+
+def prepared(frame: "pl.DataFrame", source: Source, columns: Sequence[str]) -> "pl.DataFrame":
+    """Keep the wanted columns, add the two times and make each event one row.
+
+    Rows keep their order, save that of one id the row known first is kept. A row without an
+    event time or a time of knowing never happened (a flight that was cancelled has no
+    departure) and falls away.
+    """
+    import polars as pl
+
+    needed = dict.fromkeys((*columns, *source.time_columns, *source.id_columns))
+    if missing := [c for c in needed if c not in frame.columns]:
+        raise RowsError(
+            f"Source {source.name!r} lacks the columns {missing}",
+            fix=f"It has {frame.columns}",
+        )
+    rows = frame.select(
+        *needed,
+        microseconds(frame, source.event_time).alias(EVENT),
+        microseconds(frame, source.known_at).alias(KNOWN),
+    ).drop_nulls([EVENT, KNOWN])
+    if source.id_columns:
+        if not rows[KNOWN].is_sorted():
+            rows = rows.sort(KNOWN, maintain_order=True)
+        rows = rows.unique(list(source.id_columns), keep="first", maintain_order=True)
+    return rows.select(*columns, EVENT, KNOWN, *(c for c in source.id_columns if c not in columns))
+
+
+def microseconds(frame: "pl.DataFrame", column: str) -> "pl.Expr":
+    """Return a time column as microseconds since 1970, Int64; a naive time is UTC.
+
+    Raises:
+        RowsError: The column holds no times.
+    """
+    import polars as pl
+
+    kind = frame.schema[column]
+    value = pl.col(column)
+    if isinstance(kind, pl.Datetime):
+        return value.dt.epoch("us")
+    if kind == pl.Date:
+        return value.cast(pl.Datetime("us")).dt.epoch("us")
+    if kind == pl.String:
+        return value.str.to_datetime(time_unit="us", time_zone="UTC").dt.epoch("us")
+    if kind == pl.Null:
+        return pl.lit(None, dtype=pl.Int64)
+    raise RowsError(f"Column {column!r} holds {kind}, which is no time")
+
+
+def _unreadable(source: Source, at: str, error: Exception) -> SourceNotFoundError:
+    return SourceNotFoundError(
+        f"The table {at!r} of source {source.name!r} cannot be read",
+        why=str(error).splitlines()[0] if str(error) else type(error).__name__,
+        fix="Check the path and the root of the definitions",
+    )
