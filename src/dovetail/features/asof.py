@@ -132,9 +132,7 @@ def windows(
     )
     spans = [
         (np.searchsorted(place, low), np.searchsorted(place, distinct))
-        for low in (
-            distinct - np.minimum(distinct % _SPREAD, tiles) for tiles in view.window_tiles
-        )
+        for low in (distinct - np.minimum(distinct % _SPREAD, tiles) for tiles in view.window_tiles)
     ]
     silent = codes.is_null() | asked.is_null()
     answers: dict[str, pl.Series] = {}
@@ -195,7 +193,9 @@ def _check_measured(view: WindowView, rows: "pl.DataFrame") -> None:
                 fix="Give it numbers, or true and false",
             )
         if measure.kind == "sum":
-            largest = rows.select(pl.col(measure.column).cast(pl.Float64).fill_nan(None).abs().max())
+            largest = rows.select(
+                pl.col(measure.column).cast(pl.Float64).fill_nan(None).abs().max()
+            )
             if (largest.item() or 0.0) * 10.0**measure.decimals >= LARGEST:
                 raise too_large(measure.column, measure.decimals)
 

@@ -129,7 +129,8 @@ def load(path: Path | str, *, root: Path | str | None = None) -> Definitions:
     path = Path(path)
     if not path.is_file():
         raise DefinitionError(
-            f"There is no definitions file {path}", fix="Set [features] definitions in dovetail.toml"
+            f"There is no definitions file {path}",
+            fix="Set [features] definitions in dovetail.toml",
         )
     names = runpy.run_path(str(path))
     definitions = collect(names.values(), root=path.parent if root is None else root)

@@ -52,7 +52,9 @@ class Tables:
         key = (source.name, wanted)
         if key not in self._prepared:
             raw = self.frames.get(source.name)
-            self._prepared[key] = prepared(self.read(source) if raw is None else raw, source, wanted)
+            self._prepared[key] = prepared(
+                self.read(source) if raw is None else raw, source, wanted
+            )
         return self._prepared[key]  # type: ignore[no-any-return]
 
     def read(self, source: Source) -> "pl.DataFrame":
@@ -87,8 +89,6 @@ def prepared(frame: "pl.DataFrame", source: Source, columns: Sequence[str]) -> "
     event time or a time of knowing never happened (a flight that was cancelled has no
     departure) and falls away.
     """
-    import polars as pl
-
     needed = dict.fromkeys((*columns, *source.time_columns, *source.id_columns))
     if missing := [c for c in needed if c not in frame.columns]:
         raise RowsError(

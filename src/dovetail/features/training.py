@@ -63,7 +63,7 @@ def training_set(
         >>> training_set(asked, flights, collect([flights]), frames={"weather": seen})["temp"][0]
         40.1
     """
-    pl = require("polars", extra="features", feature="building training sets")
+    require("polars", extra="features", feature="building training sets")
     selections = chosen(service, definitions)
     named = labels(selections, full_feature_names)
     if clash := [name for name in named if name in entities.columns]:
@@ -79,7 +79,7 @@ def training_set(
     for part in selections:
         rows = tables.events(part.view.source, wanted[part.view.source.name])
         features += answer(part, rows, entities, at)
-    return entities.with_columns(  # type: ignore[no-any-return]
+    return entities.with_columns(
         series.alias(name) for name, series in zip(named, features, strict=True)
     )
 
@@ -136,9 +136,7 @@ def _columns(selections: Sequence[Selection]) -> dict[str, tuple[str, ...]]:
     return {source: tuple(columns) for source, columns in wanted.items()}
 
 
-def _check_questions(
-    entities: "pl.DataFrame", selections: Sequence[Selection], asked: str
-) -> None:
+def _check_questions(entities: "pl.DataFrame", selections: Sequence[Selection], asked: str) -> None:
     keys = dict.fromkeys(key for part in selections for key in part.view.keys)
     if missing := [c for c in (*keys, asked) if c not in entities.columns]:
         raise RowsError(
