@@ -104,6 +104,7 @@ def run_alone(
     settings: msgspec.Struct,
     server: ServerSettings,
     joints: Mapping[str, str] | None = None,
+    bearer: Mapping[str, str] | None = None,
 ) -> None:
     """Serve one piece until the process is told to stop; the commands' `run` verb.
 
@@ -112,10 +113,11 @@ def run_alone(
         settings: its own settings.
         server: host, port and state folder.
         joints: URLs of other joints that the piece uses.
+        bearer: bearer tokens for those joints.
     """
     telemetry.configure_logs(server.log_level)
     listening = bind(server.host, server.port)
-    around = Surroundings(server, {piece.name: "embedded", **(joints or {})})
+    around = Surroundings(server, {piece.name: "embedded", **(joints or {})}, tokens=bearer)
     app = build_alone(piece, settings, around)
     address = url_of(listening)
     serve(
