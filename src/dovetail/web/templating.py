@@ -1,0 +1,59 @@
+"""The Jinja environment of all pages.
+
+Escaping is on everywhere, an unknown variable is an error, and the macros of `web/macros.html` are
+at hand as `ui` in every template without an import.
+"""
+
+import functools
+import hashlib
+from collections.abc import Callable
+from typing import Any
+
+import jinja2
+from jinja2.loaders import split_template_path
+
+from dovetail.web import assets, folders, formats
+from dovetail.web.sorting import Sort
+
+
+class PieceLoader(jinja2.BaseLoader):
+    """Finds `serving/models.html` in the folder of the piece `serving`, importing nothing."""
+
+    def get_source(
+        self, environment: jinja2.Environment, template: str
+    ) -> tuple[str, str, Callable[[], bool]]:
+        """The text of a template, as Jinja asks for it."""
+        parts = split_template_path(template)
+        try:
+            path = folders.templates(parts[0]).joinpath(*parts)
+            text = path.read_text(encoding="utf-8")
+            stamp = path.stat().st_mtime_ns
+        except (OSError, ValueError, IndexError) as error:
+            raise jinja2.TemplateNotFound(template) from error
+        return text, str(path), lambda: path.exists() and path.stat().st_mtime_ns == stamp
+
+
+@functools.cache
+def environment() -> jinja2.Environment:
+    """The environment, made on the first page."""
+    made = jinja2.Environment(
+        loader=PieceLoader(),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    made.filters.update(formats.FILTERS, digest=digest)
+    made.globals.update(static=assets.url, field=field, no_sort=Sort())
+    made.globals["ui"] = made.get_template("web/macros.html").module
+    return made
+
+
+def digest(text: str) -> str:
+    """A short hash of markup, by which a browser tells whether a refresh changed anything."""
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def field(row: Any, key: str) -> Any:
+    """A value of a table's row, whether the row is a mapping or an object."""
+    return row.get(key) if isinstance(row, dict) else getattr(row, key)
