@@ -1,0 +1,231 @@
+"""Dovetail's own HTTP surface for monitoring: is the model still right?
+
+Predictions and outcomes go in as CloudEvents, figures and alerts come out as JSON. Figures are
+None where they cannot be known: no outcomes yet, one class only, no reference.
+"""
+
+from collections.abc import Mapping, Sequence
+from datetime import date, datetime
+from typing import Any, Literal
+
+import msgspec
+
+from dovetail.wire import cloudevents
+from dovetail.wire.http import HttpClient, segment
+
+OUTCOME = "dev.dovetail.outcome"
+REQUEST = "org.kubeflow.serving.inference.request"
+RESPONSE = "org.kubeflow.serving.inference.response"
+EVENTS = "/monitoring/events"
+
+Role = Literal["live", "shadow"]
+Interval = tuple[float, float]
+
+__all__ = [
+    "EVENTS",
+    "OUTCOME",
+    "REQUEST",
+    "RESPONSE",
+    "Alert",
+    "Client",
+    "Day",
+    "Figures",
+    "Interval",
+    "Month",
+    "Outcomes",
+    "Reference",
+    "Role",
+    "outcome_event",
+]
+
+
+class Figures(msgspec.Struct, frozen=True, kw_only=True):
+    """How a model did over some predictions; intervals cover 95 %.
+
+    Attributes:
+        predictions: Rows predicted.
+        outcomes: Rows whose outcome is known; the realised figures are over these.
+        versions: Predictions by model version.
+        positives: Share of positive outcomes.
+        mean_score: Mean score of all predictions.
+        auc: Realised area under the ROC curve.
+        auc_interval: Its interval.
+        log_loss: Realised mean log-loss.
+        log_loss_interval: Its interval.
+        brier: Realised mean squared error of the probability.
+        brier_interval: Its interval.
+        estimated_auc: The AUC to expect of all predictions, outcome known or not.
+        estimated_log_loss: The log-loss to expect of them.
+        assumption: What the estimates rest on.
+    """
+
+    predictions: int = 0
+    outcomes: int = 0
+    versions: dict[str, int] = {}
+    positives: float | None = None
+    mean_score: float | None = None
+    auc: float | None = None
+    auc_interval: Interval | None = None
+    log_loss: float | None = None
+    log_loss_interval: Interval | None = None
+    brier: float | None = None
+    brier_interval: Interval | None = None
+    estimated_auc: float | None = None
+    estimated_log_loss: float | None = None
+    assumption: str | None = None
+
+
+class Day(Figures, frozen=True, kw_only=True):
+    """One day, by the time of the events.
+
+    Attributes:
+        day: The date.
+        drift: How far each column has moved from the reference.
+        alarms: What was raised on that day.
+    """
+
+    day: date
+    drift: dict[str, Any] = {}
+    alarms: tuple[Any, ...] = ()
+
+
+class Month(Figures, frozen=True, kw_only=True):
+    """One calendar month; ``month`` is "2013-04"."""
+
+    month: str
+
+
+class Alert(msgspec.Struct, frozen=True, kw_only=True):
+    """Something that a person should look at.
+
+    Attributes:
+        id: To acknowledge or resolve it by.
+        model: Which model.
+        kind: What is wrong, "performance" or "drift" for example.
+        status: "open", "acknowledged" or "resolved".
+        message: In words.
+        version: Which version, where it is about one.
+        raised: When.
+        facts: The figures behind it.
+    """
+
+    id: str
+    model: str
+    kind: str = ""
+    status: str = "open"
+    message: str = ""
+    version: str | None = None
+    raised: str | None = None
+    facts: dict[str, Any] = {}
+
+
+class Reference(msgspec.Struct, frozen=True, kw_only=True):
+    """What a version was validated on, by columns of one length."""
+
+    version: str
+    features: dict[str, list[Any]]
+    scores: list[float] = []
+    labels: list[float] = []
+
+
+class Outcomes(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What came true, by columns: row ``rows[i]`` of request ``request_ids[i]``."""
+
+    model: str
+    request_ids: list[str]
+    values: list[float]
+    rows: list[int] | None = None
+
+
+def outcome_event(
+    id: str,
+    source: str,
+    outcomes: Outcomes,
+    *,
+    time: datetime | None = None,
+) -> cloudevents.Event:
+    """Wrap outcomes in an event; a sink counts events of one id and source once."""
+    return cloudevents.Event(
+        id=id,
+        source=source,
+        type=OUTCOME,
+        subject=outcomes.model,
+        time=time,
+        data=msgspec.to_builtins(outcomes),
+    )
+
+
+class Client(HttpClient):
+    """A client of the monitoring piece.
+
+    Examples:
+        >>> with Client("http://localhost:8080") as watch:  # doctest: +SKIP
+        ...     print(watch.performance("flights", date(2013, 4, 1), date(2013, 4, 30)).auc)
+        0.704
+    """
+
+    def send_events(self, events: Sequence[cloudevents.Event]) -> None:
+        """Send payload or outcome events in one batch; they are kept when this returns."""
+        if events:
+            headers, body = cloudevents.encode_batch(events)
+            self.send("POST", EVENTS, content=body, headers=headers, repeatable=True)
+
+    def put_reference(self, model: str, reference: Reference) -> None:
+        """Say what a version was validated on."""
+        self.post(f"{_model(model)}/reference", reference, Any, method="PUT")
+
+    def days(
+        self,
+        model: str,
+        start: date | None = None,
+        end: date | None = None,
+        *,
+        role: Role = "live",
+        version: str | None = None,
+    ) -> list[Day]:
+        """The figures day by day, both ends included."""
+        query = _query(start=start, end=end, role=role, version=version)
+        return self.get(f"{_model(model)}/days", list[Day], query)
+
+    def performance(
+        self,
+        model: str,
+        start: date | None = None,
+        end: date | None = None,
+        *,
+        role: Role = "live",
+        version: str | None = None,
+    ) -> Figures:
+        """The figures of a span of days as one."""
+        query = _query(start=start, end=end, role=role, version=version)
+        return self.get(f"{_model(model)}/performance", Figures, query)
+
+    def months(self, model: str, *, role: Role = "live") -> list[Month]:
+        """The figures month by month."""
+        return self.get(f"{_model(model)}/months", list[Month], _query(role=role))
+
+    def alerts(self, *, status: str | None = None, model: str | None = None) -> list[Alert]:
+        """The alerts, or only those of a status or a model."""
+        query = _query(status=status, model=model)
+        return self.get("/monitoring/alerts", list[Alert], query)
+
+    def acknowledge(self, alert: str) -> None:
+        """Say that somebody has seen an alert."""
+        self.send("POST", f"/monitoring/alerts/{segment(alert)}/acknowledge")
+
+    def resolve(self, alert: str) -> None:
+        """Say that an alert is dealt with."""
+        self.send("POST", f"/monitoring/alerts/{segment(alert)}/resolve")
+
+
+def _model(model: str) -> str:
+    return f"/monitoring/models/{segment(model)}"
+
+
+def _query(**values: object) -> list[tuple[str, str]]:
+    texts: Mapping[str, str] = {
+        name: value.isoformat() if isinstance(value, date) else str(value)
+        for name, value in values.items()
+        if value is not None
+    }
+    return list(texts.items())
