@@ -28,7 +28,7 @@ from starlette.routing import BaseRoute, Mount, Route
 import dovetail
 from dovetail.base.errors import DovetailError
 from dovetail.base.settings import PREFIX, JointSettings, ServerSettings
-from dovetail.cli import main as command_line
+from dovetail.cli import _root as command_line
 from dovetail.web.alone import Surroundings
 from dovetail.web.app import create_app
 from dovetail.web.piece import Piece

@@ -28,7 +28,18 @@ def test_it_holds_pages_and_types(contents: set[str], kind: str) -> None:
 
 
 def test_it_holds_no_stray_file(contents: set[str]) -> None:
-    kinds = {Path(name).suffix or Path(name).name for name in contents}
-    allowed = {".py", ".html", ".css", ".js", ".svg", ".toml", ".txt", ".json", ".LICENSE"}
-    assert kinds <= allowed | {"py.typed"}
+    kinds = {Path(name).suffix for name in contents}
+    allowed = {
+        ".py",
+        ".typed",
+        ".html",
+        ".css",
+        ".js",
+        ".svg",
+        ".toml",
+        ".txt",
+        ".json",
+        ".LICENSE",
+    }
+    assert kinds <= allowed
     assert {name.split("/")[0] for name in contents} == {"dovetail"}
