@@ -1,8 +1,8 @@
 """The server: an ASGI app on a socket, in the foreground or in a thread.
 
 The socket is bound here, before the server starts, so that a taken port is one clear message.
-uvloop sets TCP_NODELAY and sends what one turn of the loop wrote in a single system call, so the
-head and the body of an answer leave together.
+uvloop sets TCP_NODELAY on every connection, and `dovetail.web.connection` lets the head and the
+body of an answer leave in one write.
 """
 
 import errno
@@ -16,6 +16,7 @@ import uvicorn
 from starlette.types import ASGIApp
 
 from dovetail.base.errors import UnavailableError
+from dovetail.web.connection import OneWriteProtocol
 
 __all__ = ["RunningApp", "bind", "serve", "serve_in_thread"]
 
@@ -85,7 +86,7 @@ def _server(app: ASGIApp, answering: Callable[[], None]) -> _Server:
     config = uvicorn.Config(
         app,
         loop="uvloop",
-        http="httptools",
+        http=OneWriteProtocol,
         lifespan="on",
         log_config=None,
         access_log=False,
