@@ -123,6 +123,17 @@ class Chain:
         connection.execute(sa.insert(self._table).values(row))
         return _entry(row)
 
+    def newest_in(self, connection: Connection, *, kind: str, subject: str) -> Entry | None:
+        """Return the newest entry of a kind about a subject, inside the caller's transaction."""
+        query = (
+            sa.select(self._table)
+            .where(self._table.c.kind == kind, self._table.c.subject == subject)
+            .order_by(self._table.c.number.desc())
+            .limit(1)
+        )
+        row = connection.execute(query).mappings().first()
+        return None if row is None else _entry(dict(row))
+
     def entries(
         self,
         *,
