@@ -1,0 +1,156 @@
+"""Governance over HTTP: its own surface, the OpenLineage sink and the guard."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+import msgspec
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import BaseRoute, Route
+
+from dovetail.base.errors import InvalidInputError, NotFoundError
+from dovetail.governance.guard import Guard, Remote, Upstream
+from dovetail.governance.handlers import Governance
+from dovetail.governance.lineage import record_event
+from dovetail.web.auth import require_role
+
+__all__ = ["routes"]
+
+MLFLOW_PATHS = ("/api/2.0", "/api/3.0", "/ajax-api", "/version", "/health", "/static-files")
+
+
+class _Evidence(msgspec.Struct, frozen=True):
+    model: str
+    version: str
+    kind: str
+    verdict: str
+    facts: dict[str, Any] = {}
+    at: datetime | None = None
+
+
+class _Approval(msgspec.Struct, frozen=True):
+    model: str
+    version: str
+    alias: str
+    reason: str
+
+
+class Api:
+    """The routes of governance's own surface.
+
+    Args:
+        governance: the use cases.
+    """
+
+    def __init__(self, governance: Governance) -> None:
+        self._governance = governance
+
+    async def add_evidence(self, request: Request) -> Response:
+        """POST /governance/evidence."""
+        given = msgspec.json.decode(await request.body(), type=_Evidence)
+        fields = {name: getattr(given, name) for name in _Evidence.__struct_fields__}
+        actor = request.state.principal.name
+        entry = await run_in_threadpool(
+            lambda: self._governance.add_evidence(actor=actor, **fields)
+        )
+        return _json(entry, 201)
+
+    async def approve(self, request: Request) -> Response:
+        """POST /governance/approvals."""
+        principal = require_role(request, "approver")
+        given = msgspec.json.decode(await request.body(), type=_Approval)
+        entry = await run_in_threadpool(
+            lambda: self._governance.approve(
+                actor=principal.name,
+                model=given.model,
+                version=given.version,
+                alias=given.alias,
+                reason=given.reason,
+            )
+        )
+        return _json(entry, 201)
+
+    def check(self, request: Request) -> Response:
+        """GET /governance/gates/{model}/{version}/{alias}."""
+        return _json(self._governance.check(**request.path_params))
+
+    def log(self, request: Request) -> Response:
+        """GET /governance/log: entries, newest first."""
+        query = request.query_params
+        limit, before = _whole(query.get("limit", "100")), query.get("before")
+        entries = self._governance.record.entries(
+            subject=query.get("subject"),
+            kind=query.get("kind"),
+            limit=min(limit, 1000),
+            before=_whole(before) if before else None,
+        )
+        return _json({"entries": entries})
+
+    def verify(self, _: Request) -> Response:
+        """GET /governance/verify: 500 with what is wrong, or how many entries are intact."""
+        return _json({"intact": True, "entries": self._governance.record.verify()})
+
+    def alias(self, request: Request) -> Response:
+        """GET /governance/aliases/{model}/{alias}?at=: which version it was."""
+        model, alias = request.path_params["model"], request.path_params["alias"]
+        at = request.query_params.get("at")
+        entry = self._governance.record.alias_at(model, alias, _instant(at) if at else None)
+        if entry is None or entry.body["version"] is None:
+            raise NotFoundError(f"{model}@{alias} named no version" + (f" at {at}" if at else ""))
+        facts = {"model": model, "alias": alias, "version": entry.body["version"]}
+        since = entry.body.get("effective", entry.at)
+        return _json({**facts, "since": since, "by": entry.actor, "entry": entry.number})
+
+    async def lineage(self, request: Request) -> Response:
+        """POST /api/v1/lineage: an OpenLineage run event."""
+        body = await request.body()
+        actor = request.state.principal.name
+        await run_in_threadpool(record_event, self._governance, body, actor)
+        return Response(status_code=201)
+
+    def routes(self) -> list[BaseRoute]:
+        """Return the routes."""
+        return [
+            Route("/governance/evidence", self.add_evidence, methods=["POST"]),
+            Route("/governance/approvals", self.approve, methods=["POST"]),
+            Route("/governance/gates/{model}/{version}/{alias}", self.check),
+            Route("/governance/log", self.log),
+            Route("/governance/verify", self.verify),
+            Route("/governance/aliases/{model}/{alias}", self.alias),
+            Route("/api/v1/lineage", self.lineage, methods=["POST"]),
+        ]
+
+
+def routes(governance: Governance, upstream: Upstream) -> Sequence[BaseRoute]:
+    """Return every route; those that pass MLflow through only where the registry is remote."""
+    found: list[BaseRoute] = [*Api(governance).routes(), *Guard(governance, upstream).routes()]
+    if isinstance(upstream, Remote):
+        methods = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"]
+        for path in MLFLOW_PATHS:
+            found.append(Route(path, upstream.stream, methods=methods))
+            found.append(Route(path + "/{rest:path}", upstream.stream, methods=methods))
+    return found
+
+
+def _json(value: Any, status: int = 200) -> Response:
+    return Response(msgspec.json.encode(value), status, media_type="application/json")
+
+
+def _whole(text: str) -> int:
+    if not text.isdecimal():
+        raise InvalidInputError(f"{text!r} is not a whole number")
+    return int(text)
+
+
+def _instant(text: str) -> datetime:
+    try:
+        moment = datetime.fromisoformat(text.replace(" ", "+"))
+    except ValueError as error:
+        raise InvalidInputError(
+            f"{text!r} is not an instant", fix="write RFC 3339, for example 2013-05-03T00:00:00Z"
+        ) from error
+    if moment.tzinfo is None:
+        raise InvalidInputError(f"{text!r} has no time zone", fix="add Z or an offset")
+    return moment
