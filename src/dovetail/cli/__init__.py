@@ -63,7 +63,7 @@ class Lazy(click.Group):
 @click.group(cls=Lazy, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="dovetail", message="%(version)s")
 def _root() -> None:
-    """The machine-learning life cycle as separate pieces, joined by open protocols.
+    r"""The machine-learning life cycle as separate pieces, joined by open protocols.
 
     \b
     dovetail up                 everything on http://127.0.0.1:8080

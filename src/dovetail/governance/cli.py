@@ -4,10 +4,9 @@ from typing import Any
 
 import click
 
-from dovetail.wire.governance import Client
-
 from dovetail.governance.piece import piece
 from dovetail.web import commands as shared
+from dovetail.wire.governance import Approval, Client
 
 __all__ = ["commands"]
 
@@ -42,7 +41,12 @@ def run(server: dict[str, Any], registry: str | None) -> None:
 @shared.json_option
 @click.pass_context
 def check(
-    context: click.Context, model: str, version: str, alias: str, url: str, token: str | None,
+    context: click.Context,
+    model: str,
+    version: str,
+    alias: str,
+    url: str,
+    token: str | None,
     as_json: bool,
 ) -> None:
     """Say whether a version may take an alias; exit code 1 if not.
@@ -69,15 +73,13 @@ def check(
 @click.option("--reason", required=True, help="What convinced you.")
 @url_option
 @token_option
-def approve(
-    model: str, version: str, alias: str, reason: str, url: str, token: str | None
-) -> None:
+def approve(model: str, version: str, alias: str, reason: str, url: str, token: str | None) -> None:
     """Stand for a version taking an alias.
 
     Example: dovetail governance approve flights 3 champion --reason "holdout and canary agree"
     """
     with Client(url, token=token) as client:
-        entry = client.approve(model, version, alias, reason)
+        entry = client.approve(Approval(model=model, version=version, alias=alias, reason=reason))
     click.echo(f"approved, entry {entry.number} of the record")
 
 
@@ -106,11 +108,13 @@ def list_entries(
 @commands.command()
 @url_option
 @token_option
-def verify(url: str, token: str | None) -> None:
-    """Check the whole record against its hashes.
+@click.pass_context
+def verify(context: click.Context, url: str, token: str | None) -> None:
+    """Check the whole record against its hashes; exit code 1 if it was tampered with.
 
     Example: dovetail governance verify
     """
     with Client(url, token=token) as client:
-        count = client.verify()
-    click.echo(f"{count} entries, all intact")
+        found = client.verify()
+    click.echo(f"{found.entries} entries, all intact" if found.ok else found.message)
+    context.exit(0 if found.ok else 1)

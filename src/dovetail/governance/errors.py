@@ -1,9 +1,9 @@
 """Errors of governance.
 
-    DovetailError
-    `- ForbiddenError
-       |- GateClosedError      gate-closed      evidence or approvals are missing
-       `- SamePersonError      same-person      four eyes need two people
+DovetailError
+`- ForbiddenError
+   |- GateClosedError      gate-closed      evidence or approvals are missing
+   `- SamePersonError      same-person      four eyes need two people
 """
 
 from collections.abc import Sequence

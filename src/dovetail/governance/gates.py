@@ -51,19 +51,20 @@ class Gate:
         """
         if self.settings is None:
             return Verdict(open=True, missing=[], evidence=[], approved_by=[])
-        newest = {}
+        newest: dict[str, Entry] = {}
         for entry in entries:
             if entry.kind == "evidence":
                 newest.setdefault(entry.body["kind"], entry)
-        missing, used = [], []
+        missing: list[str] = []
+        used: list[int] = []
         for kind in self.settings.evidence:
-            entry = newest.get(kind)
-            if entry is None:
+            latest = newest.get(kind)
+            if latest is None:
                 missing.append(f"no {kind} evidence")
-            elif entry.body["verdict"] != "pass":
-                missing.append(f"the newest {kind} evidence failed (entry {entry.number})")
+            elif latest.body["verdict"] != "pass":
+                missing.append(f"the newest {kind} evidence failed (entry {latest.number})")
             else:
-                used.append(entry.number)
+                used.append(latest.number)
         authors = {e.actor for e in entries if e.kind == "evidence"}
         approved = sorted(
             {e.actor for e in entries if e.kind == "approval" and e.body["alias"] == alias}

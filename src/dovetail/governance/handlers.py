@@ -100,7 +100,8 @@ class Governance:
         """
         deleting = intent.body["version"] is None
         kind = ("alias.delete" if deleting else "alias.set") if done else "alias.failed"
-        before = self.record.alias_at(*intent.subject.rsplit("@", 1), None)
+        model, _, alias = intent.subject.rpartition("@")
+        before = self.record.alias_at(model, alias, None)
         body = {
             "version": intent.body["version"],
             "previous": before.body["version"] if before else None,

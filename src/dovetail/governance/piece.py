@@ -1,5 +1,7 @@
 """What the app mounts."""
 
+import anyio.from_thread
+
 from dovetail.base import telemetry
 from dovetail.base.chain import Entry
 from dovetail.governance.guard import PREFIXES, Remote, SameApp, Upstream, mlflow_error
@@ -38,6 +40,10 @@ def build(context: Context, settings: GovernanceSettings) -> Service:
                 governance.confirm(intent, done=done, note="found out at the next start")
                 log.warning("settled an alias change", subject=intent.subject, done=done)
 
+    def stop() -> None:
+        anyio.from_thread.run(upstream.close)
+        record.close()
+
     return Service(
         routes=[*routes(governance, upstream), *page_routes(governance)],
         pages=[Page("/governance", "Governance")],
@@ -45,7 +51,7 @@ def build(context: Context, settings: GovernanceSettings) -> Service:
         if target != "embedded"
         else [],
         start=settle,
-        stop=record.close,
+        stop=stop,
         attention=lambda: _attention(governance),
     )
 
@@ -56,7 +62,7 @@ def _carried_out(client: mlflow.Client, intent: Entry) -> bool:
         current = client.get_alias(model, alias)
     except NotFound:
         return intent.body["version"] is None
-    return str(current.version) == intent.body["version"]
+    return bool(str(current.version) == intent.body["version"])
 
 
 def _attention(governance: Governance) -> list[Attention]:

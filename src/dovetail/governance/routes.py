@@ -10,31 +10,16 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
-from dovetail.base.errors import InvalidInputError, NotFoundError
+from dovetail.base.errors import IntegrityError, InvalidInputError
 from dovetail.governance.guard import Guard, Remote, Upstream
 from dovetail.governance.handlers import Governance
 from dovetail.governance.lineage import record_event
 from dovetail.web.auth import require_role
+from dovetail.wire import governance as wire
 
 __all__ = ["routes"]
 
 MLFLOW_PATHS = ("/api/2.0", "/api/3.0", "/ajax-api", "/version", "/health", "/static-files")
-
-
-class _Evidence(msgspec.Struct, frozen=True):
-    model: str
-    version: str
-    kind: str
-    verdict: str
-    facts: dict[str, Any] = {}
-    at: datetime | None = None
-
-
-class _Approval(msgspec.Struct, frozen=True):
-    model: str
-    version: str
-    alias: str
-    reason: str
 
 
 class Api:
@@ -49,8 +34,8 @@ class Api:
 
     async def add_evidence(self, request: Request) -> Response:
         """POST /governance/evidence."""
-        given = msgspec.json.decode(await request.body(), type=_Evidence)
-        fields = {name: getattr(given, name) for name in _Evidence.__struct_fields__}
+        given = msgspec.json.decode(await request.body(), type=wire.Evidence)
+        fields = msgspec.structs.asdict(given)
         actor = request.state.principal.name
         entry = await run_in_threadpool(
             lambda: self._governance.add_evidence(actor=actor, **fields)
@@ -60,7 +45,7 @@ class Api:
     async def approve(self, request: Request) -> Response:
         """POST /governance/approvals."""
         principal = require_role(request, "approver")
-        given = msgspec.json.decode(await request.body(), type=_Approval)
+        given = msgspec.json.decode(await request.body(), type=wire.Approval)
         entry = await run_in_threadpool(
             lambda: self._governance.approve(
                 actor=principal.name,
@@ -86,22 +71,26 @@ class Api:
             limit=min(limit, 1000),
             before=_whole(before) if before else None,
         )
-        return _json({"entries": entries})
+        return _json(entries)
 
     def verify(self, _: Request) -> Response:
-        """GET /governance/verify: 500 with what is wrong, or how many entries are intact."""
-        return _json({"intact": True, "entries": self._governance.record.verify()})
+        """GET /governance/verify: how many entries are intact, or what is wrong."""
+        try:
+            return _json(wire.Verification(ok=True, entries=self._governance.record.verify()))
+        except IntegrityError as error:
+            return _json(wire.Verification(ok=False, message=str(error)))
 
     def alias(self, request: Request) -> Response:
-        """GET /governance/aliases/{model}/{alias}?at=: which version it was."""
+        """GET /governance/aliases/{model}/{alias}?at=: which version it named."""
         model, alias = request.path_params["model"], request.path_params["alias"]
         at = request.query_params.get("at")
         entry = self._governance.record.alias_at(model, alias, _instant(at) if at else None)
-        if entry is None or entry.body["version"] is None:
-            raise NotFoundError(f"{model}@{alias} named no version" + (f" at {at}" if at else ""))
-        facts = {"model": model, "alias": alias, "version": entry.body["version"]}
-        since = entry.body.get("effective", entry.at)
-        return _json({**facts, "since": since, "by": entry.actor, "entry": entry.number})
+        known = wire.AliasAt(model=model, alias=alias, at=at or "")
+        if entry is not None:
+            since = entry.body.get("effective", entry.at)
+            version = entry.body["version"]
+            known = msgspec.structs.replace(known, version=version, since=since, actor=entry.actor)
+        return _json(known)
 
     async def lineage(self, request: Request) -> Response:
         """POST /api/v1/lineage: an OpenLineage run event."""

@@ -7,7 +7,7 @@ calling, errors in the right shape, health, readiness, metrics, static files and
 import asyncio
 import threading
 from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 
 import anyio.to_thread
@@ -89,7 +89,7 @@ def create_app(
 
 def _lifespan(
     mounted: Sequence[Mounted], transport: InProcessTransport
-) -> Callable[[Starlette], "_Life"]:
+) -> Callable[[Starlette], AbstractAsyncContextManager[None]]:
     @asynccontextmanager
     async def life(app: Starlette) -> AsyncIterator[None]:
         anyio.to_thread.current_default_thread_limiter().total_tokens = THREADS
@@ -104,9 +104,6 @@ def _lifespan(
                     await anyio.to_thread.run_sync(one.service.stop)
 
     return life
-
-
-_Life = AsyncIterator[None]
 
 
 def _start(mounted: Sequence[Mounted]) -> None:

@@ -128,7 +128,7 @@ class Service:
         errors: protocol-shaped errors.
         reads: regular expressions of paths whose POST only reads, so that a viewer may call it.
         start: called in a thread once the server listens.
-        stop: called in a thread before the server ends.
+        stop: called in a thread before the server ends; `anyio.from_thread.run` reaches the loop.
         ready: None when ready, else why not.
         attention: what to show on the first page.
     """

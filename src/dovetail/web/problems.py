@@ -13,12 +13,14 @@ from starlette.responses import Response
 
 from dovetail.base import telemetry
 from dovetail.base.errors import DovetailError
+from dovetail.web import pages
 from dovetail.web.piece import ErrorShape
 from dovetail.wire.http import Unreachable, WireError
 
 __all__ = ["STATUSES", "ErrorRenderer", "problem", "status_of"]
 
 log = telemetry.logger("web")
+MEDIA_TYPE = "application/problem+json"
 
 STATUSES = {
     "invalid-input": 400,
@@ -75,9 +77,7 @@ def problem(error: Exception) -> Response:
     headers = dict(error.headers or {}) if isinstance(error, HTTPException) else {}
     if status == 401:
         headers["WWW-Authenticate"] = 'Bearer realm="dovetail"'
-    return Response(
-        msgspec.json.encode(body), status, headers, media_type="application/problem+json"
-    )
+    return Response(msgspec.json.encode(body), status, headers, media_type=MEDIA_TYPE)
 
 
 class ErrorRenderer:
@@ -103,5 +103,16 @@ class ErrorRenderer:
         return problem(error)
 
     async def handle(self, request: Request, error: Exception) -> Response:
-        """Starlette's exception handler."""
-        return self.render(request.url.path, error)
+        """Starlette's exception handler: a page for browsers, the path's shape for programs."""
+        plain = self.render(request.url.path, error)
+        wants_page = "text/html" in request.headers.get("accept", "")
+        if not wants_page or not plain.headers["content-type"].startswith(MEDIA_TYPE):
+            return plain
+        facts = msgspec.json.decode(bytes(plain.body))
+        return pages.problem_page(
+            request,
+            status=plain.status_code,
+            title=facts["title"],
+            detail=facts.get("detail", ""),
+            fixes=[facts["fix"]] if "fix" in facts else [],
+        )

@@ -19,6 +19,7 @@ __all__ = [
     "Client",
     "Entry",
     "Evidence",
+    "GateVerdict",
     "Verdict",
     "Verification",
 ]
@@ -33,6 +34,7 @@ class Evidence(msgspec.Struct, frozen=True, kw_only=True):
         kind: What was looked at, "evaluation" or "parity" for example.
         verdict: Whether it speaks for the version.
         facts: The figures behind the verdict.
+        at: When it was found, where that is not now.
     """
 
     model: str
@@ -40,6 +42,7 @@ class Evidence(msgspec.Struct, frozen=True, kw_only=True):
     kind: str
     verdict: Verdict
     facts: dict[str, Any] = {}
+    at: datetime | None = None
 
 
 class Approval(msgspec.Struct, frozen=True, kw_only=True):
@@ -75,13 +78,27 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
     hash: str = ""
 
 
+class GateVerdict(msgspec.Struct, frozen=True, kw_only=True):
+    """Whether a version may take an alias, and what is missing if not.
+
+    Attributes:
+        open: Whether the alias may move.
+        missing: What is still asked for, one phrase each.
+        evidence: Numbers of the log entries that the verdict rests on.
+        approved_by: Who approved.
+    """
+
+    open: bool
+    missing: list[str] = []
+    evidence: list[int] = []
+    approved_by: list[str] = []
+
+
 class Verification(msgspec.Struct, frozen=True, kw_only=True):
-    """Whether the log is whole: how many entries, and where it breaks if it does."""
+    """Whether the log is whole: how many entries, or what is wrong."""
 
     ok: bool
     entries: int = 0
-    head: str = ""
-    broken_at: int | None = None
     message: str = ""
 
 
@@ -109,21 +126,32 @@ class Client(HttpClient):
         """Record a finding."""
         self.post("/governance/evidence", evidence, Any)
 
-    def approve(self, approval: Approval) -> None:
+    def approve(self, approval: Approval) -> Entry:
         """Record a consent, in the name of this client's token."""
-        self.post("/governance/approvals", approval, Any)
+        return self.post("/governance/approvals", approval, Entry)
+
+    def check(self, model: str, version: str, alias: str) -> GateVerdict:
+        """Whether a version may take an alias now."""
+        path = "/".join(segment(part) for part in (model, version, alias))
+        return self.get(f"/governance/gates/{path}", GateVerdict)
 
     def log(
-        self, *, subject: str | None = None, kind: str | None = None, after: int | None = None
+        self,
+        *,
+        subject: str | None = None,
+        kind: str | None = None,
+        before: int | None = None,
+        limit: int = 100,
     ) -> list[Entry]:
-        """The log, or the part of it that fits.
+        """The log or the part of it that fits, newest first.
 
         Args:
             subject: Only entries about that thing.
             kind: Only entries of that kind.
-            after: Only entries with a higher number.
+            before: Only entries with a lower number, for paging.
+            limit: At most this many.
         """
-        wanted = {"subject": subject, "kind": kind, "after": after}
+        wanted = {"subject": subject, "kind": kind, "before": before, "limit": limit}
         query = [(name, str(value)) for name, value in wanted.items() if value is not None]
         return self.get("/governance/log", list[Entry], query)
 
