@@ -110,7 +110,7 @@ bench: $(STAMP)test $(MLSERVER_VENV)/.stamp
 	$(BIN)/python -m benchmarks $(ARGS)
 
 docs: $(STAMP)docs
-	$(BIN)/mkdocs build --strict --site-dir site
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --site-dir site
 
 reference: $(STAMP)all
 	$(BIN)/python tools/docs.py

@@ -1,0 +1,82 @@
+"""What the README and the guides tell people to type exists, and is typed rightly."""
+
+import contextlib
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import click
+import pytest
+
+from dovetail.cli import COMMANDS, _root
+
+ROOT = Path(__file__).resolve().parents[2]
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
+PAGES = [page for page in PAGES if "reference" not in page.parts]
+BLOCK = re.compile(r"^```console\n(.*?)^```", re.MULTILINE | re.DOTALL)
+
+
+def lines(page: Path) -> list[str]:
+    """The commands of a page's console blocks: lines after `$ `, continued over backslashes."""
+    text = "\n".join(BLOCK.findall(page.read_text())).replace("\\\n", " ")
+    return [line.removeprefix("$ ").strip() for line in text.splitlines() if line[:2] == "$ "]
+
+
+def typed(program: str) -> list[object]:
+    return [
+        pytest.param(line, id=f"{page.relative_to(ROOT)}: {line}"[:100])
+        for page in PAGES
+        for line in lines(page)
+        if line.split()[:1] == [program]
+    ]
+
+
+def parse(arguments: list[str]) -> click.Context:
+    """Parse a command line down to its verb without running it."""
+    command: click.Command = _root
+    context = command.make_context("dovetail", list(arguments), resilient_parsing=False)
+    while isinstance(command, click.Group):
+        rest = [*context._protected_args, *context.args]
+        name, found, rest = command.resolve_command(context, rest)
+        assert found is not None, f"there is no command {name}"
+        context = found.make_context(name, rest, parent=context)
+        command = found
+    return context
+
+
+@pytest.mark.parametrize("line", typed("dovetail"))
+def test_a_dovetail_command_of_a_page_parses(line: str) -> None:
+    arguments = shlex.split(line, comments=True)[1:]
+    arguments = arguments[: arguments.index("&")] if "&" in arguments else arguments
+    with contextlib.suppress(click.exceptions.Exit):  # --help and --version end here
+        parse(arguments)
+
+
+@pytest.mark.parametrize("line", typed("make"))
+def test_a_make_target_of_a_page_exists(line: str) -> None:
+    target = shlex.split(line, comments=True)[1]
+    assert re.search(rf"^{target}:", (ROOT / "Makefile").read_text(), re.MULTILINE)
+
+
+def test_a_wrong_command_would_be_found() -> None:
+    with pytest.raises(click.UsageError):
+        parse(["up", "--no-such-option"])
+
+
+@pytest.mark.parametrize("name", ["", *COMMANDS])
+def test_help_answers(name: str) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "dovetail.cli", *name.split(), "--help"],
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "Usage: dovetail" in done.stdout
+
+
+def test_the_readme_names_every_piece() -> None:
+    text = (ROOT / "README.md").read_text()
+    known = set(COMMANDS) - {"up", "demo", "doctor", "token"}
+    assert set(re.findall(r"^\| `(\w+)` \|", text, re.MULTILINE)) == known
