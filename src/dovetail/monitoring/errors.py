@@ -1,0 +1,52 @@
+"""Errors of the monitoring piece.
+
+    DovetailError
+    |- InvalidInputError
+    |  |- EventInvalidError       event-invalid
+    |  |- ReferenceInvalidError   reference-invalid
+    |  `- DayInvalidError         day-invalid
+    `- NotFoundError
+       |- ModelUnknownError       model-unknown
+       `- AlertUnknownError       alert-unknown
+"""
+
+from dovetail.base.errors import InvalidInputError, NotFoundError
+
+
+class EventInvalidError(InvalidInputError):
+    """An event breaks its type's rules; nothing of the call was stored."""
+
+    code = "event-invalid"
+
+
+class ReferenceInvalidError(InvalidInputError):
+    """A reference sample cannot be summarised."""
+
+    code = "reference-invalid"
+
+
+class DayInvalidError(InvalidInputError):
+    """A day or a range of days is not one."""
+
+    code = "day-invalid"
+
+
+class ModelUnknownError(NotFoundError):
+    """No event has named this model yet."""
+
+    code = "model-unknown"
+
+    def __init__(self, model: str) -> None:
+        super().__init__(
+            f"no payload event has named the model '{model}' yet",
+            fix="send its payload log to /monitoring/events, or check the name",
+        )
+
+
+class AlertUnknownError(NotFoundError):
+    """There is no alert with this id."""
+
+    code = "alert-unknown"
+
+    def __init__(self, alert: str) -> None:
+        super().__init__(f"there is no alert '{alert}'", fix="list them at /monitoring/alerts")

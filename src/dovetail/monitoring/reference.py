@@ -1,0 +1,165 @@
+"""The reference profile of a model version: what it was validated on, kept small.
+
+It is what drift, estimated performance and loss evidence are measured against. A few kilobytes a
+column, as JSON, whatever the number of rows.
+"""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import msgspec
+import numpy as np
+import numpy.typing as npt
+
+from dovetail.monitoring import scores as scoring
+from dovetail.monitoring.calibration import Calibration
+from dovetail.monitoring.columns import ColumnProfile, profile, typed
+from dovetail.monitoring.errors import ReferenceInvalidError
+from dovetail.monitoring.numeric import Floats
+
+PREDICTION = "(prediction)"
+"""Name of the stream of scores among the columns."""
+
+Column = Sequence[Any] | npt.NDArray[Any]
+
+
+class Performance(msgspec.Struct, frozen=True):
+    """How the version did on the reference."""
+
+    auc: float | None
+    log_loss: float
+    brier: float
+    positives: float
+
+
+class Reference(msgspec.Struct, frozen=True, kw_only=True):
+    """What a model version was validated on.
+
+    Attributes:
+        version: The model version.
+        rows: Rows of the sample.
+        columns: Profiles of the features, in the order given.
+        prediction: Profile of the scores, where they were given.
+        loss: Profile of the log-losses, where labels were given too.
+        performance: Realised figures on the reference.
+        knots: Knots of the calibration from score to probability.
+        heights: Probabilities at the knots.
+        digest: Identifies the content; a reference put twice is the same one.
+    """
+
+    version: str
+    rows: int
+    columns: list[ColumnProfile]
+    prediction: ColumnProfile | None = None
+    loss: ColumnProfile | None = None
+    performance: Performance | None = None
+    knots: list[float] = []
+    heights: list[float] = []
+    digest: str = ""
+
+    @property
+    def calibration(self) -> Calibration | None:
+        """The map from score to probability, where labels were given."""
+        if not self.knots:
+            return None
+        return Calibration(np.asarray(self.knots), np.asarray(self.heights))
+
+    @property
+    def streams(self) -> list[ColumnProfile]:
+        """All profiles that drift is looked for in: the features, then the scores."""
+        return [*self.columns, *([self.prediction] if self.prediction else [])]
+
+    @classmethod
+    def fit(
+        cls,
+        features: Mapping[str, Column],
+        *,
+        scores: Column | None = None,
+        labels: Column | None = None,
+        version: str = "",
+    ) -> "Reference":
+        """Summarise a sample.
+
+        Args:
+            features: The columns by name, all of one length.
+            scores: The model's scores on these rows.
+            labels: What came true, 0 or 1, missing where unknown.
+            version: The model version.
+
+        Raises:
+            ReferenceInvalidError: There are no rows, lengths differ, or labels lack scores.
+
+        Example:
+            >>> reference = Reference.fit({"age": [31, 45, 28, 60]}, version="3")
+            >>> reference.rows, reference.columns[0].mean
+            (4, 41.0)
+        """
+        rows = _rows(features, scores, labels)
+        made = cls(
+            version=version, rows=rows, columns=[profile(n, v) for n, v in features.items()]
+        )
+        if scores is not None:
+            numbers = _floats("scores", scores)
+            made = msgspec.structs.replace(made, prediction=profile(PREDICTION, numbers))
+            if labels is not None:
+                made = _with_labels(made, numbers, _floats("labels", labels))
+        digest = hashlib.sha256(msgspec.json.encode(made)).hexdigest()
+        return msgspec.structs.replace(made, digest=digest)
+
+    def pack(self) -> bytes:
+        """The profile as JSON."""
+        return msgspec.json.encode(self)
+
+    @classmethod
+    def unpack(cls, data: bytes) -> "Reference":
+        """The inverse of `pack`."""
+        return msgspec.json.decode(data, type=cls)
+
+
+def _rows(features: Mapping[str, Column], scores: Column | None, labels: Column | None) -> int:
+    sizes = {f"feature '{name}'": len(values) for name, values in features.items()}
+    sizes |= {n: len(v) for n, v in (("scores", scores), ("labels", labels)) if v is not None}
+    if not sizes or 0 in sizes.values():
+        raise ReferenceInvalidError("the reference has no rows", fix="give at least one column")
+    if len(set(sizes.values())) > 1:
+        said = ", ".join(f"{name} {size}" for name, size in list(sizes.items())[:6])
+        raise ReferenceInvalidError("the reference's columns differ in length", why=said)
+    if labels is not None and scores is None:
+        raise ReferenceInvalidError("the reference has labels but no scores", fix="give both")
+    return next(iter(sizes.values()))
+
+
+def _floats(name: str, values: Column) -> Floats:
+    try:
+        column = typed(values)
+    except (TypeError, ValueError) as error:
+        raise ReferenceInvalidError(f"{name} are not numbers", why=str(error)) from error
+    if isinstance(column, list):
+        raise ReferenceInvalidError(f"{name} are not numbers", why="there are strings among them")
+    return column
+
+
+def _with_labels(made: Reference, scores: Floats, labels: Floats) -> Reference:
+    known = np.isfinite(scores) & np.isfinite(labels)
+    scores, labels = scores[known], labels[known]
+    if len(labels) == 0:
+        return made
+    if not np.isin(labels, (0.0, 1.0)).all():
+        raise ReferenceInvalidError("labels must be 0 or 1", fix="give null where unknown")
+    if scores.min() < 0 or scores.max() > 1:
+        raise ReferenceInvalidError("scores must lie between 0 and 1 where labels are given")
+    losses = scoring.log_losses(scores, labels)
+    calibration = Calibration.fit(scores, labels)
+    return msgspec.structs.replace(
+        made,
+        loss=profile("(loss)", losses),
+        performance=Performance(
+            auc=scoring.auc(scores, labels),
+            log_loss=float(losses.mean()),
+            brier=float(scoring.brier_losses(scores, labels).mean()),
+            positives=float(labels.mean()),
+        ),
+        knots=calibration.scores.tolist(),
+        heights=calibration.probabilities.tolist(),
+    )
