@@ -78,7 +78,8 @@ class ColumnProfile(msgspec.Struct, frozen=True, kw_only=True):
         reference = np.asarray(self.counts)
         groups = self._groups(reference)
         merged = [np.bincount(groups, weights=c).astype(np.int64) for c in (reference, counts)]
-        outer = [0, -2] if self.kind == "numeric" else [-2]
+        above = len(self.counts) - 2
+        outer = {0, above} if self.kind == "numeric" else {above}
         unseen = sum(int(counts[i]) for i in outer if self.counts[i] == 0)
         return {
             "psi": distances.psi(merged[0], merged[1]),

@@ -1,0 +1,241 @@
+"""From CloudEvents to what the store keeps, all rules of the event types in one place.
+
+The types are KServe's payload log and our outcomes. Other types are let through untouched,
+because a broker sends everything it has; a broken event of a known type is refused with its
+position and reason.
+"""
+
+import hashlib
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+import msgspec
+import numpy as np
+
+from dovetail.monitoring.errors import EventInvalidError
+from dovetail.monitoring.tensors import Features, read_features, read_scores
+from dovetail.wire.cloudevents import CloudEvent
+
+REQUEST = "org.kubeflow.serving.inference.request"
+RESPONSE = "org.kubeflow.serving.inference.response"
+OUTCOME = "dev.dovetail.outcome"
+ROLES = ("live", "shadow")
+
+
+@dataclass(frozen=True)
+class Inference:
+    """What one event says of one inference; request and response complete each other.
+
+    Attributes:
+        model: The model's name.
+        role: "live" or "shadow".
+        request_id: What outcomes will name.
+        time_ms: When it happened; what the request says rules over what the response says.
+        rows: Predictions in the response, None on a request.
+        asked_rows: Rows of features in the request, None on a response.
+        version: Who answered, None on a request.
+        scores: One float64 a prediction, None on a request.
+        features: The inputs, None on a response and where the request has none as JSON.
+    """
+
+    model: str
+    role: str
+    request_id: str
+    time_ms: int
+    rows: int | None = None
+    asked_rows: int | None = None
+    version: str | None = None
+    scores: bytes | None = None
+    features: Features | None = None
+
+
+@dataclass(frozen=True)
+class Outcomes:
+    """What came true for some rows of one request."""
+
+    model: str
+    request_id: str
+    time_ms: int
+    rows: bytes
+    values: bytes
+
+
+@dataclass(frozen=True)
+class Item:
+    """One event, ready to be stored.
+
+    Attributes:
+        key: Identifies the event, so that a second delivery changes nothing.
+        inferences: What it says of inferences.
+        outcomes: What it says of outcomes, one a request.
+    """
+
+    key: str
+    inferences: list[Inference] = field(default_factory=list)
+    outcomes: list[Outcomes] = field(default_factory=list)
+
+
+class _Outcome(msgspec.Struct):
+    request_id: str
+    value: float
+    row: int = 0
+
+
+class _OutcomeData(msgspec.Struct):
+    model: str
+    outcomes: list[_Outcome] = []
+    request_ids: list[str] = []
+    rows: list[int] | None = None
+    values: list[float] = []
+
+
+def read(events: Iterable[CloudEvent], now_ms: int) -> list[Item]:
+    """Read events of the known types.
+
+    Args:
+        events: As they came, in any order.
+        now_ms: The time of events that state none.
+
+    Raises:
+        EventInvalidError: One is broken; it names which.
+    """
+    readers = {REQUEST: _request, RESPONSE: _response, OUTCOME: _outcome}
+    items = []
+    for position, event in enumerate(events):
+        reader = readers.get(event.type)
+        if reader is None:
+            continue
+        try:
+            items.append(reader(event, now_ms))
+        except EventInvalidError as error:
+            raise EventInvalidError(
+                f"event {position} ({event.type}, id '{event.id}'): {error.what}",
+                why=error.why,
+                fix=error.fix or "nothing of this call was stored; correct the event and resend",
+            ) from None
+    return items
+
+
+def _key(event: CloudEvent, about: str) -> str:
+    parts = "\0".join([event.source, event.type, event.id, about])
+    return hashlib.sha256(parts.encode()).hexdigest()[:32]
+
+
+def _request(event: CloudEvent, now_ms: int) -> Item:
+    body = _body(event)
+    model = _attribute(event, "inferenceservicename")
+    if not model:
+        raise EventInvalidError(
+            "the request does not say which model", fix="set the attribute inferenceservicename"
+        )
+    parameters = body.get("parameters") or {}
+    role = _role(event, parameters)
+    said = parameters.get("event_time")
+    features = read_features(body)
+    inference = Inference(
+        model=model,
+        role=role,
+        request_id=event.id,
+        time_ms=_milliseconds(said) if said is not None else _event_time(event, now_ms),
+        asked_rows=features.rows if features else 0,
+        features=features,
+    )
+    return Item(_key(event, f"{model}\0{role}"), [inference])
+
+
+def _response(event: CloudEvent, now_ms: int) -> Item:
+    body = _body(event)
+    model = _attribute(event, "inferenceservicename") or str(body.get("model_name") or "")
+    if not model:
+        raise EventInvalidError(
+            "the response does not say which model", fix="set the attribute inferenceservicename"
+        )
+    role = _role(event, body.get("parameters") or {})
+    scores = read_scores(body)
+    version = body.get("model_version") or _attribute(event, "modelversion")
+    inference = Inference(
+        model=model,
+        role=role,
+        request_id=event.id,
+        time_ms=_event_time(event, now_ms),
+        rows=len(scores),
+        version=str(version or ""),
+        scores=scores.astype("<f8").tobytes(),
+    )
+    return Item(_key(event, f"{model}\0{role}"), [inference])
+
+
+def _outcome(event: CloudEvent, now_ms: int) -> Item:
+    try:
+        data = msgspec.convert(_body(event), _OutcomeData, strict=False)
+    except msgspec.ValidationError as error:
+        raise EventInvalidError("the outcomes are not valid", why=str(error)) from error
+    ids = [o.request_id for o in data.outcomes] + data.request_ids
+    rows = data.rows if data.rows is not None else [0] * len(data.request_ids)
+    rows = [o.row for o in data.outcomes] + rows
+    values = [o.value for o in data.outcomes] + data.values
+    if not data.model:
+        raise EventInvalidError("the outcomes do not say which model")
+    if not len(ids) == len(rows) == len(values):
+        raise EventInvalidError("request_ids, rows and values differ in length")
+    if any(not 0 <= row < 2**31 for row in rows):
+        raise EventInvalidError("a row number is negative or too large")
+    if not np.isfinite(values).all():
+        raise EventInvalidError("an outcome is not a finite number")
+    time_ms = _event_time(event, now_ms)
+    grouped: dict[str, list[int]] = {}
+    for position, request_id in enumerate(ids):
+        grouped.setdefault(request_id, []).append(position)
+    found = [
+        Outcomes(
+            model=data.model,
+            request_id=request_id,
+            time_ms=time_ms,
+            rows=np.array([rows[i] for i in at], dtype="<i4").tobytes(),
+            values=np.array([values[i] for i in at], dtype="<f8").tobytes(),
+        )
+        for request_id, at in grouped.items()
+    ]
+    return Item(_key(event, data.model), outcomes=found)
+
+
+def _body(event: CloudEvent) -> dict[str, Any]:
+    if not isinstance(event.data, dict):
+        raise EventInvalidError("the data is not a JSON object")
+    return event.data
+
+
+def _attribute(event: CloudEvent, name: str) -> str | None:
+    value = event.extensions.get(name)
+    return None if value in (None, "") else str(value)
+
+
+def _role(event: CloudEvent, parameters: dict[str, Any]) -> str:
+    role = _attribute(event, "inferencerole") or parameters.get("role") or "live"
+    if role not in ROLES:
+        raise EventInvalidError(f"role '{role}' is neither live nor shadow")
+    return str(role)
+
+
+def _event_time(event: CloudEvent, now_ms: int) -> int:
+    return now_ms if event.time is None else _milliseconds(event.time)
+
+
+def _milliseconds(said: Any) -> int:
+    """Milliseconds of an RFC 3339 time; without an offset it is UTC."""
+    try:
+        moment = said if isinstance(said, datetime) else datetime.fromisoformat(said)
+    except (TypeError, ValueError) as error:
+        raise EventInvalidError(
+            f"'{said}' is not a time", fix="write it like 2013-04-01T06:00:00Z"
+        ) from error
+    if moment.tzinfo is None:
+        moment = moment.replace(tzinfo=UTC)
+    return int(moment.timestamp() * 1000)
+
+
+def day_of(time_ms: int) -> str:
+    """The UTC day of a time, as 2013-04-01."""
+    return datetime.fromtimestamp(time_ms / 1000, UTC).date().isoformat()

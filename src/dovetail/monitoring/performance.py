@@ -1,0 +1,188 @@
+"""How a model does over any window: realised where outcomes are known, estimated where not.
+
+Figures are computed from a day's arrays, which are kept in memory by the day's revision, so a
+caller that asks for the last four weeks every day pays for one day.
+"""
+
+import threading
+from collections import OrderedDict
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import msgspec
+import numpy as np
+
+from dovetail.monitoring import scores as scoring
+from dovetail.monitoring.calibration import (
+    ASSUMPTION,
+    Calibration,
+    expected_auc,
+    expected_log_loss,
+)
+from dovetail.monitoring.numeric import Floats
+from dovetail.monitoring.store import Slice, Store
+
+Interval = tuple[float, float]
+_KEPT_DAYS = 800
+
+
+class Window(msgspec.Struct, frozen=True, kw_only=True):
+    """Figures over a window of predictions.
+
+    Attributes:
+        predictions: Rows predicted.
+        outcomes: Rows whose outcome is known; the realised figures are over these.
+        versions: Predictions by model version.
+        positives: Share of positive outcomes.
+        mean_score: Mean score of all predictions.
+        auc: Realised area under the ROC curve.
+        auc_interval: Its 95 % interval (DeLong).
+        log_loss: Realised mean log-loss.
+        log_loss_interval: Its 95 % interval.
+        brier: Realised mean squared error of the probability.
+        brier_interval: Its 95 % interval.
+        estimated_auc: The AUC to expect of all predictions, with or without outcome.
+        estimated_log_loss: The log-loss to expect of them.
+        assumption: What the estimates rest on.
+    """
+
+    predictions: int = 0
+    outcomes: int = 0
+    versions: dict[str, int] = {}
+    positives: float | None = None
+    mean_score: float | None = None
+    auc: float | None = None
+    auc_interval: Interval | None = None
+    log_loss: float | None = None
+    log_loss_interval: Interval | None = None
+    brier: float | None = None
+    brier_interval: Interval | None = None
+    estimated_auc: float | None = None
+    estimated_log_loss: float | None = None
+    assumption: str | None = None
+
+
+@dataclass(frozen=True)
+class Choice:
+    """Which predictions count.
+
+    Attributes:
+        role: "live" or "shadow".
+        version: One version, or None for all.
+    """
+
+    role: str = "live"
+    version: str | None = None
+
+    def takes(self, part: Slice) -> bool:
+        """Whether a slice of a day counts."""
+        return part.role == self.role and self.version in (None, part.version)
+
+
+class Days:
+    """The days of all models as arrays, read once for each revision.
+
+    Args:
+        store: Where they come from.
+    """
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._kept: OrderedDict[tuple[str, str], tuple[int, list[Slice]]] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def between(self, model: str, start: str, end: str) -> dict[str, tuple[int, list[Slice]]]:
+        """The days from start to end, both included, that hold anything, with their revision."""
+        found = {}
+        for day, revision in self._store.revisions(model, start, end).items():
+            found[day] = (revision, self._one(model, day, revision))
+        return found
+
+    def _one(self, model: str, day: str, revision: int) -> list[Slice]:
+        with self._lock:
+            kept = self._kept.get((model, day))
+            if kept is not None and kept[0] == revision:
+                self._kept.move_to_end((model, day))
+                return kept[1]
+        slices = self._store.day(model, day)
+        with self._lock:
+            self._kept[(model, day)] = (revision, slices)
+            self._kept.move_to_end((model, day))
+            while len(self._kept) > _KEPT_DAYS:
+                self._kept.popitem(last=False)
+        return slices
+
+
+def measure(parts: Sequence[Slice], calibrations: dict[str, Calibration]) -> Window:
+    """All figures of a window.
+
+    Args:
+        parts: The slices that count.
+        calibrations: By version, where a labelled reference is known. Estimates are given only
+            when every prediction's version has one.
+    """
+    total = sum(len(p.scores) for p in parts)
+    if total == 0:
+        return Window()
+    scores = np.concatenate([p.scores for p in parts])
+    labels = np.concatenate([p.labels for p in parts])
+    versions: dict[str, int] = {}
+    for part in parts:
+        versions[part.version] = versions.get(part.version, 0) + len(part.scores)
+    known = np.isfinite(labels)
+    window = Window(
+        predictions=total,
+        outcomes=int(known.sum()),
+        versions=versions,
+        positives=float(labels[known].mean()) if known.any() else None,
+        mean_score=_mean(scores),
+    )
+    window = _realised(window, scores[known], labels[known])
+    return _estimated(window, parts, calibrations)
+
+
+def _mean(scores: Floats) -> float | None:
+    finite = scores[np.isfinite(scores)]
+    return float(finite.mean()) if len(finite) else None
+
+
+def _realised(window: Window, scores: Floats, labels: Floats) -> Window:
+    """Add the realised figures; those that need probabilities or 0/1 outcomes stay out else."""
+    scored = np.isfinite(scores)
+    scores, labels = scores[scored], labels[scored]
+    if len(scores) == 0 or not ((labels == 0) | (labels == 1)).all():
+        return window
+    area = scoring.auc_figure(scores, labels)
+    if area is not None:
+        window = msgspec.structs.replace(
+            window, auc=area.value, auc_interval=(area.low, area.high)
+        )
+    if scores.min() < 0 or scores.max() > 1:
+        return window
+    loss = scoring.mean_figure(scoring.log_losses(scores, labels))
+    brier = scoring.mean_figure(scoring.brier_losses(scores, labels))
+    assert loss is not None
+    assert brier is not None
+    return msgspec.structs.replace(
+        window,
+        log_loss=loss.value,
+        log_loss_interval=(loss.low, loss.high),
+        brier=brier.value,
+        brier_interval=(brier.low, brier.high),
+    )
+
+
+def _estimated(
+    window: Window, parts: Sequence[Slice], calibrations: dict[str, Calibration]
+) -> Window:
+    if any(p.version not in calibrations for p in parts):
+        return window
+    scores = np.concatenate([p.scores for p in parts])
+    probabilities = np.concatenate([calibrations[p.version](p.scores) for p in parts])
+    finite = np.isfinite(scores)
+    return msgspec.structs.replace(
+        window,
+        estimated_auc=expected_auc(scores[finite], probabilities[finite]),
+        estimated_log_loss=expected_log_loss(scores[finite], probabilities[finite]),
+        assumption=ASSUMPTION,
+    )

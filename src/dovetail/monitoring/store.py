@@ -1,0 +1,306 @@
+"""What monitoring remembers of inferences and outcomes: taking them in and giving days out.
+
+Every event counts once, in whatever order events come: request and response complete one row,
+an outcome waits for its prediction, and a change to a day raises that day's revision, by which
+everything computed from it knows that it is stale.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from hashlib import sha256
+from typing import Any
+
+import msgspec
+import numpy as np
+import numpy.typing as npt
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from dovetail.base.sql import Database, insert
+from dovetail.monitoring import tables as t
+from dovetail.monitoring.intake import Inference, Item, Outcomes, day_of
+from dovetail.monitoring.numeric import Floats
+from dovetail.monitoring.tensors import Features, Schema
+
+_CHUNK = 400
+_NEVER = -1
+
+
+@dataclass(frozen=True)
+class Stored:
+    """What became of a call's events."""
+
+    accepted: int
+    duplicates: int
+
+
+@dataclass
+class Slice:
+    """The predictions of one day by one version in one role.
+
+    Attributes:
+        role: "live" or "shadow".
+        version: The version that answered.
+        scores: One a row; NaN where the output is no single score.
+        labels: What came true; NaN where it is not known yet.
+    """
+
+    role: str
+    version: str
+    scores: Floats
+    labels: Floats
+
+
+@dataclass
+class _Latest:
+    """The outcome that rules for each row of a request: the one stated last."""
+
+    values: dict[int, tuple[int, str, float]] = field(default_factory=dict)
+
+    def add(self, time_ms: int, event: str, rows: bytes, values: bytes) -> None:
+        pairs = zip(np.frombuffer(rows, "<i4").tolist(), np.frombuffer(values, "<f8").tolist())
+        for row, value in pairs:
+            said = (time_ms, event, value)
+            if said > self.values.get(row, (_NEVER, "", 0.0)):
+                self.values[row] = said
+
+    def labels(self, rows: int) -> Floats:
+        found = np.full(rows, np.nan)
+        for row, (_, _, value) in self.values.items():
+            if row < rows:
+                found[row] = value
+        return found
+
+
+class Store:
+    """Inferences and outcomes in a database.
+
+    Args:
+        database: With the tables of `dovetail.monitoring.tables`.
+        shadow_features: Keep the features of shadow requests too.
+    """
+
+    def __init__(self, database: Database, *, shadow_features: bool = False) -> None:
+        self.database = database
+        self._shadow_features = shadow_features
+
+    def add(self, items: Sequence[Item], now_ms: int) -> Stored:
+        """Store events, each once however often it is sent; returns once they are durable."""
+        if not items:
+            return Stored(0, 0)
+        unique = {item.key: item for item in items}
+
+        def work(connection: Connection) -> int:
+            fresh = self._claim(connection, list(unique), now_ms)
+            chosen = [item for key, item in unique.items() if key in fresh]
+            changed = self._put_inferences(connection, [i for x in chosen for i in x.inferences])
+            changed |= self._put_outcomes(connection, chosen)
+            self._touch(connection, changed, now_ms)
+            return len(fresh)
+
+        accepted = self.database.write(work)
+        return Stored(accepted, len(items) - accepted)
+
+    def _claim(self, connection: Connection, keys: list[str], now_ms: int) -> set[str]:
+        """Note the events and tell which of them are new."""
+        fresh: set[str] = set()
+        for some in _chunks(keys):
+            statement = (
+                insert(t.events, self.database.dialect)
+                .values([{"key": key, "arrived_ms": now_ms} for key in some])
+                .on_conflict_do_nothing()
+                .returning(t.events.c.key)
+            )
+            fresh |= set(connection.execute(statement).scalars())
+        return fresh
+
+    def _put_inferences(
+        self, connection: Connection, inferences: list[Inference]
+    ) -> set[tuple[str, str]]:
+        if not inferences:
+            return set()
+        merged: dict[tuple[str, str, str], dict[str, Any]] = {}
+        schemas: dict[str, bytes] = {}
+        for inference in inferences:
+            row = self._row(inference, schemas)
+            key = (row["request_id"], row["model"], row["role"])
+            merged[key] = _complete(merged[key], row) if key in merged else row
+        for digest, body in schemas.items():
+            statement = insert(t.schemas, self.database.dialect).on_conflict_do_nothing()
+            connection.execute(statement.values(digest=digest, body=body))
+        changed = {(row["model"], row["day"]) for row in merged.values()}
+        known = _existing(connection, merged.keys())
+        for key, row in merged.items():
+            if key in known:
+                before = known[key]
+                changed.add((before["model"], before["day"]))
+                row = _complete(before, row)
+                connection.execute(
+                    sa.update(t.inferences).where(t.inferences.c.id == before["id"]).values(row)
+                )
+                changed.add((row["model"], row["day"]))
+        new = [row for key, row in merged.items() if key not in known]
+        if new:
+            connection.execute(sa.insert(t.inferences), new)
+        return changed
+
+    def _row(self, inference: Inference, schemas: dict[str, bytes]) -> dict[str, Any]:
+        features = inference.features
+        if inference.role == "shadow" and not self._shadow_features:
+            features = None
+        digest = None
+        if features is not None:
+            body = msgspec.json.encode(features.schema)
+            digest = sha256(body).hexdigest()[:32]
+            schemas[digest] = body
+        return {
+            "request_id": inference.request_id,
+            "model": inference.model,
+            "role": inference.role,
+            "version": inference.version,
+            "time_ms": inference.time_ms,
+            "day": day_of(inference.time_ms),
+            "rows": inference.rows or 0,
+            "asked_rows": inference.asked_rows,
+            "scores": inference.scores,
+            "schema": digest,
+            "features": features.data if features is not None else None,
+        }
+
+    def _put_outcomes(self, connection: Connection, items: list[Item]) -> set[tuple[str, str]]:
+        rows = [_outcome_row(item.key, said) for item in items for said in item.outcomes]
+        if not rows:
+            return set()
+        connection.execute(sa.insert(t.outcomes), rows)
+        changed: set[tuple[str, str]] = set()
+        c = t.inferences.c
+        for some in _chunks([row["request_id"] for row in rows]):
+            query = sa.select(c.model, c.day).where(c.request_id.in_(some)).distinct()
+            changed |= {(row.model, row.day) for row in connection.execute(query)}
+        models = {row["model"] for row in rows}
+        return {pair for pair in changed if pair[0] in models}
+
+    def _touch(self, connection: Connection, changed: set[tuple[str, str]], now_ms: int) -> None:
+        """Raise the revision of days."""
+        if not changed:
+            return
+        statement = insert(t.days, self.database.dialect).values(
+            [
+                {"model": model, "day": day, "revision": 1, "arrived_ms": now_ms}
+                for model, day in sorted(changed)
+            ]
+        )
+        statement = statement.on_conflict_do_update(
+            index_elements=[t.days.c.model, t.days.c.day],
+            set_={"revision": t.days.c.revision + 1, "arrived_ms": now_ms},
+        )
+        connection.execute(statement)
+
+    def models(self) -> list[dict[str, Any]]:
+        """The models that events have named, with their first and last day."""
+        c = t.days.c
+        query = (
+            sa.select(c.model, sa.func.min(c.day).label("first"), sa.func.max(c.day).label("last"))
+            .group_by(c.model)
+            .order_by(c.model)
+        )
+        return self.database.read(lambda x: [dict(r) for r in x.execute(query).mappings()])
+
+    def versions(self, model: str) -> list[tuple[str, str]]:
+        """The (role, version) pairs that have answered for a model."""
+        c = t.inferences.c
+        query = sa.select(c.role, c.version).where(c.model == model, c.version.is_not(None))
+        query = query.distinct().order_by(c.role, c.version)
+        return self.database.read(lambda x: [(r.role, r.version) for r in x.execute(query)])
+
+    def revisions(self, model: str, start: str, end: str) -> dict[str, int]:
+        """The days from start to end, both included, that hold anything, and their revisions."""
+        c = t.days.c
+        query = sa.select(c.day, c.revision).where(c.model == model, c.day.between(start, end))
+        query = query.order_by(c.day)
+        return self.database.read(lambda x: {r.day: r.revision for r in x.execute(query)})
+
+    def day(self, model: str, day: str) -> list[Slice]:
+        """All predictions of a day with the outcomes known so far."""
+        i, o = t.inferences.c, t.outcomes.c
+        here = (i.model == model) & (i.day == day)
+        answers = sa.select(i.request_id, i.role, i.version, i.rows, i.scores).where(
+            here, i.scores.is_not(None)
+        )
+        labels = sa.select(o.request_id, o.event, o.time_ms, o.rows, o["values"]).where(
+            o.model == model, o.request_id.in_(sa.select(i.request_id).where(here))
+        )
+
+        def work(connection: Connection) -> tuple[list[Any], list[Any]]:
+            ordered = answers.order_by(i.time_ms, i.request_id)
+            return connection.execute(ordered).all(), connection.execute(labels).all()
+
+        found, said = self.database.read(work)
+        latest: dict[str, _Latest] = {}
+        for request_id, event, time_ms, rows, values in said:
+            latest.setdefault(request_id, _Latest()).add(time_ms, event, rows, values)
+        return _slices(found, latest)
+
+    def features(
+        self, model: str, version: str, day: str
+    ) -> list[dict[str, npt.NDArray[Any] | list[str | None]]]:
+        """The features of a version's live requests of a day, one set of columns a request."""
+        c = t.inferences.c
+        query = (
+            sa.select(c.asked_rows, c.features, t.schemas.c.body)
+            .join(t.schemas, t.schemas.c.digest == c.schema)
+            .where(c.model == model, c.day == day, c.role == "live", c.version == version)
+            .order_by(c.time_ms, c.request_id)
+        )
+        rows = self.database.read(lambda x: x.execute(query).all())
+        schemas = {body: msgspec.json.decode(body, type=Schema) for _, _, body in rows}
+        return [Features(schemas[body], n, data).columns() for n, data, body in rows]
+
+
+def _outcome_row(key: str, said: Outcomes) -> dict[str, Any]:
+    return {
+        "request_id": said.request_id,
+        "model": said.model,
+        "event": key,
+        "time_ms": said.time_ms,
+        "rows": said.rows,
+        "values": said.values,
+        "judged": False,
+    }
+
+
+def _complete(a: dict[str, Any], b: dict[str, Any]) -> dict[str, Any]:
+    """Join what two events say of one inference; the request's time rules, the first stays."""
+    request = b if a["asked_rows"] is None and b["asked_rows"] is not None else a
+    response = b if a["scores"] is None and b["scores"] is not None else a
+    answer = {name: response[name] for name in ("version", "rows", "scores")}
+    return {**{k: v for k, v in request.items() if k != "id"}, **answer}
+
+
+def _existing(
+    connection: Connection, keys: Iterable[tuple[str, str, str]]
+) -> dict[tuple[str, str, str], dict[str, Any]]:
+    """The inferences among these keys that are already stored."""
+    found = {}
+    for some in _chunks(sorted({key[0] for key in keys})):
+        query = sa.select(t.inferences).where(t.inferences.c.request_id.in_(some))
+        for row in connection.execute(query).mappings():
+            found[(row["request_id"], row["model"], row["role"])] = dict(row)
+    return found
+
+
+def _slices(found: list[Any], latest: dict[str, _Latest]) -> list[Slice]:
+    parts: dict[tuple[str, str], list[tuple[Floats, Floats]]] = {}
+    for request_id, role, version, rows, scores in found:
+        known = latest.get(request_id)
+        labels = known.labels(rows) if known else np.full(rows, np.nan)
+        pair = (np.frombuffer(scores, "<f8"), labels)
+        parts.setdefault((role, version), []).append(pair)
+    return [
+        Slice(role, version, np.concatenate([s for s, _ in p]), np.concatenate([y for _, y in p]))
+        for (role, version), p in sorted(parts.items())
+    ]
+
+
+def _chunks(values: list[str]) -> Iterable[list[str]]:
+    return (values[i : i + _CHUNK] for i in range(0, len(values), _CHUNK))

@@ -1,0 +1,135 @@
+"""The tables of the monitoring store.
+
+Rows of predictions are kept as arrays, one blob a request, because a request is what arrives and
+a day is what is read: a quarter of a million predictions are a few thousand rows here.
+"""
+
+import sqlalchemy as sa
+
+metadata = sa.MetaData()
+
+events = sa.Table(
+    "events",
+    metadata,
+    sa.Column("key", sa.String(32), primary_key=True),  # digest of source, type, id and subject
+    sa.Column("arrived_ms", sa.BigInteger, nullable=False),
+)
+
+schemas = sa.Table(
+    "schemas",
+    metadata,
+    sa.Column("digest", sa.String(32), primary_key=True),
+    sa.Column("body", sa.LargeBinary, nullable=False),
+)
+
+inferences = sa.Table(
+    "inferences",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("request_id", sa.Text, nullable=False),
+    sa.Column("model", sa.Text, nullable=False),
+    sa.Column("role", sa.Text, nullable=False),
+    sa.Column("version", sa.Text),  # None until the response is here
+    sa.Column("time_ms", sa.BigInteger, nullable=False),
+    sa.Column("day", sa.String(10), nullable=False),
+    sa.Column("rows", sa.Integer, nullable=False),  # predictions; 0 until the response is here
+    sa.Column("asked_rows", sa.Integer),  # rows of features; None until the request is here
+    sa.Column("scores", sa.LargeBinary),  # float64 little-endian
+    sa.Column("schema", sa.String(32)),
+    sa.Column("features", sa.LargeBinary),
+    sa.UniqueConstraint("request_id", "model", "role"),
+    sa.Index("inferences_by_day", "model", "day", "role", "version"),
+)
+
+outcomes = sa.Table(
+    "outcomes",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("request_id", sa.Text, nullable=False),
+    sa.Column("model", sa.Text, nullable=False),
+    sa.Column("event", sa.String(32), nullable=False),
+    sa.Column("time_ms", sa.BigInteger, nullable=False),
+    sa.Column("rows", sa.LargeBinary, nullable=False),  # int32 little-endian
+    sa.Column("values", sa.LargeBinary, nullable=False),  # float64 little-endian
+    sa.Column("judged", sa.Boolean, nullable=False),  # the loss evidence has counted it
+    sa.Index("outcomes_by_request", "request_id", "model"),
+    sa.Index(
+        "outcomes_unjudged",
+        "model",
+        "request_id",
+        sqlite_where=sa.text("judged = 0"),
+        postgresql_where=sa.text("NOT judged"),
+    ),
+)
+
+days = sa.Table(
+    "days",
+    metadata,
+    sa.Column("model", sa.Text, primary_key=True),
+    sa.Column("day", sa.String(10), primary_key=True),
+    sa.Column("revision", sa.Integer, nullable=False),
+    sa.Column("arrived_ms", sa.BigInteger, nullable=False),
+)
+
+references = sa.Table(
+    "model_references",
+    metadata,
+    sa.Column("model", sa.Text, primary_key=True),
+    sa.Column("version", sa.Text, primary_key=True),
+    sa.Column("digest", sa.String(64), nullable=False),
+    sa.Column("body", sa.LargeBinary, nullable=False),
+    sa.Column("put_ms", sa.BigInteger, nullable=False),
+)
+
+evidence = sa.Table(
+    "evidence",
+    metadata,
+    sa.Column("model", sa.Text, primary_key=True),
+    sa.Column("version", sa.Text, primary_key=True),
+    sa.Column("kind", sa.String(16), primary_key=True),  # drift or performance
+    sa.Column("reference", sa.String(64), nullable=False),
+    sa.Column("began", sa.String(10)),  # the first day that counts; None means the very first
+    sa.Column("pools", sa.LargeBinary, nullable=False),
+)
+
+assessments = sa.Table(
+    "assessments",
+    metadata,
+    sa.Column("model", sa.Text, primary_key=True),
+    sa.Column("version", sa.Text, primary_key=True),
+    sa.Column("kind", sa.String(16), primary_key=True),
+    sa.Column("day", sa.String(10), primary_key=True),
+    sa.Column("rows", sa.Integer, nullable=False),
+    sa.Column("sums", sa.LargeBinary, nullable=False),
+    sa.Column("log_e", sa.Float, nullable=False),
+    sa.Column("body", sa.LargeBinary, nullable=False),
+)
+
+closed_days = sa.Table(
+    "closed_days",
+    metadata,
+    sa.Column("model", sa.Text, primary_key=True),
+    sa.Column("day", sa.String(10), primary_key=True),
+    sa.Column("closed_ms", sa.BigInteger, nullable=False),
+)
+
+alerts = sa.Table(
+    "alerts",
+    metadata,
+    sa.Column("id", sa.String(32), primary_key=True),
+    sa.Column("model", sa.Text, nullable=False),
+    sa.Column("version", sa.Text, nullable=False),
+    sa.Column("kind", sa.String(16), nullable=False),
+    sa.Column("status", sa.String(16), nullable=False),
+    sa.Column("body", sa.LargeBinary, nullable=False),
+    sa.Column("unsent", sa.Boolean, nullable=False),  # the webhook has not taken the latest state
+    sa.Index(
+        "one_active_alert",
+        "model",
+        "version",
+        "kind",
+        unique=True,
+        sqlite_where=sa.text("status <> 'resolved'"),
+        postgresql_where=sa.text("status <> 'resolved'"),
+    ),
+)
