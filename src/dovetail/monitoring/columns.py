@@ -92,7 +92,8 @@ class ColumnProfile(msgspec.Struct, frozen=True, kw_only=True):
         known = reference[:-1]
         middle = (np.cumsum(known) - known / 2) / max(1, known.sum())
         groups = np.minimum((middle * _GROUPS).astype(np.int64), _GROUPS - 1)
-        return np.r_[np.unique(groups, return_inverse=True)[1], groups.max() + 1]
+        dense = np.unique(groups, return_inverse=True)[1]
+        return np.append(dense, dense.max() + 1).astype(np.int64)
 
 
 def profile(name: str, values: Sequence[Any] | npt.NDArray[Any]) -> ColumnProfile:
@@ -106,9 +107,10 @@ def profile(name: str, values: Sequence[Any] | npt.NDArray[Any]) -> ColumnProfil
     if isinstance(column, list):
         return _category(name, column)
     known = column[np.isfinite(column)]
-    inner = np.quantile(known, np.arange(1, QUANTILES) / QUANTILES) if len(known) else []
-    edges = [np.nextafter(known.min(), -math.inf), known.max()] if len(known) else []
-    cuts = np.unique(np.r_[edges, inner])
+    cuts = np.empty(0)
+    if len(known):
+        inner = np.quantile(known, np.arange(1, QUANTILES) / QUANTILES)
+        cuts = np.unique(np.r_[np.nextafter(known.min(), -math.inf), inner, known.max()])
     made = ColumnProfile(
         name=name,
         kind="numeric",
@@ -123,14 +125,13 @@ def profile(name: str, values: Sequence[Any] | npt.NDArray[Any]) -> ColumnProfil
 def _category(name: str, values: list[str | None]) -> ColumnProfile:
     found = Counter(v for v in values if v is not None)
     levels = [level for level, _ in sorted(found.items(), key=lambda i: (-i[1], i[0]))][:LEVELS]
-    made = ColumnProfile(
-        name=name, kind="category", levels=levels, counts=[0] * (len(levels) + 2)
-    )
+    made = ColumnProfile(name=name, kind="category", levels=levels, counts=[0] * (len(levels) + 2))
     return msgspec.structs.replace(made, counts=_count(made, values))
 
 
 def _count(column: ColumnProfile, values: Values) -> list[int]:
-    return np.bincount(column.bins(values), minlength=len(column.counts)).tolist()
+    counts = np.bincount(column.bins(values), minlength=len(column.counts))
+    return [int(count) for count in counts]
 
 
 def typed(values: Sequence[Any] | npt.NDArray[Any]) -> Values:

@@ -1,13 +1,13 @@
 """Errors of the monitoring piece.
 
-    DovetailError
-    |- InvalidInputError
-    |  |- EventInvalidError       event-invalid
-    |  |- ReferenceInvalidError   reference-invalid
-    |  `- DayInvalidError         day-invalid
-    `- NotFoundError
-       |- ModelUnknownError       model-unknown
-       `- AlertUnknownError       alert-unknown
+DovetailError
+|- InvalidInputError
+|  |- EventInvalidError       event-invalid
+|  |- ReferenceInvalidError   reference-invalid
+|  `- DayInvalidError         day-invalid
+`- NotFoundError
+|- ModelUnknownError       model-unknown
+`- AlertUnknownError       alert-unknown
 """
 
 from dovetail.base.errors import InvalidInputError, NotFoundError

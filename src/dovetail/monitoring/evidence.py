@@ -86,9 +86,7 @@ def sum_day(streams: list[Bins | None], pools: list[Bins], seed: int) -> DaySums
         seed: For the randomisation of ties; must not depend on the values.
     """
     count = len(streams)
-    sums = DaySums(
-        np.zeros(count), np.zeros(count), np.zeros(count), np.zeros((count, HISTOGRAM))
-    )
+    sums = DaySums(np.zeros(count), np.zeros(count), np.zeros(count), np.zeros((count, HISTOGRAM)))
     for j, bins in enumerate(streams):
         if bins is None or len(bins) == 0:
             continue
@@ -141,7 +139,7 @@ def weigh(days: list[DaySums], weights: Floats, *, upward: bool = False) -> Evid
     if not days:
         quiet = np.zeros(len(weights))
         return Evidence(0.0, quiet, quiet.astype(np.int64))
-    bets = _bets(*(_since(days, name) for name in ("rows", "total", "squares", "histogram")), upward)
+    bets = _bets(days, upward)
     waiting = math.log1p(-len(days) / YEAR) if len(days) < YEAR else -math.inf
     mixed = np.vstack([bets - math.log(YEAR), np.full(len(weights), waiting)])
     streams = log_sum_exp(mixed, axis=0)
@@ -155,8 +153,10 @@ def _since(days: list[DaySums], name: str) -> Floats:
     return np.asarray(np.cumsum(table[::-1], axis=0)[::-1], dtype=np.float64)
 
 
-def _bets(rows: Floats, total: Floats, squares: Floats, cells: Floats, upward: bool) -> Floats:
+def _bets(days: list[DaySums], upward: bool) -> Floats:
     """Log wealth of the mixed bet for each day of change and stream, shape (T, S)."""
+    rows, total = _since(days, "rows"), _since(days, "total")
+    squares, cells = _since(days, "squares"), _since(days, "histogram")
     shifts = (_UPWARD if upward else _LOCATION)[:, None, None]
     location = log_sum_exp(shifts * total - rows * shifts**2 / 2, axis=0) - math.log(len(shifts))
     if upward:
@@ -167,5 +167,6 @@ def _bets(rows: Floats, total: Floats, squares: Floats, cells: Floats, upward: b
     histogram = rows * math.log(HISTOGRAM) + math.lgamma(HISTOGRAM / 2)
     histogram += (log_gamma(cells + 0.5) - math.lgamma(0.5)).sum(axis=2)
     histogram -= log_gamma(rows + HISTOGRAM / 2)
-    parts = np.stack([location + math.log(0.5), spread + math.log(0.25), histogram + math.log(0.25)])
-    return log_sum_exp(parts, axis=0)
+    quarter = math.log(0.25)
+    parts = [location + math.log(0.5), spread + quarter, histogram + quarter]
+    return log_sum_exp(np.stack(parts), axis=0)

@@ -16,7 +16,8 @@ import numpy as np
 
 from dovetail.monitoring.errors import EventInvalidError
 from dovetail.monitoring.tensors import Features, read_features, read_scores
-from dovetail.wire.cloudevents import CloudEvent
+from dovetail.wire import lenient
+from dovetail.wire.cloudevents import Event
 
 REQUEST = "org.kubeflow.serving.inference.request"
 RESPONSE = "org.kubeflow.serving.inference.response"
@@ -91,7 +92,7 @@ class _OutcomeData(msgspec.Struct):
     values: list[float] = []
 
 
-def read(events: Iterable[CloudEvent], now_ms: int) -> list[Item]:
+def read(events: Iterable[Event], now_ms: int) -> list[Item]:
     """Read events of the known types.
 
     Args:
@@ -108,7 +109,9 @@ def read(events: Iterable[CloudEvent], now_ms: int) -> list[Item]:
         if reader is None:
             continue
         try:
-            items.append(reader(event, now_ms))
+            item = reader(event, now_ms)
+            _refuse_odd_names(item)
+            items.append(item)
         except EventInvalidError as error:
             raise EventInvalidError(
                 f"event {position} ({event.type}, id '{event.id}'): {error.what}",
@@ -118,12 +121,20 @@ def read(events: Iterable[CloudEvent], now_ms: int) -> list[Item]:
     return items
 
 
-def _key(event: CloudEvent, about: str) -> str:
+def _refuse_odd_names(item: Item) -> None:
+    """PostgreSQL keeps no NUL in text, so no store of ours takes one."""
+    names = [(i.model, i.request_id, i.version or "") for i in item.inferences]
+    names += [(o.model, o.request_id, "") for o in item.outcomes]
+    if any("\0" in part for name in names for part in name):
+        raise EventInvalidError("a name holds a NUL character")
+
+
+def _key(event: Event, about: str) -> str:
     parts = "\0".join([event.source, event.type, event.id, about])
     return hashlib.sha256(parts.encode()).hexdigest()[:32]
 
 
-def _request(event: CloudEvent, now_ms: int) -> Item:
+def _request(event: Event, now_ms: int) -> Item:
     body = _body(event)
     model = _attribute(event, "inferenceservicename")
     if not model:
@@ -145,7 +156,7 @@ def _request(event: CloudEvent, now_ms: int) -> Item:
     return Item(_key(event, f"{model}\0{role}"), [inference])
 
 
-def _response(event: CloudEvent, now_ms: int) -> Item:
+def _response(event: Event, now_ms: int) -> Item:
     body = _body(event)
     model = _attribute(event, "inferenceservicename") or str(body.get("model_name") or "")
     if not model:
@@ -167,7 +178,7 @@ def _response(event: CloudEvent, now_ms: int) -> Item:
     return Item(_key(event, f"{model}\0{role}"), [inference])
 
 
-def _outcome(event: CloudEvent, now_ms: int) -> Item:
+def _outcome(event: Event, now_ms: int) -> Item:
     try:
         data = msgspec.convert(_body(event), _OutcomeData, strict=False)
     except msgspec.ValidationError as error:
@@ -201,32 +212,38 @@ def _outcome(event: CloudEvent, now_ms: int) -> Item:
     return Item(_key(event, data.model), outcomes=found)
 
 
-def _body(event: CloudEvent) -> dict[str, Any]:
-    if not isinstance(event.data, dict):
+def _body(event: Event) -> dict[str, Any]:
+    data = event.data
+    if isinstance(data, bytes | str):
+        try:
+            data = lenient.loads(data)
+        except (msgspec.DecodeError, RecursionError) as error:
+            raise EventInvalidError("the data is not JSON", why=str(error)) from error
+    if not isinstance(data, dict):
         raise EventInvalidError("the data is not a JSON object")
-    return event.data
+    return data
 
 
-def _attribute(event: CloudEvent, name: str) -> str | None:
+def _attribute(event: Event, name: str) -> str | None:
     value = event.extensions.get(name)
     return None if value in (None, "") else str(value)
 
 
-def _role(event: CloudEvent, parameters: dict[str, Any]) -> str:
+def _role(event: Event, parameters: dict[str, Any]) -> str:
     role = _attribute(event, "inferencerole") or parameters.get("role") or "live"
     if role not in ROLES:
         raise EventInvalidError(f"role '{role}' is neither live nor shadow")
     return str(role)
 
 
-def _event_time(event: CloudEvent, now_ms: int) -> int:
-    return now_ms if event.time is None else _milliseconds(event.time)
+def _event_time(event: Event, now_ms: int) -> int:
+    return now_ms if event.time is None else int(event.time.timestamp() * 1000)
 
 
 def _milliseconds(said: Any) -> int:
     """Milliseconds of an RFC 3339 time; without an offset it is UTC."""
     try:
-        moment = said if isinstance(said, datetime) else datetime.fromisoformat(said)
+        moment = datetime.fromisoformat(said)
     except (TypeError, ValueError) as error:
         raise EventInvalidError(
             f"'{said}' is not a time", fix="write it like 2013-04-01T06:00:00Z"

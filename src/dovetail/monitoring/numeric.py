@@ -137,5 +137,5 @@ def kolmogorov_survival(distance: float, size: float) -> float:
     x = (root + 0.12 + 0.11 / root) * distance
     if x < 0.2:
         return 1.0
-    total = sum((-1) ** (k - 1) * math.exp(-2 * k * k * x * x) for k in range(1, 101))
+    total = sum((1 if k % 2 else -1) * math.exp(-2 * k * k * x * x) for k in range(1, 101))
     return min(1.0, max(0.0, 2 * total))

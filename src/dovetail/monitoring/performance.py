@@ -154,9 +154,7 @@ def _realised(window: Window, scores: Floats, labels: Floats) -> Window:
         return window
     area = scoring.auc_figure(scores, labels)
     if area is not None:
-        window = msgspec.structs.replace(
-            window, auc=area.value, auc_interval=(area.low, area.high)
-        )
+        window = msgspec.structs.replace(window, auc=area.value, auc_interval=(area.low, area.high))
     if scores.min() < 0 or scores.max() > 1:
         return window
     loss = scoring.mean_figure(scoring.log_losses(scores, labels))

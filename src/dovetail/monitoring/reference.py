@@ -96,9 +96,7 @@ class Reference(msgspec.Struct, frozen=True, kw_only=True):
             (4, 41.0)
         """
         rows = _rows(features, scores, labels)
-        made = cls(
-            version=version, rows=rows, columns=[profile(n, v) for n, v in features.items()]
-        )
+        made = cls(version=version, rows=rows, columns=[profile(n, v) for n, v in features.items()])
         if scores is not None:
             numbers = _floats("scores", scores)
             made = msgspec.structs.replace(made, prediction=profile(PREDICTION, numbers))

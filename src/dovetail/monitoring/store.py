@@ -58,8 +58,8 @@ class _Latest:
     values: dict[int, tuple[int, str, float]] = field(default_factory=dict)
 
     def add(self, time_ms: int, event: str, rows: bytes, values: bytes) -> None:
-        pairs = zip(np.frombuffer(rows, "<i4").tolist(), np.frombuffer(values, "<f8").tolist())
-        for row, value in pairs:
+        numbers = np.frombuffer(rows, "<i4").tolist()
+        for row, value in zip(numbers, np.frombuffer(values, "<f8").tolist(), strict=True):
             said = (time_ms, event, value)
             if said > self.values.get(row, (_NEVER, "", 0.0)):
                 self.values[row] = said
@@ -233,7 +233,7 @@ class Store:
 
         def work(connection: Connection) -> tuple[list[Any], list[Any]]:
             ordered = answers.order_by(i.time_ms, i.request_id)
-            return connection.execute(ordered).all(), connection.execute(labels).all()
+            return list(connection.execute(ordered)), list(connection.execute(labels))
 
         found, said = self.database.read(work)
         latest: dict[str, _Latest] = {}

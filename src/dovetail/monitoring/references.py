@@ -1,0 +1,71 @@
+"""Where the reference profiles of model versions are kept."""
+
+import threading
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from dovetail.base.sql import Database, insert
+from dovetail.monitoring import tables as t
+from dovetail.monitoring.reference import Reference
+
+
+class References:
+    """Reference profiles in a database, unpacked once.
+
+    Args:
+        database: With the tables of `dovetail.monitoring.tables`.
+    """
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._unpacked: dict[str, Reference] = {}
+        self._lock = threading.Lock()
+
+    def put(self, model: str, reference: Reference, now_ms: int) -> bool:
+        """Keep a reference; returns False where the same one was there already."""
+        c = t.references.c
+        row = {
+            "model": model,
+            "version": reference.version,
+            "digest": reference.digest,
+            "body": reference.pack(),
+            "put_ms": now_ms,
+        }
+
+        def work(connection: Connection) -> bool:
+            here = (c.model == model) & (c.version == reference.version)
+            before = connection.scalar(sa.select(c.digest).where(here))
+            if before == reference.digest:
+                return False
+            statement = insert(t.references, self._database.dialect).values(row)
+            connection.execute(
+                statement.on_conflict_do_update(index_elements=[c.model, c.version], set_=row)
+            )
+            return True
+
+        return self._database.write(work)
+
+    def of(self, model: str) -> dict[str, Reference]:
+        """The references of a model by version."""
+        c = t.references.c
+        names = sa.select(c.version, c.digest).where(c.model == model).order_by(c.version)
+        digests = self._database.read(lambda x: [tuple(r) for r in x.execute(names)])
+        return {version: self._one(model, version, digest) for version, digest in digests}
+
+    def models(self) -> list[str]:
+        """The models that have a reference."""
+        query = sa.select(t.references.c.model).distinct().order_by(t.references.c.model)
+        return self._database.read(lambda x: list(x.execute(query).scalars()))
+
+    def _one(self, model: str, version: str, digest: str) -> Reference:
+        key = f"{model}\0{version}\0{digest}"
+        with self._lock:
+            if key in self._unpacked:
+                return self._unpacked[key]
+        c = t.references.c
+        query = sa.select(c.body).where(c.model == model, c.version == version)
+        reference = Reference.unpack(self._database.read(lambda x: x.execute(query).scalar_one()))
+        with self._lock:
+            self._unpacked[key] = reference
+        return reference

@@ -1,0 +1,123 @@
+"""Monitoring over HTTP: thin skins over the handlers."""
+
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import BaseRoute, Route
+
+from dovetail.base.errors import TooLargeError
+from dovetail.monitoring.errors import EventInvalidError, ReferenceInvalidError
+from dovetail.monitoring.handlers import Monitoring, ReferenceBody
+from dovetail.monitoring.performance import Choice
+from dovetail.wire import cloudevents, lenient
+
+_ROLES = ("live", "shadow")
+
+
+def routes(monitoring: Monitoring) -> list[BaseRoute]:
+    """All routes of the piece but its pages."""
+    limit = monitoring.settings.max_body_mb * 2**20
+
+    async def events(request: Request) -> Response:
+        body = await _read(request, limit)
+        return await run_in_threadpool(_accept, monitoring, dict(request.headers), body)
+
+    async def put_reference(request: Request) -> Response:
+        body = await _read(request, limit)
+        model = request.path_params["name"]
+        return await run_in_threadpool(_put_reference, monitoring, model, body)
+
+    def performance(request: Request) -> Response:
+        return _json(monitoring.performance(*_window(request)))
+
+    def days(request: Request) -> Response:
+        return _json(monitoring.days(*_window(request)))
+
+    def months(request: Request) -> Response:
+        return _json(monitoring.months(request.path_params["name"], _choice(request)))
+
+    model = "/monitoring/models/{name}"
+    return [
+        Route("/monitoring/events", events, methods=["POST"]),
+        Route("/monitoring/events", _handshake, methods=["OPTIONS"]),
+        Route(f"{model}/reference", put_reference, methods=["PUT"]),
+        Route(f"{model}/performance", performance, methods=["GET"]),
+        Route(f"{model}/days", days, methods=["GET"]),
+        Route(f"{model}/months", months, methods=["GET"]),
+    ]
+
+
+async def _handshake(request: Request) -> Response:
+    """Tell a CloudEvents sender that it may send here.
+
+    Source: CloudEvents HTTP 1.1 web hooks for event delivery, section 4.
+    """
+    origin = request.headers.get("webhook-request-origin", "*")
+    return Response(
+        status_code=200,
+        headers={"WebHook-Allowed-Origin": origin, "WebHook-Allowed-Rate": "*", "Allow": "POST"},
+    )
+
+
+async def _read(request: Request, limit: int) -> bytes:
+    parts: list[bytes] = []
+    size = 0
+    async for part in request.stream():
+        size += len(part)
+        if size > limit:
+            raise TooLargeError(
+                f"the body is over {limit // 2**20} MB",
+                fix="send it in parts, or raise max_body_mb under [monitoring]",
+            )
+        parts.append(part)
+    return b"".join(parts)
+
+
+def _accept(monitoring: Monitoring, headers: dict[str, str], body: bytes) -> Response:
+    try:
+        found = cloudevents.decode(headers, body)
+    except (ValueError, RecursionError) as error:
+        raise EventInvalidError(
+            "this is no CloudEvent", why=str(error), fix="nothing of this call was stored"
+        ) from error
+    return _json(monitoring.accept(found))
+
+
+def _put_reference(monitoring: Monitoring, model: str, body: bytes) -> Response:
+    try:
+        sample = lenient.decode(body, ReferenceBody)
+    except (msgspec.DecodeError, RecursionError) as error:
+        raise ReferenceInvalidError("the reference is not valid", why=str(error)) from error
+    reference = monitoring.put_reference(model, sample)
+    said: dict[str, Any] = {
+        "model": model,
+        "version": reference.version,
+        "rows": reference.rows,
+        "digest": reference.digest,
+        "performance": reference.performance,
+    }
+    return _json(said)
+
+
+def _window(request: Request) -> tuple[str, str, str, Choice]:
+    query = request.query_params
+    name = request.path_params["name"]
+    return name, query.get("start", ""), query.get("end", ""), _choice(request)
+
+
+def _choice(request: Request) -> Choice:
+    role = request.query_params.get("role") or "live"
+    if role not in _ROLES:
+        raise EventInvalidError(f"role '{role}' is neither live nor shadow")
+    return Choice(role, request.query_params.get("version") or None)
+
+
+def _json(value: Any) -> Response:
+    return Response(msgspec.json.encode(value), media_type="application/json")
+
+
+Handler = Callable[[Request], Response]

@@ -1,0 +1,48 @@
+"""The table `[monitoring]` of dovetail.toml."""
+
+from typing import Annotated
+
+import msgspec
+
+
+def _about(text: str) -> msgspec.Meta:
+    return msgspec.Meta(description=text)
+
+
+class MonitoringSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What an operator may choose of monitoring."""
+
+    alpha_per_year: Annotated[
+        float,
+        msgspec.Meta(
+            gt=0,
+            lt=1,
+            description="Chance of any false alarm for one model version in a year of closed days "
+            "on which nothing changes; half goes to drift, half to performance.",
+        ),
+    ] = 0.05
+    webhook: Annotated[
+        str,
+        _about(
+            "URL that gets every alert as a CloudEvent. It is called wherever it points, private "
+            "addresses included, because only the operator can set it; redirects are not followed."
+        ),
+    ] = ""
+    webhook_token: Annotated[str, _about("Bearer token for the webhook.")] = ""
+    settle_minutes: Annotated[
+        int,
+        msgspec.Meta(
+            ge=0,
+            description="A UTC day that has passed is closed by itself once nothing has arrived "
+            "for it during this time.",
+        ),
+    ] = 60
+    tick_seconds: Annotated[
+        int, msgspec.Meta(ge=0, description="How often to look for days to close; 0 for never.")
+    ] = 60
+    shadow_features: Annotated[
+        bool, _about("Keep the features of shadow requests too; they are not needed for drift.")
+    ] = False
+    max_body_mb: Annotated[
+        int, msgspec.Meta(ge=1, description="Largest call to /monitoring/events, in megabytes.")
+    ] = 64
