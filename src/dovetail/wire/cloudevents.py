@@ -241,7 +241,7 @@ def _from_object(item: dict[str, Any]) -> Event:
 
 def _from_headers(headers: Mapping[str, str], body: bytes) -> Event:
     given = {
-        name.removeprefix("ce-"): unquote(value, errors="strict")
+        name.removeprefix("ce-"): _unquote(name, value)
         for name, value in headers.items()
         if name.startswith("ce-")
     }
@@ -304,6 +304,13 @@ def _as_text(value: Extension) -> str:
 def _quote(text: str) -> str:
     plain = [char if "!" <= char <= "~" and char not in '"%' else _percent(char) for char in text]
     return "".join(plain)
+
+
+def _unquote(name: str, value: str) -> str:
+    try:
+        return unquote(value, errors="strict")
+    except UnicodeDecodeError:
+        raise InvalidEvent(f"header {name!r} is not UTF-8: {value!r}") from None
 
 
 def _percent(char: str) -> str:

@@ -155,12 +155,9 @@ def decode(body: bytes, type: type[Request]) -> Request:
         InvalidRequest: The body is not that request.
     """
     try:
-        return msgspec.json.decode(body, type=type)
-    except msgspec.DecodeError as first:
-        try:
-            return msgspec.convert(lenient.loads(body), type)
-        except msgspec.DecodeError:
-            raise InvalidRequest(str(first)) from first
+        return lenient.decode(body, type, strict=True)
+    except msgspec.DecodeError as error:
+        raise InvalidRequest(str(error)) from error
 
 
 class Client(HttpClient):

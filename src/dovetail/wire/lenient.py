@@ -23,42 +23,67 @@ def loads(body: bytes | str) -> Any:
         body: One JSON document.
 
     Raises:
-        msgspec.DecodeError: The body is not JSON even so.
+        msgspec.DecodeError: The body is not JSON even so, or nested beyond reason.
     """
     try:
         return msgspec.json.decode(body)
     except msgspec.DecodeError as malformed:
         try:
             return json.loads(body)
-        except (ValueError, RecursionError):
+        except ValueError:
             raise malformed from None
+        except RecursionError:
+            raise _too_deep() from None
+    except RecursionError:
+        raise _too_deep() from None
 
 
-def decode(body: bytes | str, type: type[T]) -> T:
+def decode(body: bytes | str, type: type[T], *, strict: bool = False) -> T:
     """Decode JSON into a message, forgiving what the field's clients are known to send.
 
-    Numbers may arrive as strings (``"12"``, ``"NaN"``); a null stands for an absent key; a
-    document quoted into one JSON string is unwrapped; an empty body is an empty object.
+    Numbers may be bare ``NaN`` and infinities. Unless told to be strict, numbers may also arrive
+    as strings (``"12"``, ``"NaN"``), a null stands for an absent key, a document quoted into one
+    JSON string is unwrapped, and an empty body is an empty object.
 
     Args:
         body: One JSON document, or nothing.
         type: The message to decode into.
+        strict: Whether to forgive the bare numbers only.
 
     Raises:
         msgspec.ValidationError: The document does not fit the message.
-        msgspec.DecodeError: The body is not JSON.
+        msgspec.DecodeError: The body is not JSON, or nested beyond reason.
 
     Examples:
         >>> decode(b'{"loss": NaN, "step": "3"}', dict[str, float])
         {'loss': nan, 'step': 3.0}
     """
     try:
-        return msgspec.json.decode(body or b"{}", type=type, strict=False)
+        return _decode(body, type, strict)
+    except RecursionError:
+        raise _too_deep() from None
+
+
+def _decode(body: bytes | str, type: type[T], strict: bool) -> T:
+    if not strict:
+        body = body or b"{}"
+    try:
+        return msgspec.json.decode(body, type=type, strict=strict)
+    except msgspec.ValidationError:
+        if strict:
+            raise
     except msgspec.DecodeError:
-        value = loads(body)
+        pass
+    value = loads(body)
+    if strict:
+        return msgspec.convert(value, type)
     if isinstance(value, str):
         value = loads(value)
     return msgspec.convert(without_nulls(value), type, strict=False)
+
+
+def _too_deep() -> msgspec.DecodeError:
+    return msgspec.DecodeError("JSON is nested too deeply")
 
 
 def without_nulls(value: Any) -> Any:

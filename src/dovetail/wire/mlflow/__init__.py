@@ -51,6 +51,7 @@ from dovetail.wire.mlflow.entities import (
     ViewType,
 )
 from dovetail.wire.mlflow.errors import (
+    HTTP_STATUS,
     ErrorBody,
     ErrorCode,
     InvalidRequest,
@@ -133,6 +134,7 @@ __all__ = [
     "AJAX_PREFIX",
     "ARTIFACTS_PREFIX",
     "ENDPOINTS",
+    "HTTP_STATUS",
     "PREFIX",
     "SERVER_INFO",
     "Alias",

@@ -100,13 +100,9 @@ def _decode(body: bytes, header_length: int | None, type: type[_M], field: str) 
 
 def _parse(head: bytes, type: type[_M]) -> _M:
     try:
-        return msgspec.json.decode(head, type=type)
+        return lenient.decode(head, type, strict=True)
     except msgspec.ValidationError as error:
         raise InvalidBody(str(error)) from error
-    except msgspec.DecodeError:
-        pass
-    try:
-        return msgspec.convert(lenient.loads(head), type)
     except msgspec.DecodeError as error:
         raise InvalidBody(f"the body is not JSON: {error}") from error
 

@@ -1,0 +1,97 @@
+from datetime import UTC, date, datetime
+
+import pytest
+
+from dovetail.wire import cloudevents, http, monitoring
+
+
+@pytest.fixture
+def client(script):
+    with monitoring.Client(script.url) as opened:
+        yield opened
+
+
+def test_outcomes_go_in_as_events_that_count_once(client, script):
+    outcomes = monitoring.Outcomes(
+        model="flights", request_ids=["r1", "r1"], values=[1, 0], rows=[0, 1]
+    )
+    event = monitoring.outcome_event(
+        "day-1", "/demo", outcomes, time=datetime(2013, 4, 1, tzinfo=UTC)
+    )
+    client.send_events([event])
+    client.send_events([])
+    (call,) = script.calls
+    assert call.path == "/monitoring/events"
+    (arrived,) = cloudevents.decode(call.headers, call.body)
+    assert (arrived.id, arrived.type) == ("day-1", "dev.dovetail.outcome")
+    assert arrived.data == {
+        "model": "flights",
+        "request_ids": ["r1", "r1"],
+        "values": [1, 0],
+        "rows": [0, 1],
+    }
+
+
+def test_a_reference_is_put(client, script):
+    reference = monitoring.Reference(version="1", features={"x": [1.0]}, scores=[0.5], labels=[1])
+    client.put_reference("fl/ights", reference)
+    assert (script.last.method, script.last.path) == (
+        "PUT",
+        "/monitoring/models/fl%2Fights/reference",
+    )
+    assert script.last.json == {
+        "version": "1",
+        "features": {"x": [1.0]},
+        "scores": [0.5],
+        "labels": [1],
+    }
+
+
+def test_days_come_back_with_none_where_nothing_is_known(client, script):
+    script.say(
+        [
+            {"day": "2013-04-01", "predictions": 10, "auc": None, "drift": {"x": 0.1}},
+            {"day": "2013-04-02", "auc": 0.7, "auc_interval": [0.6, 0.8], "new": 1},
+        ]
+    )
+    days = client.days("flights", date(2013, 4, 1), date(2013, 4, 2), role="shadow", version="1")
+    assert days == [
+        monitoring.Day(day=date(2013, 4, 1), predictions=10, drift={"x": 0.1}),
+        monitoring.Day(day=date(2013, 4, 2), auc=0.7, auc_interval=(0.6, 0.8)),
+    ]
+    assert script.last.query == [
+        ("start", "2013-04-01"),
+        ("end", "2013-04-02"),
+        ("role", "shadow"),
+        ("version", "1"),
+    ]
+
+
+def test_spans_and_months_are_asked_for(client, script):
+    script.say({"predictions": 3, "versions": {"1": 3}, "brier": 0.2})
+    assert client.performance("m") == monitoring.Figures(
+        predictions=3, versions={"1": 3}, brier=0.2
+    )
+    assert script.last.query == [("role", "live")]
+    script.say([{"month": "2013-04", "log_loss": 0.5}])
+    assert client.months("m") == [monitoring.Month(month="2013-04", log_loss=0.5)]
+    assert script.last.path == "/monitoring/models/m/months"
+
+
+def test_alerts_are_read_and_dealt_with(client, script):
+    script.say([{"id": "a/1", "model": "m", "kind": "performance", "status": "open"}])
+    (alert,) = client.alerts(status="open")
+    assert script.last.query == [("status", "open")]
+    client.acknowledge(alert.id)
+    client.resolve(alert.id)
+    assert [call.path for call in script.calls[1:]] == [
+        "/monitoring/alerts/a%2F1/acknowledge",
+        "/monitoring/alerts/a%2F1/resolve",
+    ]
+
+
+def test_an_unknown_model_is_not_found(client, script):
+    script.say({"title": "Not Found", "detail": "no model 'x'", "code": "not-found"}, 404)
+    with pytest.raises(http.NotFound) as caught:
+        client.months("x")
+    assert (caught.value.code, caught.value.message) == ("not-found", "no model 'x'")
