@@ -1,0 +1,91 @@
+"""Run the benchmarks and write `RESULTS.md` from the lines that they print."""
+
+import argparse
+import json
+import platform
+import subprocess
+import sys
+from pathlib import Path
+
+FOLDER = Path(__file__).resolve().parent
+RESULTS = FOLDER / "RESULTS.md"
+LINES = FOLDER / "results.jsonl"
+
+Line = dict[str, str | float]
+
+
+def known() -> list[str]:
+    """The pieces that have a benchmark."""
+    return sorted(path.parent.name for path in FOLDER.glob("*/bench.py"))
+
+
+def run(piece: str) -> list[Line]:
+    """Run one benchmark and return its figures; its progress passes through."""
+    lines: list[Line] = []
+    command = [sys.executable, "-m", f"benchmarks.{piece}.bench"]
+    with subprocess.Popen(command, cwd=FOLDER.parent, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        for line in process.stdout:
+            print(line, end="", flush=True)
+            lines.append(json.loads(line))
+    if process.returncode:
+        raise SystemExit(f"the benchmark of {piece} failed")
+    return lines
+
+
+def merged(new: list[Line], pieces: list[str]) -> list[Line]:
+    """New figures, and the kept ones of the pieces that were not run."""
+    kept = LINES.read_text().splitlines() if LINES.exists() else []
+    others = [line for line in map(json.loads, kept) if line["piece"] not in pieces]
+    return sorted([*others, *new], key=lambda line: str(line["piece"]))
+
+
+def page(lines: list[Line]) -> str:
+    """The figures as tables, one a piece: a row a figure, a column a subject."""
+    text = [
+        "# Benchmarks",
+        "",
+        "<!-- Written by `make bench`. -->",
+        "",
+        f"Ours and the peer in one run, one client, on {platform.machine()} with Python "
+        f"{platform.python_version()}. Compare within a row: absolute times follow the machine.",
+        "",
+    ]
+    for piece in sorted({str(line["piece"]) for line in lines}):
+        mine = [line for line in lines if line["piece"] == piece]
+        subjects = list(dict.fromkeys(str(line["subject"]) for line in mine))
+        text += [f"## {piece.capitalize()}", ""]
+        text += [
+            "| figure | unit | " + " | ".join(subjects) + " |",
+            "|---|---|" + "---:|" * len(subjects),
+        ]
+        for name, unit in dict.fromkeys((str(line["name"]), str(line["unit"])) for line in mine):
+            values = {
+                line["subject"]: float(line["value"])
+                for line in mine
+                if (line["name"], line["unit"]) == (name, unit)
+            }
+            cells = [_shown(values[s]) if s in values else "" for s in subjects]
+            text.append(f"| {name} | {unit} | " + " | ".join(cells) + " |")
+        text.append("")
+    return "\n".join(text)
+
+
+def _shown(value: float) -> str:
+    return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
+
+
+def main() -> None:
+    """Run the command."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument("piece", nargs="*", help=f"which; all of {', '.join(known())} if none")
+    pieces = parser.parse_args().piece or known()
+    if unknown := set(pieces) - set(known()):
+        parser.error(f"no benchmark is named {', '.join(sorted(unknown))}")
+    lines = merged([line for piece in pieces for line in run(piece)], pieces)
+    LINES.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    RESULTS.write_text(page(lines))
+    print(f"wrote {RESULTS.relative_to(FOLDER.parent)}")
+
+
+main()

@@ -1,0 +1,207 @@
+"""What every benchmark stands on: servers as processes, a cheap client, and one line a figure.
+
+The client is `http.client` on one keep-alive connection, far cheaper than any server that it
+drives. Beside wall time each figure is taken as server CPU per operation, summed over the server's
+process tree: on a shared machine that is what can be compared.
+"""
+
+import http.client
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+TICKS = os.sysconf("SC_CLK_TCK")
+BIN = Path(sys.executable).parent
+
+
+@dataclass(frozen=True)
+class Figure:
+    """One measured value.
+
+    Attributes:
+        piece: which benchmark.
+        name: what was measured, with its size.
+        subject: whose value this is.
+        value: the number.
+        unit: its unit; for all of them less is better, but for rates (`/s`).
+    """
+
+    piece: str
+    name: str
+    subject: str
+    value: float
+    unit: str
+
+    def emit(self) -> None:
+        """Print the figure as its JSON line."""
+        print(json.dumps(vars(self)), flush=True)
+
+
+class Connection:
+    """One keep-alive connection to a server.
+
+    Args:
+        url: the server's base URL.
+    """
+
+    def __init__(self, url: str) -> None:
+        parts = urlsplit(url)
+        self._http = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=120)
+
+    def call(self, method: str, path: str, body: object = None) -> Any:
+        """Send JSON and return the JSON of the answer.
+
+        Raises:
+            RuntimeError: the status is not 200.
+        """
+        content = body if isinstance(body, bytes) else json.dumps(body).encode()
+        answer = self.send(method, path, b"" if body is None else content)
+        return json.loads(answer or b"{}")
+
+    def send(self, method: str, path: str, body: bytes, kind: str = "application/json") -> bytes:
+        """Send bytes and return the bytes of the answer.
+
+        Raises:
+            RuntimeError: the status is not 2xx.
+        """
+        self._http.request(method, path, body, {"Content-Type": kind})
+        response = self._http.getresponse()
+        answer = response.read()
+        if response.status >= 300:
+            raise RuntimeError(f"{method} {path}: {response.status} {answer[:300]!r}")
+        return answer
+
+
+class Server:
+    """A server process that answers.
+
+    Attributes:
+        url: its base URL.
+        started: seconds from the start of the process to its first answer.
+    """
+
+    def __init__(self, process: subprocess.Popen[bytes], url: str, started: float) -> None:
+        self.url, self.started = url, started
+        self._process = process
+
+    def connect(self) -> Connection:
+        """Open a connection."""
+        return Connection(self.url)
+
+    def cpu_seconds(self) -> float:
+        """CPU that the process tree has used, ended children included."""
+        total = 0
+        for pid in self._tree():
+            fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+            total += sum(int(field) for field in fields[11:15])
+        return total / TICKS
+
+    def memory_mb(self) -> float:
+        """Memory of the process tree, shared pages counted once (PSS)."""
+        total = 0
+        for pid in self._tree():
+            for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
+                if line.startswith("Pss:"):
+                    total += int(line.split()[1])
+        return total / 1024
+
+    def _tree(self) -> list[int]:
+        found = [self._process.pid]
+        for pid in found:
+            for task in Path(f"/proc/{pid}/task").glob("*/children"):
+                found += [int(child) for child in task.read_text().split()]
+        return found
+
+
+@contextmanager
+def server(command: Sequence[str], ready: str, folder: Path) -> Iterator[Server]:
+    """Run a server for as long as the block lasts.
+
+    Args:
+        command: the command line; `{port}` stands for a free port.
+        ready: a path that answers 200 once the server is ready.
+        folder: its working directory.
+
+    Raises:
+        RuntimeError: it ends, or is not ready within two minutes.
+    """
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    begun = time.perf_counter()
+    with (folder / "server.log").open("wb") as log:
+        process = subprocess.Popen(
+            [part.replace("{port}", str(port)) for part in command],
+            cwd=folder,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+            env=os.environ | {"MLFLOW_DISABLE_TELEMETRY": "true", "DO_NOT_TRACK": "true"},
+        )
+    url = f"http://127.0.0.1:{port}"
+    try:
+        _wait(process, url + ready, folder / "server.log")
+        yield Server(process, url, time.perf_counter() - begun)
+    finally:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+
+
+def _wait(process: subprocess.Popen[bytes], url: str, log: Path) -> None:
+    parts = urlsplit(url)
+    for _ in range(2400):
+        if process.poll() is not None:
+            break
+        connection = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=5)
+        try:
+            connection.request("GET", parts.path)
+            if connection.getresponse().status == 200:
+                return
+        except OSError:
+            pass
+        finally:
+            connection.close()
+        time.sleep(0.05)
+    raise RuntimeError(f"{process.args!r} is not ready:\n{log.read_text()[-2000:]}")
+
+
+def measure(
+    piece: str, name: str, subject: str, target: Server, work: Callable[[int], object], times: int
+) -> None:
+    """Time one operation and print its median and its server CPU.
+
+    Args:
+        piece: which benchmark.
+        name: what the operation is.
+        subject: whose server it is.
+        target: the server, for its CPU.
+        work: the operation, given its number, which never repeats.
+        times: how often; a fifth more runs before, unmeasured.
+    """
+    for number in range(max(1, times // 5)):
+        work(times + number)
+    before = target.cpu_seconds()
+    lengths = []
+    for number in range(times):
+        begun = time.perf_counter()
+        work(number)
+        lengths.append(time.perf_counter() - begun)
+    spent = target.cpu_seconds() - before
+    Figure(piece, name, subject, sorted(lengths)[times // 2] * 1000, "ms, median").emit()
+    Figure(piece, name, subject, spent / times * 1000, "ms of server CPU").emit()
+
+
+def at_rest(piece: str, subject: str, target: Server) -> None:
+    """Print how long a server took to start and what memory it holds before any work."""
+    Figure(piece, "start to first answer", subject, target.started, "s").emit()
+    Figure(piece, "idle", subject, target.memory_mb(), "MB (PSS)").emit()
