@@ -10,6 +10,7 @@ import difflib
 import importlib
 import inspect
 import pkgutil
+import re
 import sys
 import tempfile
 import types
@@ -38,6 +39,7 @@ REFERENCE = Path(__file__).resolve().parent.parent / "docs" / "reference"
 ORDER = ("data", "features", "tracking", "governance", "serving", "monitoring", "loop")
 NOTE = "<!-- Written by tools/docs.py from the code; `make reference` writes it again. -->"
 WIDTH = 88
+ECHO = re.compile(r"^(GET|POST|PUT|PATCH|DELETE|OPTIONS)\b[^ ]* /[^ ]*?[.:]?( |$)")
 
 
 def pieces() -> list[Piece]:
@@ -76,17 +78,30 @@ def settings(all_pieces: Sequence[Piece]) -> list[str]:
     tables = [("server", ServerSettings), ("joints", JointSettings)]
     tables += [(piece.name, piece.settings) for piece in all_pieces]
     for name, kind in tables:
-        lines += [f"## `[{name}]`", ""]
-        rows = [_setting(name, kind, field) for field in msgspec.structs.fields(kind)]
-        lines += (
-            table(("setting", "type", "default", "what it is"), rows)
-            if rows
-            else [
-                "It has no settings.",
-                "",
-            ]
-        )
+        lines += _settings_table(f"## `[{name}]`", name, kind)
     return lines
+
+
+def _settings_table(heading: str, name: str, kind: type[msgspec.Struct]) -> list[str]:
+    lines = [heading, ""]
+    fields = msgspec.structs.fields(kind)
+    if not fields:
+        return [*lines, "It has no settings.", ""]
+    rows = [_setting(name, kind, field) for field in fields]
+    lines += table(("setting", "type", "default", "what it is"), rows)
+    for field in fields:
+        for inner in _structs(field.type):
+            below = f"{name}.{field.encode_name}"
+            lines += _settings_table(f"### `[[{below}]]`", below, inner)
+    return lines
+
+
+def _structs(hint: Any) -> Iterator[type[msgspec.Struct]]:
+    """The structs inside a type."""
+    if isinstance(hint, type) and issubclass(hint, msgspec.Struct):
+        yield hint
+    for inner in typing.get_args(hint):
+        yield from _structs(inner)
 
 
 def _setting(name: str, kind: type[msgspec.Struct], field: msgspec.structs.FieldInfo) -> list[str]:
@@ -129,12 +144,14 @@ def _toml(value: Any) -> str:
 def commands() -> list[str]:
     """The help of every command, word for word."""
     lines = ["# Commands", "", "Exit codes: 0 fine, 1 the answer is no, 2 wrong use.", ""]
-    for name, command, context in _walk(
-        command_line, click.Context(command_line, None, "dovetail")
-    ):
+    for name, command, context in _walk(command_line, _context(command_line, None, "dovetail")):
         lines += [f"{'##' if name.count(' ') < 2 else '###'} `{name}`", ""]
         lines += ["```text", command.get_help(context).rstrip(), "```", ""]
     return lines
+
+
+def _context(command: click.Command, parent: click.Context | None, name: str) -> click.Context:
+    return click.Context(command, parent, name, **command.context_settings)
 
 
 def _walk(
@@ -146,7 +163,7 @@ def _walk(
         for name in command.list_commands(context):
             child = command.get_command(context, name)
             if child is not None and not child.hidden:
-                yield from _walk(child, click.Context(child, context, name))
+                yield from _walk(child, _context(child, context, name))
 
 
 # --- routes ---------------------------------------------------------------------------------------
@@ -162,7 +179,8 @@ def routes(all_pieces: Sequence[Piece]) -> list[str]:
         "shape, all others are problem details (RFC 9457).",
         "",
     ]
-    with tempfile.TemporaryDirectory() as state:
+    # Built, never started: what a service holds open ends with this process.
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as state:
         around = Surroundings(
             ServerSettings(state=state), {piece.name: "embedded" for piece in all_pieces}
         )
@@ -172,8 +190,6 @@ def routes(all_pieces: Sequence[Piece]) -> list[str]:
             service = piece.build(around.context(), piece.settings())
             lines += [f"## {piece.title}", "", f"Joint: {piece.joint}.", ""]
             lines += _routes_table(service.routes)
-            if service.stop is not None:
-                service.stop()
     return lines
 
 
@@ -198,15 +214,27 @@ def _flat(
 
 
 def _endpoint_doc(path: str, endpoint: object) -> str:
+    """What a route does: its docstring, else the name of what answers."""
     while isinstance(endpoint, partial):
         endpoint = endpoint.func
-    if inspect.isfunction(endpoint):
-        view = inspect.getclosurevars(endpoint).nonlocals.get("view")
-        if endpoint.__qualname__.startswith("page_route.") and view is not None:
-            return f"{first_line(view)} {'As JSON.' if path.endswith('.json') else 'Page.'}".strip()
-    if inspect.isroutine(endpoint) or inspect.isclass(endpoint):
-        return first_line(endpoint)
-    return first_line(type(endpoint))
+    if not (inspect.isroutine(endpoint) or inspect.isclass(endpoint)):
+        endpoint = type(endpoint)
+    if inspect.isfunction(endpoint) and endpoint.__qualname__.startswith("page_route."):
+        return _page_doc(path, endpoint)
+    said = ECHO.sub("", first_line(endpoint))
+    return said[:1].upper() + said[1:] if said else _words(endpoint)
+
+
+def _page_doc(path: str, endpoint: types.FunctionType) -> str:
+    inside = inspect.getclosurevars(endpoint).nonlocals
+    said = first_line(inside.get("view")) or _words(inside.get("view"))
+    return f"{said} The page's data." if path.endswith(".json") else f"{said} A page."
+
+
+def _words(endpoint: object) -> str:
+    """A function's name as a phrase, for handlers whose name says all."""
+    name: str = getattr(endpoint, "__name__", "")
+    return re.sub("(?<=[a-z])(?=[A-Z])", " ", name.strip("_")).replace("_", " ").capitalize() + "."
 
 
 # --- metrics --------------------------------------------------------------------------------------

@@ -63,13 +63,13 @@ class Lazy(click.Group):
 @click.group(cls=Lazy, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="dovetail", message="%(version)s")
 def _root() -> None:
-    r"""The machine-learning life cycle as separate pieces, joined by open protocols.
+    """The machine-learning life cycle as separate pieces, joined by open protocols.
 
     \b
     dovetail up                 everything on http://127.0.0.1:8080
     dovetail demo               the circle on a year of flights
     dovetail serving run M      one piece alone
-    """
+    """  # noqa: D301
 
 
 def main(arguments: list[str] | None = None) -> None:
