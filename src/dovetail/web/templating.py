@@ -10,10 +10,13 @@ from collections.abc import Callable
 from typing import Any
 
 import jinja2
+import msgspec
 from jinja2.loaders import split_template_path
+from markupsafe import Markup
 
-from dovetail.web import assets, folders, formats
+from dovetail.web import assets, folders, formats, svg
 from dovetail.web.sorting import Sort
+from dovetail.web.svg.plot import describe
 
 
 class PieceLoader(jinja2.BaseLoader):
@@ -43,8 +46,8 @@ def environment() -> jinja2.Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    made.filters.update(formats.FILTERS, digest=digest)
-    made.globals.update(static=assets.url, field=field, no_sort=Sort())
+    made.filters.update(formats.FILTERS, digest=digest, json=json, plot=svg.plot, describe=describe)
+    made.globals.update(static=assets.url, field=field, no_sort=Sort(), svg=svg)
     made.globals["ui"] = made.get_template("web/macros.html").module
     return made
 
@@ -52,6 +55,12 @@ def environment() -> jinja2.Environment:
 def digest(text: str) -> str:
     """A short hash of markup, by which a browser tells whether a refresh changed anything."""
     return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def json(value: Any) -> Markup:
+    """A value as JSON that may stand inside a script element of type `application/json`."""
+    text = msgspec.json.encode(value).decode()
+    return Markup(text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026"))
 
 
 def field(row: Any, key: str) -> Any:
