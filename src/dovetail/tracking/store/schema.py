@@ -3,7 +3,9 @@
 Runs and registered models have a small integer key beside their public name, so that the rows of
 metrics stay short and a rename touches one row. `metrics` holds every point, clustered by run, key
 and step; `latest_metrics` holds the newest point of each key with the experiment's number, so that
-"the best hundred by this metric" is a walk along one index.
+"the best hundred by this metric" is a walk along one index. These two have no foreign key: every
+write looks the run up in its own transaction, and checking again per point would cost more than
+the insert.
 """
 
 import sqlalchemy as sa
@@ -72,9 +74,9 @@ runs = sa.Table(
     sa.Column("run_id", sa.String(32), nullable=False, unique=True),
     _key("experiment_id", "experiments.experiment_id"),
     sa.Column("run_name", sa.Text, nullable=False),
-    sa.Column("user_id", sa.Text),
+    sa.Column("user_id", sa.Text, nullable=False),
     sa.Column("status", sa.String(16), nullable=False),
-    sa.Column("start_time", sa.BigInteger),
+    sa.Column("start_time", sa.BigInteger, nullable=False),
     sa.Column("end_time", sa.BigInteger),
     sa.Column("deleted_time", sa.BigInteger),
     sa.Column("artifact_uri", sa.Text, nullable=False),
@@ -85,7 +87,7 @@ runs = sa.Table(
 metrics = sa.Table(
     "metrics",
     metadata,
-    _key("run", "runs.id"),
+    sa.Column("run", _Id, nullable=False),
     sa.Column("key", _Key, nullable=False),
     sa.Column("step", sa.BigInteger, nullable=False),
     sa.Column("timestamp", sa.BigInteger, nullable=False),
@@ -98,7 +100,7 @@ metrics = sa.Table(
 latest_metrics = sa.Table(
     "latest_metrics",
     metadata,
-    _key("run", "runs.id"),
+    sa.Column("run", _Id, nullable=False),
     sa.Column("key", _Key, nullable=False),
     sa.Column("step", sa.BigInteger, nullable=False),
     sa.Column("timestamp", sa.BigInteger, nullable=False),

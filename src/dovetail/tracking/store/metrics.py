@@ -1,0 +1,165 @@
+"""Metrics in the database: logged by the thousand, read by the page, sampled for charts.
+
+A point that is logged twice is kept once. NaN and the infinities have no place in an SQL order, so
+NaN is stored as zero with a mark, and an infinity as the greatest finite number, as MLflow does.
+"""
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection, Row
+
+from dovetail.tracking.store.bulk import insert_or_skip, insert_or_update
+from dovetail.tracking.store.runs import RunKey
+from dovetail.tracking.store.schema import latest_metrics, metrics
+from dovetail.wire.mlflow import Metric
+
+__all__ = ["history", "log", "sample", "storable"]
+
+MOST = 1.7976931348623157e308
+EXACT = 5000
+_NEWER = ("step", "timestamp", "value")
+_of_key = (metrics.c.run == sa.bindparam("run")) & (metrics.c.key == sa.bindparam("key"))
+_point = (metrics.c.value, metrics.c.timestamp, metrics.c.step, metrics.c.is_nan)
+_in_order = (metrics.c.step, metrics.c.timestamp, metrics.c.value, metrics.c.is_nan)
+
+
+def storable(value: float) -> tuple[float, bool]:
+    """Return the number to store for a value, and whether the value was NaN."""
+    if math.isfinite(value):
+        return value, False
+    if math.isnan(value):
+        return 0.0, True
+    return (MOST if value > 0 else -MOST), False
+
+
+def log(connection: Connection, run: RunKey, points: Sequence[Metric]) -> None:
+    """Insert points and keep the newest of each key at hand."""
+    rows = []
+    newest: dict[str, tuple[Any, ...]] = {}
+    for point in points:
+        key = point.key
+        value, is_nan = storable(point.value)
+        row = (run.id, key, point.step, point.timestamp, value, is_nan)
+        rows.append(row)
+        best = newest.get(key)
+        if best is None or row[2:5] > best[2:5]:
+            newest[key] = row
+    insert_or_skip(connection, metrics, rows)
+    latest = [(*newest[key], run.experiment_id) for key in sorted(newest)]
+    insert_or_update(connection, latest_metrics, latest, newer=_NEWER)
+
+
+def _metric(key: str, row: Row[Any], run_id: str | None = None) -> Metric:
+    value = math.nan if row[3] else row[0]
+    return Metric(key, value, row[1], row[2], run_id=run_id)
+
+
+def history(
+    connection: Connection, run: int, key: str, offset: int, limit: int | None
+) -> list[Metric]:
+    """Return the points of one metric by time.
+
+    Args:
+        connection: where to read.
+        run: the run's key inside the database.
+        key: which metric.
+        offset: how many points to pass over.
+        limit: how many points at most; None for all.
+    """
+    query = (
+        sa.select(*_point)
+        .where(_of_key)
+        .order_by(metrics.c.timestamp, metrics.c.step, metrics.c.value)
+        .offset(offset or None)
+        .limit(limit if limit is not None or not offset else -1)
+    )
+    return [_metric(key, row) for row in connection.execute(query, {"run": run, "key": key})]
+
+
+def sample(
+    connection: Connection,
+    run: tuple[int, str],
+    key: str,
+    count: int,
+    steps: tuple[int, int] | None,
+) -> list[Metric]:
+    """Return at most `count` points of one metric, evenly spread, with the first and the last.
+
+    Short series are divided by rank, as MLflow does. Long ones are divided by step, which needs
+    one index seek a point instead of reading the whole series.
+
+    Args:
+        connection: where to read.
+        run: the run's key inside the database and its public id.
+        key: which metric.
+        count: how many points at most.
+        steps: first and last step to look at; None for all.
+    """
+    where = _of_key
+    if steps is not None:
+        where = where & metrics.c.step.between(*steps)
+    given = {"run": run[0], "key": key}
+    some = sa.select(sa.literal(1)).where(where).limit(EXACT + 1).subquery()
+    size = connection.scalar(sa.select(sa.func.count()).select_from(some), given) or 0
+    if size > EXACT:
+        ends = sa.select(sa.func.min(metrics.c.step), sa.func.max(metrics.c.step)).where(where)
+        low, high = connection.execute(ends, given).one()
+        if high - low + 1 >= count:
+            rows = _by_step(connection, where, given, count, (low, high))
+            return [_metric(key, row, run[1]) for row in rows]
+    rows = _by_rank(connection, where, given, count)
+    return [_metric(key, row, run[1]) for row in rows]
+
+
+def _by_step(
+    connection: Connection,
+    where: sa.ColumnElement[bool],
+    given: dict[str, Any],
+    count: int,
+    ends: tuple[int, int],
+) -> list[Row[Any]]:
+    low, high = ends
+    seek = (
+        sa.select(*_point)
+        .where(where, metrics.c.step >= sa.bindparam("at"))
+        .order_by(*_in_order)
+        .limit(1)
+    )
+    found: dict[int, Row[Any]] = {}
+    targets = sorted({low + (high - low) * i // max(1, count - 1) for i in range(count)})
+    for at in targets:
+        row = connection.execute(seek, {**given, "at": at}).first()
+        if row is not None:
+            found[row[2]] = row
+    last = _last(connection, where, given)
+    return [*list(found.values())[: count - 1], last] if last is not None else []
+
+
+def _last(
+    connection: Connection, where: sa.ColumnElement[bool], given: dict[str, Any]
+) -> Row[Any] | None:
+    query = sa.select(*_point).where(where).order_by(*(c.desc() for c in _in_order)).limit(1)
+    return connection.execute(query, given).first()
+
+
+def _by_rank(
+    connection: Connection, where: sa.ColumnElement[bool], given: dict[str, Any], count: int
+) -> list[Row[Any]]:
+    bucket = sa.func.ntile(count).over(order_by=_in_order).label("bucket")
+    bucketed = sa.select(*_point, bucket).where(where).subquery()
+    order = [bucketed.c[column.name] for column in _in_order]
+    rank = sa.func.row_number().over(partition_by=bucketed.c.bucket, order_by=order).label("rank")
+    ranked = sa.select(bucketed, rank).subquery()
+    query = (
+        sa.select(ranked.c.value, ranked.c.timestamp, ranked.c.step, ranked.c.is_nan)
+        .where(ranked.c.rank == 1)
+        .order_by(*(ranked.c[column.name] for column in _in_order))
+    )
+    rows = list(connection.execute(query, given))
+    last = _last(connection, where, given)
+    if last is not None and (not rows or tuple(rows[-1]) != tuple(last)):
+        rows = [*rows[: count - 1], last] if len(rows) >= count else [*rows, last]
+    return rows

@@ -1,0 +1,215 @@
+"""Registered models in the database: names, descriptions, tags and aliases."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection, Row
+
+from dovetail.tracking.errors import ExistingResourceError, MissingResourceError
+from dovetail.tracking.filters import Condition, Order
+from dovetail.tracking.store.bulk import insert_or_update
+from dovetail.tracking.store.compile import compare, lookup
+from dovetail.tracking.store.schema import (
+    aliases,
+    model_tags,
+    model_versions,
+    registered_models,
+    version_tags,
+)
+
+__all__ = [
+    "PROMPT",
+    "aliases_of",
+    "create",
+    "delete",
+    "delete_alias",
+    "delete_tag",
+    "find",
+    "get",
+    "rename",
+    "set_alias",
+    "set_tag",
+    "tags_of",
+    "touch",
+    "version_of_alias",
+    "wants_prompts",
+]
+
+PROMPT = "mlflow.prompt.is_prompt"
+_one = sa.select(registered_models).where(registered_models.c.name == sa.bindparam("name"))
+_PARTS = (aliases, version_tags, model_versions, model_tags)
+
+
+def _noun(is_prompt: bool) -> str:
+    return "Prompt" if is_prompt else "Registered Model"
+
+
+def create(
+    connection: Connection, name: str, description: str, tags: Mapping[str, str], now: int
+) -> None:
+    """Insert a registered model.
+
+    Raises:
+        ExistingResourceError: the name is taken.
+    """
+    existing = connection.execute(_one, {"name": name}).first()
+    if existing is not None:
+        raise _taken(name, tags_of(connection, [existing.id]).get(existing.id, {}), tags)
+    values = {
+        "name": name,
+        "creation_timestamp": now,
+        "last_updated_timestamp": now,
+        "description": description,
+    }
+    done = connection.execute(sa.insert(registered_models).values(values))
+    key = int(done.inserted_primary_key[0])
+    rows = [(key, name, value) for name, value in tags.items()]
+    insert_or_update(connection, model_tags, rows)
+
+
+def _taken(name: str, old: Mapping[str, str], new: Mapping[str, str]) -> ExistingResourceError:
+    was, is_ = (_noun(tags.get(PROMPT, "").lower() == "true") for tags in (old, new))
+    if was == is_:
+        return ExistingResourceError(f"{is_} (name={name}) already exists.")
+    return ExistingResourceError(
+        f"Tried to create a {is_.lower()} with name {name!r}, but the name is already taken by a "
+        f"{was.lower()}. MLflow does not allow creating a model and a prompt with the same name."
+    )
+
+
+def get(connection: Connection, name: str) -> Row[Any]:
+    """Return the row of a registered model.
+
+    Raises:
+        MissingResourceError: there is none.
+    """
+    row = connection.execute(_one, {"name": name}).first()
+    if row is None:
+        raise MissingResourceError(f"Registered Model with name={name} not found")
+    return row
+
+
+def touch(connection: Connection, key: int, now: int, **values: Any) -> None:
+    """Change columns of a registered model and when it was last updated."""
+    which = registered_models.c.id == key
+    changed = {"last_updated_timestamp": now, **values}
+    connection.execute(sa.update(registered_models).where(which).values(changed))
+
+
+def rename(connection: Connection, name: str, new_name: str, now: int) -> None:
+    """Give a registered model another name.
+
+    Raises:
+        ExistingResourceError: the new name is taken.
+    """
+    key = get(connection, name).id
+    try:
+        touch(connection, key, now, name=new_name)
+    except sa.exc.IntegrityError as error:
+        raise ExistingResourceError(
+            f"Registered Model (name={new_name}) already exists. Error: {error.orig}"
+        ) from error
+    of_model = sa.update(model_versions).where(model_versions.c.model == key)
+    connection.execute(of_model.values(last_updated_timestamp=now))
+
+
+def delete(connection: Connection, name: str) -> None:
+    """Remove a registered model with its versions, tags and aliases."""
+    key = get(connection, name).id
+    for table in _PARTS:
+        connection.execute(sa.delete(table).where(table.c.model == key))
+    connection.execute(sa.delete(registered_models).where(registered_models.c.id == key))
+
+
+def set_tag(connection: Connection, name: str, key: str, value: str) -> None:
+    """Set a tag of a registered model."""
+    insert_or_update(connection, model_tags, [(get(connection, name).id, key, value)])
+
+
+def delete_tag(connection: Connection, name: str, key: str) -> None:
+    """Delete a tag of a registered model; an absent one is fine."""
+    which = (model_tags.c.model == get(connection, name).id) & (model_tags.c.key == key)
+    connection.execute(sa.delete(model_tags).where(which))
+
+
+def set_alias(connection: Connection, model: int, alias: str, version: int) -> None:
+    """Point an alias at a version."""
+    insert_or_update(connection, aliases, [(model, alias, version)])
+
+
+def delete_alias(connection: Connection, name: str, alias: str) -> None:
+    """Delete an alias; an absent one is fine."""
+    which = (aliases.c.model == get(connection, name).id) & (aliases.c.alias == alias)
+    connection.execute(sa.delete(aliases).where(which))
+
+
+def version_of_alias(connection: Connection, model: int, alias: str) -> int | None:
+    """Return the version that an alias points at, or None."""
+    which = (aliases.c.model == model) & (aliases.c.alias == alias)
+    return connection.scalar(sa.select(aliases.c.version).where(which))
+
+
+def tags_of(connection: Connection, models: Sequence[int]) -> dict[int, dict[str, str]]:
+    """Return the tags of registered models."""
+    found: dict[int, dict[str, str]] = {}
+    query = sa.select(model_tags).where(model_tags.c.model.in_(models))
+    for row in connection.execute(query) if models else ():
+        found.setdefault(row.model, {})[row.key] = row.value
+    return found
+
+
+def aliases_of(connection: Connection, models: Sequence[int]) -> dict[int, dict[str, int]]:
+    """Return the aliases of registered models and the versions that they point at."""
+    found: dict[int, dict[str, int]] = {}
+    query = sa.select(aliases).where(aliases.c.model.in_(models))
+    for row in connection.execute(query) if models else ():
+        found.setdefault(row.model, {})[row.alias] = row.version
+    return found
+
+
+def wants_prompts(conditions: Sequence[Condition]) -> bool:
+    """Tell whether a search asks for prompts, which are otherwise left out."""
+    for one in conditions:
+        if one.entity == "tag" and one.key == PROMPT:
+            value = str(one.value).lower()
+            return (one.op, value) in (("=", "true"), ("!=", "false"))
+    return False
+
+
+def find(
+    connection: Connection,
+    conditions: Sequence[Condition],
+    orders: Sequence[Order],
+    window: tuple[int, int],
+) -> list[Row[Any]]:
+    """Return the rows of registered models.
+
+    Args:
+        connection: where to read.
+        conditions: all must hold.
+        orders: by what to order; by name where they are equal.
+        window: offset and limit.
+    """
+    dialect = connection.dialect.name
+    owner = {"model": registered_models.c.id}
+    where: list[Any] = []
+    prompts = wants_prompts(conditions)
+    for one in conditions:
+        if one.entity == "attribute":
+            where.append(compare(registered_models.c.name, one.op, one.value, dialect))
+        elif one.key != PROMPT:
+            where.append(lookup(model_tags, owner, one, dialect))
+    is_prompt = lookup(model_tags, owner, Condition("tag", PROMPT, "=", "true"), dialect)
+    where.append(is_prompt if prompts else ~is_prompt)
+    names = {"timestamp": "last_updated_timestamp"}
+    columns = [(registered_models.c[names.get(o.key, o.key)], o.ascending) for o in orders]
+    columns.append((registered_models.c.name, True))
+    query = (
+        sa.select(registered_models)
+        .where(*where)
+        .order_by(*(c.asc() if ascending else c.desc() for c, ascending in columns))
+        .offset(window[0] or None)
+        .limit(window[1])
+    )
+    return list(connection.execute(query))
