@@ -25,6 +25,8 @@ __all__ = [
     "check_model_name",
     "check_model_tag",
     "check_param",
+    "check_run_id",
+    "check_search_datasets",
     "check_stage",
     "check_tag",
     "experiment_number",
@@ -41,11 +43,14 @@ MAX_EXPERIMENT_TAG = 20_000
 MAX_MODEL_TAG = 100_000
 MAX_ALIAS = 255
 MAX_PAGE = 50_000
+MAX_EXPERIMENTS = 20
 STAGES = ("None", "Staging", "Production", "Archived")
 
 _NAME = re.compile(r"[/\w.\- :]*")
+_RUN_ID = re.compile(r"[a-zA-Z0-9][\w\-]{0,255}")
 _ALIAS = re.compile(r"[\w\-]*")
-_VERSION_ALIAS = re.compile(r"[vV]\d+")
+_VERSION_RUN_ID = re.compile(r"[a-zA-Z0-9][\w\-]{0,255}")
+_ALIAS = re.compile(r"[vV]\d+")
 _BAD_NAME = (
     "Names may only contain alphanumerics, underscores (_), dashes (-), periods (.), spaces ( ), "
     "colon(:) and slashes (/)."
@@ -111,6 +116,27 @@ def check_tag(tag: Tag, path: str = "") -> tuple[str, str]:
     where = f"{path}.key" if path else "key"
     check_key(tag.key, where)
     return _short(where, MAX_KEY, tag.key), tag.value[:MAX_TAG]
+
+
+def check_run_id(run_id: str) -> None:
+    """Check that an id could be a run's."""
+    if not _RUN_ID.fullmatch(run_id):
+        raise InvalidParameterError(
+            f"Invalid value {json.dumps(run_id)} for parameter 'run_id' supplied."
+        )
+
+
+def check_search_datasets(experiments: Sequence[str]) -> None:
+    """Check how many experiments a search of datasets names."""
+    if not experiments:
+        raise InvalidParameterError(
+            "SearchDatasets request must specify at least one experiment_id."
+        )
+    if len(experiments) > MAX_EXPERIMENTS:
+        raise InvalidParameterError(
+            f"SearchDatasets request cannot specify more than {MAX_EXPERIMENTS} experiment_ids. "
+            f"Received {len(experiments)} experiment_ids."
+        )
 
 
 def check_batch(

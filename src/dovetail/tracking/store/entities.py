@@ -5,8 +5,8 @@ statement a table for the whole page.
 """
 
 import math
-from collections.abc import Iterator, Sequence
-from typing import Any, TypeVar
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Row
@@ -15,9 +15,8 @@ from dovetail.tracking.store import inputs
 from dovetail.tracking.store.schema import latest_metrics, params, tags
 from dovetail.wire.mlflow import Metric, Param, Run, RunData, RunInfo, RunInputs, RunOutputs, Tag
 
-__all__ = ["run_entities", "run_info"]
+__all__ = ["info_of", "run_entities", "run_info"]
 
-T = TypeVar("T")
 CHUNK = 1000
 _keys = sa.bindparam("keys", expanding=True)
 _params = sa.select(params.c.run, params.c.key, params.c.value).where(params.c.run.in_(_keys))
@@ -33,18 +32,23 @@ _latest = sa.select(
 
 
 def run_info(row: Row[Any]) -> RunInfo:
-    """Return what a run is."""
+    """Return what a run is, from its row."""
+    return info_of(row._mapping)
+
+
+def info_of(values: Mapping[Any, Any]) -> RunInfo:
+    """Return what a run is, from its columns."""
     return RunInfo(
-        run_id=row.run_id,
-        run_uuid=row.run_id,
-        run_name=row.run_name,
-        experiment_id=str(row.experiment_id),
-        user_id=row.user_id,
-        status=row.status,
-        start_time=row.start_time,
-        end_time=row.end_time,
-        artifact_uri=row.artifact_uri,
-        lifecycle_stage=row.lifecycle_stage,
+        run_id=values["run_id"],
+        run_uuid=values["run_id"],
+        run_name=values["run_name"],
+        experiment_id=str(values["experiment_id"]),
+        user_id=values["user_id"],
+        status=values["status"],
+        start_time=values["start_time"],
+        end_time=values["end_time"],
+        artifact_uri=values["artifact_uri"],
+        lifecycle_stage=values["lifecycle_stage"],
     )
 
 

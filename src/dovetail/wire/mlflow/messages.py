@@ -302,6 +302,7 @@ class GetLoggedModel(Message, frozen=True):
     """Get or delete a logged model."""
 
     model_id: str
+    allow_deleted: bool = False
 
 
 class FinalizeLoggedModel(Message, frozen=True):

@@ -1,0 +1,117 @@
+"""Use cases on artifacts: lists below runs and logged models, and the artifact proxy itself."""
+
+from collections.abc import Iterable
+
+from sqlalchemy.engine import Connection
+
+from dovetail.base.artifacts import Stat
+from dovetail.base.errors import InvalidInputError, NotFoundError
+from dovetail.tracking.backend import Backend
+from dovetail.tracking.errors import (
+    InvalidParameterError,
+    MissingResourceError,
+    UnsupportedError,
+)
+from dovetail.tracking.paths import proxied_path, safe_path
+from dovetail.tracking.store import logged_models, runs
+from dovetail.wire.mlflow import (
+    FileInfo,
+    ListArtifacts,
+    ListArtifactsResponse,
+    ListLoggedModelArtifacts,
+    ListProxied,
+)
+
+__all__ = [
+    "delete",
+    "list_folder",
+    "list_of_model",
+    "list_of_run",
+    "locate",
+    "upload",
+]
+
+
+def list_of_run(b: Backend, c: Connection, q: ListArtifacts) -> ListArtifactsResponse:
+    """List a folder of a run's artifacts."""
+    return _below(b, str(runs.get(c, q.run).artifact_uri), q.path)
+
+
+def list_of_model(b: Backend, c: Connection, q: ListLoggedModelArtifacts) -> ListArtifactsResponse:
+    """List a folder of a logged model's files."""
+    location = str(logged_models.get(c, q.model_id).artifact_location)
+    return _below(b, location, q.artifact_directory_path)
+
+
+def _below(b: Backend, root: str, folder: str | None) -> ListArtifactsResponse:
+    base = proxied_path(root)
+    if base is None or not b.serves_artifacts:
+        raise InvalidParameterError(
+            f"Artifacts at '{root}' are not behind this server. List them where they are."
+        )
+    inside = safe_path(folder) if folder else ""
+    prefix = f"{inside.rstrip('/')}/" if inside else ""
+    found = b.artifacts.list(f"{base}/{inside}" if inside else base)
+    files = tuple(_info(one, prefix) for one in found)
+    return ListArtifactsResponse(root_uri=root, files=files)
+
+
+def _info(one: Stat, prefix: str) -> FileInfo:
+    name = prefix + one.path.rsplit("/", 1)[-1]
+    return FileInfo(path=name, is_dir=one.is_dir, file_size=None if one.is_dir else one.size)
+
+
+def _proxy_path(b: Backend, path: str) -> str:
+    if not b.serves_artifacts:
+        raise UnsupportedError(
+            "Endpoint disabled due to the mlflow server running with `--no-serve-artifacts`. "
+            "To enable artifacts server functionality, run `mlflow server` with `--serve-artifacts`"
+        )
+    return safe_path(path)
+
+
+def list_folder(b: Backend, q: ListProxied) -> ListArtifactsResponse:
+    """List a folder behind the proxy, by base names."""
+    try:
+        found = b.artifacts.list(_proxy_path(b, q.path or ""))
+    except InvalidInputError as error:
+        raise InvalidParameterError("Invalid path") from error
+    return ListArtifactsResponse(files=tuple(_info(one, "") for one in found))
+
+
+def locate(b: Backend, path: str) -> Stat:
+    """Return the file that a path of the proxy leads to.
+
+    Raises:
+        MissingResourceError: there is none.
+    """
+    plain = _proxy_path(b, path)
+    try:
+        found = b.artifacts.stat(plain)
+    except NotFoundError as error:
+        raise MissingResourceError(f"No such artifact: '{plain}'") from error
+    except InvalidInputError as error:
+        raise InvalidParameterError("Invalid path") from error
+    if found.is_dir:
+        raise MissingResourceError(f"No such artifact: '{plain}'")
+    return found
+
+
+def upload(b: Backend, path: str, chunks: Iterable[bytes]) -> None:
+    """Store a file; it appears whole or not at all."""
+    plain = _proxy_path(b, path)
+    try:
+        b.artifacts.put(plain, chunks)
+    except InvalidInputError as error:
+        raise InvalidParameterError("Invalid path") from error
+
+
+def delete(b: Backend, path: str) -> None:
+    """Remove a file or a folder; an absent one is fine."""
+    plain = _proxy_path(b, path)
+    if not plain.strip("/."):
+        raise InvalidParameterError("Invalid path")
+    try:
+        b.artifacts.delete(plain)
+    except InvalidInputError as error:
+        raise InvalidParameterError("Invalid path") from error
