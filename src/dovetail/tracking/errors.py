@@ -52,7 +52,7 @@ class TrackingError(errors.DovetailError):
 class InvalidParameterError(TrackingError, errors.InvalidInputError):
     """A request parameter is missing, malformed or out of range."""
 
-    code = "invalid-input"
+    code = "tracking-invalid-parameter"
     error_code = "INVALID_PARAMETER_VALUE"
     status = 400
 
@@ -60,7 +60,7 @@ class InvalidParameterError(TrackingError, errors.InvalidInputError):
 class MissingResourceError(TrackingError, errors.NotFoundError):
     """The experiment, run, model, version, alias or tag does not exist."""
 
-    code = "not-found"
+    code = "tracking-missing-resource"
     error_code = "RESOURCE_DOES_NOT_EXIST"
     status = 404
 
@@ -68,7 +68,7 @@ class MissingResourceError(TrackingError, errors.NotFoundError):
 class ExistingResourceError(TrackingError, errors.ConflictError):
     """The name is taken."""
 
-    code = "conflict"
+    code = "tracking-existing-resource"
     error_code = "RESOURCE_ALREADY_EXISTS"
     status = 400
 
@@ -76,7 +76,7 @@ class ExistingResourceError(TrackingError, errors.ConflictError):
 class InvalidStateError(TrackingError, errors.ConflictError):
     """The thing exists but its state forbids the change."""
 
-    code = "conflict"
+    code = "tracking-invalid-state"
     error_code = "INVALID_STATE"
     status = 500
 
@@ -84,7 +84,7 @@ class InvalidStateError(TrackingError, errors.ConflictError):
 class ForbiddenChangeError(TrackingError, errors.ForbiddenError):
     """The caller may not make the change."""
 
-    code = "forbidden"
+    code = "tracking-forbidden"
     error_code = "PERMISSION_DENIED"
     status = 403
 
@@ -92,7 +92,7 @@ class ForbiddenChangeError(TrackingError, errors.ForbiddenError):
 class UnknownEndpointError(TrackingError, errors.NotFoundError):
     """No endpoint of this server has the path and method."""
 
-    code = "not-found"
+    code = "tracking-unknown-endpoint"
     error_code = "ENDPOINT_NOT_FOUND"
     status = 404
 
@@ -100,6 +100,6 @@ class UnknownEndpointError(TrackingError, errors.NotFoundError):
 class UnsupportedError(TrackingError):
     """The endpoint exists in MLflow but not here."""
 
-    code = "unavailable"
+    code = "tracking-unsupported"
     error_code = "NOT_IMPLEMENTED"
     status = 501

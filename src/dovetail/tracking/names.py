@@ -9,7 +9,7 @@ import random
 __all__ = ["random_name"]
 
 _LONGEST = 20
-_HOW = (
+_ADJECTIVES = (
     "able agile amber awake basic blithe bold brave breezy bright brisk calm candid chief civil "
     "clean clear clever cosmic crisp daring deft eager early earnest easy exact fair fancy fast "
     "fine firm fleet fond frank fresh gentle glad golden grand happy hardy hasty humble jolly "
@@ -17,8 +17,8 @@ _HOW = (
     "open patient placid plain polite proud quick quiet rapid ready robust rosy serene sharp "
     "silent simple smart smooth snug solid spry stable steady still sunny swift tidy tough "
     "upbeat useful vivid warm wise witty young zesty"
-).split()
-_WHO = (
+)
+_LIVING = (
     "alder ant aspen badger bat bear beaver bee birch bison boar buck cat cedar clam cod colt "
     "coot crab crane cricket crow deer dove duck eagle eel elk elm falcon fawn fern finch fir "
     "flea fly foal fox frog gecko goat goose grebe gull hare hawk hen heron hornet horse ibex "
@@ -26,7 +26,8 @@ _WHO = (
     "oak orca oriole otter owl ox panda perch pika pine plover pony puffin quail raven robin "
     "rook salmon seal shark sheep shrew skate sloth snail sparrow squid stork swan tern tiger "
     "toad trout vole wasp whale willow wolf wren yak"
-).split()
+)
+_HOW, _WHO = _ADJECTIVES.split(), _LIVING.split()
 
 
 def random_name() -> str:

@@ -63,7 +63,7 @@ def _refuse(source: str, parameter: str) -> InvalidParameterError:
 
 
 def _split(source: str) -> tuple[str, str | None]:
-    """Return the name and what follows it in `models:/name/...`, `models:/name@alias`, `models:/id`."""
+    """Return the name in a `models:/` URI and what follows it: a version, a stage, `@alias`."""
     path = urlsplit(source, allow_fragments=False).path
     parts = path.lstrip("/").split("/")
     if not path.startswith("/") or len(parts) > 2 or not all(part.strip() for part in parts):
@@ -156,7 +156,9 @@ def _check_local(c: Connection, found: Lineage, parameter: str) -> None:
     if (found.run_id or found.model_id) and ".." not in found.source.split("/"):
         root = _owned(c, found, parameter)
         source = found.source.removeprefix("file://")
-        if is_local(root) and is_within(f"file://{source}", f"file://{root.removeprefix('file://')}"):
+        if is_local(root) and is_within(
+            f"file://{source}", f"file://{root.removeprefix('file://')}"
+        ):
             return
     raise InvalidParameterError(
         f"Invalid model version source: '{found.source}'. To use a local path as a model version "

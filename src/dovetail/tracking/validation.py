@@ -49,8 +49,7 @@ STAGES = ("None", "Staging", "Production", "Archived")
 _NAME = re.compile(r"[/\w.\- :]*")
 _RUN_ID = re.compile(r"[a-zA-Z0-9][\w\-]{0,255}")
 _ALIAS = re.compile(r"[\w\-]*")
-_VERSION_RUN_ID = re.compile(r"[a-zA-Z0-9][\w\-]{0,255}")
-_ALIAS = re.compile(r"[vV]\d+")
+_VERSION_ALIAS = re.compile(r"[vV]\d+")
 _BAD_NAME = (
     "Names may only contain alphanumerics, underscores (_), dashes (-), periods (.), spaces ( ), "
     "colon(:) and slashes (/)."
@@ -269,8 +268,7 @@ def check_max_results(limit: int, most: int = MAX_PAGE) -> None:
         )
     if limit > most:
         raise InvalidParameterError(
-            f"Invalid value {limit} for parameter 'max_results' supplied. "
-            f"It must be at most {most}"
+            f"Invalid value {limit} for parameter 'max_results' supplied. It must be at most {most}"
         )
 
 

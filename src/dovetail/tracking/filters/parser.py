@@ -65,8 +65,7 @@ def parse_filter(text: str | None, grammar: Grammar) -> list[Condition]:
     tokens = tokenize(text)
     if any(token.text == ";" for token in tokens[:-1]):
         raise InvalidParameterError(
-            f"Search filter contained multiple expression {text!r}. "
-            "Provide AND-ed expression list."
+            f"Search filter contained multiple expression {text!r}. Provide AND-ed expression list."
         )
     conditions: list[Condition] = []
     invalid: list[str] = []
@@ -83,9 +82,7 @@ def parse_filter(text: str | None, grammar: Grammar) -> list[Condition]:
             if at == len(tokens):
                 invalid.append("'AND'")
     if invalid:
-        raise InvalidParameterError(
-            f"Invalid clause(s) in filter string: {', '.join(invalid)}"
-        )
+        raise InvalidParameterError(f"Invalid clause(s) in filter string: {', '.join(invalid)}")
     return conditions
 
 
@@ -140,15 +137,13 @@ def _no_nulls(entity: Entity, key: str, grammar: Grammar) -> str:
 
 def _identifier(text: str, grammar: Grammar, attributes: frozenset[str]) -> tuple[Entity, str]:
     prefix, dot, rest = text.partition(".")
-    if text[0] in "`\"" or not dot:
+    if text[0] in '`"' or not dot:
         entity: Entity = "attribute"
         key = _unquote(text)
     else:
         prefix = _unquote(prefix)
         if prefix not in grammar.entities:
-            raise InvalidParameterError(
-                f"Invalid entity type '{prefix}'. {grammar.invalid_entity}"
-            )
+            raise InvalidParameterError(f"Invalid entity type '{prefix}'. {grammar.invalid_entity}")
         entity, key = grammar.entities[prefix], _unquote(rest)
     if entity == "attribute" and key not in attributes:
         raise InvalidParameterError(
@@ -196,8 +191,7 @@ def _value(entity: Entity, key: str, token: Token, grammar: Grammar) -> Value:
         )
     if entity in ("parameter", "tag"):
         raise InvalidParameterError(
-            f"Expected a quoted string value for {entity} (e.g. 'my-value'). "
-            f"Got value {token.text}"
+            f"Expected a quoted string value for {entity} (e.g. 'my-value'). Got value {token.text}"
         )
     what = "attributes" if entity == "attribute" else "dataset attributes"
     raise InvalidParameterError(
@@ -221,8 +215,7 @@ def _list(entity: Entity, key: str, token: Token, grammar: Grammar) -> tuple[str
         )
     if entity in ("parameter", "tag") and grammar.listed is not None:
         raise InvalidParameterError(
-            f"Expected a quoted string value for {entity} (e.g. 'my-value'). "
-            f"Got value {token.text}"
+            f"Expected a quoted string value for {entity} (e.g. 'my-value'). Got value {token.text}"
         )
     try:
         parsed = ast.literal_eval(token.text)
@@ -259,14 +252,10 @@ def parse_order(clauses: Sequence[str], grammar: Grammar) -> list[Order]:
 def _order(clause: str, grammar: Grammar) -> Order:
     tokens = tokenize(clause)
     if not tokens or tokens[0].kind is not Kind.NAME or len(tokens) > 2:
-        raise InvalidParameterError(
-            f"Invalid order_by clause '{clause}'. Could not be parsed."
-        )
+        raise InvalidParameterError(f"Invalid order_by clause '{clause}'. Could not be parsed.")
     direction = tokens[1].text.lower() if len(tokens) == 2 else "asc"
     if direction not in ("asc", "desc"):
-        raise InvalidParameterError(
-            f"Invalid ordering key in order_by clause '{clause}'."
-        )
+        raise InvalidParameterError(f"Invalid ordering key in order_by clause '{clause}'.")
     entity, key = _identifier(tokens[0].text, grammar, grammar.orderable)
     if entity == "dataset" or entity not in grammar.comparators:
         raise InvalidParameterError(f"Invalid order_by entity: {entity}")

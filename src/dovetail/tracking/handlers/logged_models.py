@@ -55,9 +55,7 @@ def create(b: Backend, c: Connection, q: CreateLoggedModel) -> LoggedModelRespon
         "model_id": model_id,
         "experiment_id": experiment.experiment_id,
         "name": q.name or random_name(),
-        "artifact_location": append(
-            experiment.artifact_location, "models", model_id, "artifacts"
-        ),
+        "artifact_location": append(experiment.artifact_location, "models", model_id, "artifacts"),
         "creation_timestamp": now,
         "last_updated_timestamp": now,
         "status": "LOGGED_MODEL_PENDING",
@@ -115,9 +113,7 @@ def log_params(b: Backend, c: Connection, q: LogLoggedModelParams) -> Empty:
 def search(b: Backend, c: Connection, q: SearchLoggedModels) -> SearchLoggedModelsResponse:
     """Find logged models, a page at a time."""
     if any(not one.dataset_name for one in q.datasets):
-        raise InvalidParameterError(
-            "`dataset_name` in the `datasets` clause must be specified."
-        )
+        raise InvalidParameterError("`dataset_name` in the `datasets` clause must be specified.")
     limit = q.max_results or 50
     offset = _offset(q)
     rows = logged_models.find(

@@ -97,9 +97,7 @@ def delete(b: Backend, c: Connection, q: GetRegisteredModel) -> Empty:
     return Empty()
 
 
-def search(
-    b: Backend, c: Connection, q: SearchRegisteredModels
-) -> SearchRegisteredModelsResponse:
+def search(b: Backend, c: Connection, q: SearchRegisteredModels) -> SearchRegisteredModelsResponse:
     """Find registered models, a page at a time."""
     if q.max_results > MAX_RESULTS:
         raise InvalidParameterError(

@@ -252,9 +252,7 @@ def metric_history(b: Backend, c: Connection, q: GetMetricHistory) -> MetricsRes
     return MetricsResponse(metrics=tuple(points), next_page_token=token)
 
 
-def metric_sample(
-    b: Backend, c: Connection, q: GetMetricHistoryBulkInterval
-) -> MetricsResponse:
+def metric_sample(b: Backend, c: Connection, q: GetMetricHistoryBulkInterval) -> MetricsResponse:
     """Get an even sample of one metric of some runs, for drawing."""
     count = MAX_SAMPLE if q.max_results is None else q.max_results
     if not 1 <= count <= MAX_SAMPLE:

@@ -5,14 +5,14 @@ than SQLite does. These statements are therefore written once per table from its
 the driver; values are bound, never formatted.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-__all__ = ["insert_or_skip", "insert_or_update", "run_many"]
+__all__ = ["insert_one", "insert_or_skip", "insert_or_update", "run_many"]
 
 
 @cache
@@ -35,6 +35,13 @@ def _update(table: sa.Table, newer: tuple[str, ...]) -> str:
     return clause
 
 
+def insert_one(connection: Connection, table: sa.Table, values: Mapping[str, Any]) -> int:
+    """Insert one row and return the number that the database gave it."""
+    key = connection.execute(table.insert(), dict(values)).inserted_primary_key
+    assert key is not None
+    return int(key[0])
+
+
 def _mark(connection: Connection) -> str:
     return "?" if connection.dialect.paramstyle == "qmark" else "%s"
 
@@ -45,9 +52,7 @@ def run_many(connection: Connection, statement: str, rows: Sequence[tuple[Any, .
     return connection.exec_driver_sql(statement, given).rowcount
 
 
-def insert_or_skip(
-    connection: Connection, table: sa.Table, rows: Sequence[tuple[Any, ...]]
-) -> int:
+def insert_or_skip(connection: Connection, table: sa.Table, rows: Sequence[tuple[Any, ...]]) -> int:
     """Insert rows, skipping those whose key is there, and return how many were new.
 
     Args:

@@ -18,7 +18,7 @@ from dovetail.wire.mlflow import Metric, Param, Run, RunData, RunInfo, RunInputs
 __all__ = ["info_of", "run_entities", "run_info"]
 
 CHUNK = 1000
-_keys = sa.bindparam("keys", expanding=True)
+_keys: sa.BindParameter[Any] = sa.bindparam("keys", expanding=True)
 _params = sa.select(params.c.run, params.c.key, params.c.value).where(params.c.run.in_(_keys))
 _tags = sa.select(tags.c.run, tags.c.key, tags.c.value).where(tags.c.run.in_(_keys))
 _latest = sa.select(

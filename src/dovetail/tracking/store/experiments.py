@@ -12,7 +12,7 @@ from dovetail.tracking.errors import (
     InvalidStateError,
     MissingResourceError,
 )
-from dovetail.tracking.store.bulk import insert_or_skip, insert_or_update
+from dovetail.tracking.store.bulk import insert_one, insert_or_skip, insert_or_update
 from dovetail.tracking.store.schema import experiment_tags, experiments, runs
 from dovetail.wire.mlflow import Experiment, Tag
 
@@ -38,9 +38,7 @@ _one = sa.select(experiments).where(experiments.c.experiment_id == sa.bindparam(
 
 def ensure_default(connection: Connection, root: str, now: int) -> None:
     """Make the experiment "Default", number 0, if it is not there."""
-    insert_or_skip(
-        connection, experiments, [(0, "Default", _location(root, 0), ACTIVE, now, now)]
-    )
+    insert_or_skip(connection, experiments, [(0, "Default", _location(root, 0), ACTIVE, now, now)])
 
 
 def _location(root: str, number: int) -> str:
@@ -48,7 +46,12 @@ def _location(root: str, number: int) -> str:
 
 
 def create(
-    connection: Connection, name: str, location: str | None, root: str, tags: Sequence[Tag], now: int
+    connection: Connection,
+    name: str,
+    location: str | None,
+    root: str,
+    tags: Sequence[Tag],
+    now: int,
 ) -> int:
     """Insert an experiment and return its number.
 
@@ -63,12 +66,11 @@ def create(
         "last_update_time": now,
     }
     try:
-        done = connection.execute(sa.insert(experiments).values(values))
+        number = insert_one(connection, experiments, values)
     except sa.exc.IntegrityError as error:
         raise ExistingResourceError(
             f"Experiment(name={name}) already exists. Error: {error.orig}"
         ) from error
-    number = int(done.inserted_primary_key[0])
     if not location:
         _change(connection, number, artifact_location=_location(root, number))
     rows = {tag.key: (number, tag.key, tag.value) for tag in tags}

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from dovetail.tracking.store.bulk import insert_or_skip, insert_or_update
+from dovetail.tracking.store.bulk import insert_one, insert_or_skip, insert_or_update
 from dovetail.tracking.store.runs import RunKey
 from dovetail.tracking.store.schema import (
     datasets,
@@ -39,8 +39,7 @@ def log_datasets(connection: Connection, run: RunKey, given: Sequence[DatasetInp
         known = sa.select(inputs.c.id).filter_by(**values)
         if connection.scalar(known) is not None:
             continue
-        done = connection.execute(sa.insert(inputs).values(values))
-        key = int(done.inserted_primary_key[0])
+        key = insert_one(connection, inputs, values)
         insert_or_update(connection, input_tags, [(key, t.key, t.value) for t in one.tags])
 
 
@@ -62,8 +61,7 @@ def _dataset_key(connection: Connection, experiment: int, given: Dataset) -> int
         "schema": given.schema,
         "profile": given.profile,
     }
-    done = connection.execute(sa.insert(datasets).values(values))
-    return int(done.inserted_primary_key[0])
+    return insert_one(connection, datasets, values)
 
 
 def log_models(
@@ -74,9 +72,7 @@ def log_models(
     insert_or_skip(connection, run_models, rows)
 
 
-def of_runs(
-    connection: Connection, keys: Sequence[int]
-) -> dict[int, tuple[RunInputs, RunOutputs]]:
+def of_runs(connection: Connection, keys: Sequence[int]) -> dict[int, tuple[RunInputs, RunOutputs]]:
     """Return what runs read and made, by their key inside the database."""
     read = _datasets_of(connection, keys)
     roles: dict[int, dict[str, list[tuple[str, int]]]] = {}

@@ -272,7 +272,7 @@ def _terms(one: OrderBy) -> list[Any]:
         if name is None:
             raise InvalidParameterError(f"Invalid order by field name: {one.field_name}")
         column = logged_models.c[name]
-        return order(column, one.ascending, nullable=column.nullable)
+        return order(column, one.ascending, nullable=bool(column.nullable))
     if entity != "metrics":
         raise InvalidParameterError(
             f"Invalid order by field name: {one.field_name}. Only metrics are supported."

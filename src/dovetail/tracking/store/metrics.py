@@ -20,6 +20,7 @@ __all__ = ["history", "log", "sample", "storable"]
 
 MOST = 1.7976931348623157e308
 EXACT = 5000
+Point = Row[float, int, int, bool]
 _NEWER = ("step", "timestamp", "value")
 _of_key = (metrics.c.run == sa.bindparam("run")) & (metrics.c.key == sa.bindparam("key"))
 _point = (metrics.c.value, metrics.c.timestamp, metrics.c.step, metrics.c.is_nan)
@@ -52,7 +53,7 @@ def log(connection: Connection, run: RunKey, points: Sequence[Metric]) -> None:
     insert_or_update(connection, latest_metrics, latest, newer=_NEWER)
 
 
-def _metric(key: str, row: Row[Any], run_id: str | None = None) -> Metric:
+def _metric(key: str, row: Point, run_id: str | None = None) -> Metric:
     value = math.nan if row[3] else row[0]
     return Metric(key, value, row[1], row[2], run_id=run_id)
 
@@ -120,7 +121,7 @@ def _by_step(
     given: dict[str, Any],
     count: int,
     ends: tuple[int, int],
-) -> list[Row[Any]]:
+) -> list[Point]:
     low, high = ends
     seek = (
         sa.select(*_point)
@@ -128,7 +129,7 @@ def _by_step(
         .order_by(*_in_order)
         .limit(1)
     )
-    found: dict[int, Row[Any]] = {}
+    found: dict[int, Point] = {}
     targets = sorted({low + (high - low) * i // max(1, count - 1) for i in range(count)})
     for at in targets:
         row = connection.execute(seek, {**given, "at": at}).first()
@@ -140,14 +141,14 @@ def _by_step(
 
 def _last(
     connection: Connection, where: sa.ColumnElement[bool], given: dict[str, Any]
-) -> Row[Any] | None:
+) -> Point | None:
     query = sa.select(*_point).where(where).order_by(*(c.desc() for c in _in_order)).limit(1)
     return connection.execute(query, given).first()
 
 
 def _by_rank(
     connection: Connection, where: sa.ColumnElement[bool], given: dict[str, Any], count: int
-) -> list[Row[Any]]:
+) -> list[Point]:
     bucket = sa.func.ntile(count).over(order_by=_in_order).label("bucket")
     bucketed = sa.select(*_point, bucket).where(where).subquery()
     order = [bucketed.c[column.name] for column in _in_order]

@@ -8,7 +8,7 @@ from sqlalchemy.engine import Connection, Row
 
 from dovetail.tracking.errors import ExistingResourceError, MissingResourceError
 from dovetail.tracking.filters import Condition, Order
-from dovetail.tracking.store.bulk import insert_or_update
+from dovetail.tracking.store.bulk import insert_one, insert_or_update
 from dovetail.tracking.store.compile import compare, lookup
 from dovetail.tracking.store.schema import (
     aliases,
@@ -62,8 +62,7 @@ def create(
         "last_updated_timestamp": now,
         "description": description,
     }
-    done = connection.execute(sa.insert(registered_models).values(values))
-    key = int(done.inserted_primary_key[0])
+    key = insert_one(connection, registered_models, values)
     rows = [(key, name, value) for name, value in tags.items()]
     insert_or_update(connection, model_tags, rows)
 

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Row
 
 from dovetail.tracking.errors import InvalidParameterError, MissingResourceError
-from dovetail.tracking.store.bulk import insert_or_skip, insert_or_update
+from dovetail.tracking.store.bulk import insert_one, insert_or_skip, insert_or_update
 from dovetail.tracking.store.experiments import ACTIVE, DELETED
 from dovetail.tracking.store.schema import params, runs, tags
 
@@ -34,7 +34,6 @@ _key = sa.select(runs.c.id, runs.c.experiment_id, runs.c.lifecycle_stage).where(
     runs.c.run_id == sa.bindparam("run")
 )
 _row = sa.select(runs).where(runs.c.run_id == sa.bindparam("run"))
-_new = sa.insert(runs)
 
 
 class RunKey(NamedTuple):
@@ -84,8 +83,7 @@ def get(connection: Connection, run_id: str) -> Row[Any]:
 
 def create(connection: Connection, values: Mapping[str, Any], labels: Mapping[str, str]) -> int:
     """Insert a run with its tags and return its key."""
-    done = connection.execute(_new, dict(values))
-    key = int(done.inserted_primary_key[0])
+    key = insert_one(connection, runs, values)
     insert_or_skip(connection, tags, [(key, name, value) for name, value in labels.items()])
     return key
 

@@ -38,7 +38,7 @@ metadata = sa.MetaData()
 
 _Id = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 _Key = sa.String(250)
-_Real = sa.Double()
+_Real: sa.Double[float] = sa.Double()
 
 
 def _key(column: str, target: str) -> sa.Column[int]:

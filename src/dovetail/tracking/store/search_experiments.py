@@ -60,9 +60,9 @@ def _holds(condition: Condition, dialect: str) -> Any:
     if condition.key == "experiment_id":
         if condition.op not in _OF_NUMBER:
             raise InvalidParameterError(f"Invalid comparator for experiment_id: {condition.op}")
-        several = isinstance(value, tuple)
-        numbers = tuple(experiment_number(str(v)) for v in (value if several else (value,)))
-        return compare(column, condition.op, numbers if several else numbers[0], dialect)
+        if isinstance(value, tuple):
+            return compare(column, condition.op, [experiment_number(v) for v in value], dialect)
+        return compare(column, condition.op, experiment_number(str(value)), dialect)
     if condition.key == "name" and condition.op not in _OF_NAME:
         raise InvalidParameterError(f"Invalid comparator for string attribute: {condition.op}")
     return compare(column, condition.op, value, dialect)

@@ -82,7 +82,7 @@ def _ordered(orders: Sequence[Order]) -> tuple[Any, list[Any]]:
     for one in orders:
         if one.entity == "attribute":
             column = _ATTRIBUTES[one.key]
-            terms += order(column, one.ascending, nullable=column.nullable)
+            terms += order(column, one.ascending, nullable=bool(column.nullable))
             continue
         table = {"metric": latest_metrics, "parameter": params, "tag": tags}[one.entity].alias()
         joined = sa.and_(table.c.run == runs.c.id, table.c.key == one.key)

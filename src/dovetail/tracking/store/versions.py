@@ -119,9 +119,7 @@ def move(
     row = get(connection, name, version)
     if archive:
         others = (
-            (_mv.c.model == row.model)
-            & (_mv.c.version != version)
-            & (_mv.c.current_stage == stage)
+            (_mv.c.model == row.model) & (_mv.c.version != version) & (_mv.c.current_stage == stage)
         )
         archived = {"current_stage": ARCHIVED, "last_updated_timestamp": now}
         connection.execute(sa.update(_mv).where(others).values(archived))

@@ -1,0 +1,15 @@
+"""HTTP skins: the protocol's endpoints, the artifact proxy, and what clients ask first."""
+
+from dovetail.tracking.routes.artifacts import artifact_routes
+from dovetail.tracking.routes.errors import ERRORS
+from dovetail.tracking.routes.protocol import Operations, protocol_routes, reading_paths
+from dovetail.tracking.routes.server import server_routes
+
+__all__ = [
+    "ERRORS",
+    "Operations",
+    "artifact_routes",
+    "protocol_routes",
+    "reading_paths",
+    "server_routes",
+]

@@ -1,0 +1,186 @@
+"""The protocol's endpoints, answered without a framework in between.
+
+One `Mount` takes a whole prefix and finds the endpoint in a dictionary, because a linear search
+through eighty patterns would cost more than many a request. A write goes straight from the event
+loop to the writer of the database and back; a read runs in a thread.
+"""
+
+import asyncio
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qsl, unquote
+
+import anyio.to_thread
+from starlette.routing import BaseRoute, Match, Mount, Route
+from starlette.types import Receive, Scope, Send
+
+from dovetail.base.errors import TooLargeError
+from dovetail.base.sql import Database
+from dovetail.tracking.backend import Backend
+from dovetail.tracking.errors import InvalidParameterError, UnknownEndpointError
+from dovetail.tracking.handlers import TABLE, Handler
+from dovetail.tracking.routes.requests import check_required, merged
+from dovetail.wire.mlflow import (
+    AJAX_PREFIX,
+    ENDPOINTS,
+    PREFIX,
+    Endpoint,
+    Message,
+    decode,
+    encode,
+    from_query,
+)
+
+if TYPE_CHECKING:
+    from concurrent.futures import Future
+
+__all__ = ["Operations", "protocol_routes", "read_body", "reading_paths", "send_json"]
+
+MAX_BODY = 64 << 20
+_HEADERS = [(b"content-type", b"application/json")]
+App = Any
+
+
+class Operations:
+    """Runs use cases on a database.
+
+    Args:
+        database: the tables.
+        backend: the surroundings of the use cases.
+    """
+
+    def __init__(self, database: Database, backend: Backend) -> None:
+        self.database, self.backend = database, backend
+        self._group_commits = database.dialect == "sqlite"
+
+    async def run(self, handler: Handler, request: Message, *, writes: bool) -> bytes:
+        """Run one use case and return its response as JSON."""
+        backend = self.backend
+        if not writes:
+            return await anyio.to_thread.run_sync(
+                lambda: encode(self.database.read(lambda c: handler(backend, c, request)))
+            )
+        if not self._group_commits:
+            return await anyio.to_thread.run_sync(
+                lambda: encode(self.database.write(lambda c: handler(backend, c, request)))
+            )
+        done: Future[Message] = self.database.submit(lambda c: handler(backend, c, request))
+        # shielded, because the write happens even if nobody waits for its answer any more
+        answer: Message = await asyncio.shield(asyncio.wrap_future(done))
+        return encode(answer)
+
+
+class _Operation(Route):
+    """One endpoint of the protocol.
+
+    Args:
+        operations: runs the use case.
+        endpoint: what the protocol says of it.
+        handler: the use case.
+    """
+
+    def __init__(
+        self, operations: Operations, endpoint: Endpoint[Any, Any], handler: Handler
+    ) -> None:
+        super().__init__(endpoint.path, handler, methods=[endpoint.method])
+        self._operations, self._spec, self._handler = operations, endpoint, handler
+        self._in_query = endpoint.method == "GET"
+        self.app = self._answer
+        self.spec = endpoint
+
+    async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
+        path = scope.get("path_params") or {}
+        if self._in_query:
+            pairs = parse_qsl(scope["query_string"].decode(), keep_blank_values=True)
+            request = from_query(pairs, self._spec.request, path)
+        else:
+            body = await read_body(receive)
+            request = decode(merged(body, path) if path else body, self._spec.request)
+        check_required(request)
+        writes = not self._spec.reads
+        await send_json(send, await self._operations.run(self._handler, request, writes=writes))
+
+
+class Dispatch(Mount):
+    """All endpoints below one prefix, found by method and path.
+
+    Args:
+        prefix: the path that they share.
+        operations: the endpoints, with paths below the prefix.
+    """
+
+    def __init__(self, prefix: str, operations: Sequence[_Operation]) -> None:
+        super().__init__(prefix, routes=operations)
+        self._prefix = prefix + "/"
+        self._fixed: dict[tuple[str, str], App] = {}
+        self._patterned: list[_Operation] = []
+        for operation in operations:
+            if "{" in operation.path:
+                self._patterned.append(operation)
+            else:
+                self._fixed[operation.spec.method, operation.path] = operation.app
+
+    def matches(self, scope: Scope) -> tuple[Match, Scope]:
+        """Take every request below the prefix."""
+        taken = scope["type"] == "http" and scope["path"].startswith(self._prefix)
+        return (Match.FULL if taken else Match.NONE), {}
+
+    async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer, or raise that there is no such endpoint."""
+        path = scope["path"][len(self._prefix) - 1 :]
+        app = self._fixed.get((scope["method"], path))
+        if app is None:
+            app = self._search(scope, path)
+        await app(scope, receive, send)
+
+    def _search(self, scope: Scope, path: str) -> App:
+        for operation in self._patterned:
+            found = operation.path_regex.match(path)
+            if found and operation.spec.method == scope["method"]:
+                params = {name: unquote(value) for name, value in found.groupdict().items()}
+                scope["path_params"] = params
+                return operation.app
+        raise UnknownEndpointError(f"This server has no endpoint {scope['method']} {path}.")
+
+
+def protocol_routes(operations: Operations) -> list[BaseRoute]:
+    """Return the routes of MLflow's REST API, also below the prefix that its pages use."""
+    every = [_Operation(operations, one, TABLE[one]) for one in ENDPOINTS]
+    return [Dispatch(PREFIX, every), Dispatch(AJAX_PREFIX, every)]
+
+
+def reading_paths() -> Iterator[str]:
+    """Yield patterns of the paths whose POST only reads."""
+    for one in ENDPOINTS:
+        if one.reads and one.method == "POST":
+            for prefix in (PREFIX, AJAX_PREFIX):
+                yield f"{prefix}{one.path}"
+
+
+async def read_body(receive: Receive) -> bytes:
+    """Return the whole body of a request.
+
+    Raises:
+        TooLargeError: it is over 64 MiB.
+    """
+    message = await receive()
+    body: bytes = message.get("body", b"")
+    if not message.get("more_body", False):
+        return body
+    parts, size = [body], len(body)
+    while message.get("more_body", False):
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise InvalidParameterError("The request ended before its body did.")
+        parts.append(message.get("body", b""))
+        size += len(parts[-1])
+        if size > MAX_BODY:
+            raise TooLargeError(f"the request is over {MAX_BODY >> 20} MiB")
+    return b"".join(parts)
+
+
+async def send_json(send: Send, body: bytes, status: int = 200) -> None:
+    """Send a JSON document."""
+    headers = [*_HEADERS, (b"content-length", str(len(body)).encode())]
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": body})

@@ -1,0 +1,36 @@
+"""What clients ask of the server itself: is it there, which version, what can it do."""
+
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
+from starlette.routing import BaseRoute, Route
+
+from dovetail.wire.mlflow import SERVER_INFO, ServerInfo, encode
+
+__all__ = ["MLFLOW_VERSION", "server_routes"]
+
+MLFLOW_VERSION = "3.17.2"
+
+
+async def _health(_: Request) -> Response:
+    """Say that the server is there."""
+    return PlainTextResponse("OK")
+
+
+async def _version(_: Request) -> Response:
+    """Say which version of MLflow's protocol is spoken."""
+    return PlainTextResponse(MLFLOW_VERSION)
+
+
+async def _info(_: Request) -> Response:
+    """Say what the server can do."""
+    return Response(encode(ServerInfo(store_type="SqlStore")), media_type="application/json")
+
+
+def server_routes() -> list[BaseRoute]:
+    """Return the routes about the server itself."""
+    return [
+        Route("/health", _health, methods=["GET"]),
+        Route("/version", _version, methods=["GET"]),
+        Route(SERVER_INFO, _info, methods=["GET"]),
+        Route("/ajax-api/3.0/mlflow/server-info", _info, methods=["GET"]),
+    ]
