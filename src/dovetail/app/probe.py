@@ -1,0 +1,171 @@
+"""What answers behind a joint: the doctor and the first page ask alike.
+
+A probe speaks the joint's own protocol through its client, so it finds a real MLflow or MLServer
+as well as our own pieces.
+"""
+
+import re
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import msgspec
+
+from dovetail.app.configuration import Configuration
+from dovetail.base.errors import DovetailError
+from dovetail.web.piece import Endpoint
+from dovetail.wire import feast, governance, mlflow, monitoring, open_inference
+from dovetail.wire.http import HttpClient, WireError
+
+__all__ = ["PROTOCOLS", "Probe", "probe", "probe_all"]
+
+TIMEOUT = 3.0
+PROTOCOLS = {
+    "data": "Delta Lake",
+    "features": "Feast feature server",
+    "tracking": "MLflow REST",
+    "governance": "MLflow REST guard, OpenLineage",
+    "serving": "Open Inference v2",
+    "monitoring": "CloudEvents",
+    "loop": "client of the others",
+}
+REMEDIES = {
+    "data": "tables are not versioned or validated",
+    "features": "training and serving may compute features differently",
+    "tracking": "no run, model or version is recorded",
+    "governance": "aliases move without evidence or record",
+    "serving": "no model answers",
+    "monitoring": "nobody notices when the model goes wrong",
+    "loop": "nothing retrains by itself",
+}
+
+
+class Probe(msgspec.Struct, frozen=True, kw_only=True):
+    """What was found behind one joint.
+
+    Attributes:
+        joint: its name.
+        protocol: what is spoken there.
+        filled_by: `embedded`, `off` or the URL.
+        alive: whether it answered; None where it is off.
+        version: what it says it is.
+        detail: what it can do, or why it does not answer.
+        fix: what to do about it.
+    """
+
+    joint: str
+    protocol: str
+    filled_by: str
+    alive: bool | None
+    version: str = ""
+    detail: str = ""
+    fix: str = ""
+
+
+def probe(joint: str, filled_by: str, endpoint: Endpoint | None) -> Probe:
+    """Ask one joint what it is.
+
+    Args:
+        joint: its name.
+        filled_by: what the settings say of it.
+        endpoint: where to ask; None where the joint is off.
+    """
+    known = {"joint": joint, "protocol": PROTOCOLS[joint], "filled_by": filled_by}
+    if endpoint is None:
+        fix = f'set {joint} = "embedded" under [joints]'
+        return Probe(**known, alive=None, detail=REMEDIES[joint], fix=fix)
+    try:
+        version, detail = _ASK[joint](endpoint)
+    except (WireError, DovetailError, msgspec.DecodeError) as error:
+        fix = (
+            "start it with: dovetail up"
+            if filled_by == "embedded"
+            else f"start it, or correct [joints] {joint} in dovetail.toml"
+        )
+        return Probe(**known, alive=False, detail=str(error), fix=fix)
+    return Probe(**known, alive=True, version=version, detail=detail)
+
+
+def probe_all(configuration: Configuration, connect: Callable[[str], Endpoint]) -> list[Probe]:
+    """Probe every joint at once, in the order of the circle."""
+
+    def one(joint: str) -> Probe:
+        target = configuration.joints[joint]
+        is_folder = joint == "data" and target not in ("embedded", "off")
+        if is_folder and not target.startswith("http"):
+            return _folder(target)
+        return probe(joint, target, None if target == "off" else connect(joint))
+
+    with ThreadPoolExecutor(len(PROTOCOLS)) as pool:
+        return list(pool.map(one, PROTOCOLS))
+
+
+def _folder(target: str) -> Probe:
+    known = {"joint": "data", "protocol": PROTOCOLS["data"], "filled_by": target}
+    tables = [path.parent.name for path in Path(target).glob("*/_delta_log")]
+    if not Path(target).is_dir():
+        return Probe(**known, alive=False, detail="no such folder", fix="make it, or name another")
+    return Probe(**known, alive=True, detail=f"{len(tables)} tables")
+
+
+def _tracking(endpoint: Endpoint) -> tuple[str, str]:
+    with endpoint.open(mlflow.Client, timeout=TIMEOUT) as client:
+        version = client.version()
+        next(iter(client.search_experiments()), None)
+    return f"MLflow {version}" if not endpoint.embedded else version, "answers searches"
+
+
+def _serving(endpoint: Endpoint) -> tuple[str, str]:
+    with endpoint.open(open_inference.Client, timeout=TIMEOUT) as client:
+        server = client.server_metadata()
+        ready = [entry.name for entry in client.index() if entry.state == "READY"]
+    models = f"{len(set(ready))} models ready"
+    extensions = ", ".join(server.extensions) or "no extensions"
+    return f"{server.name} {server.version}", f"{models}; {extensions}"
+
+
+def _features(endpoint: Endpoint) -> tuple[str, str]:
+    with endpoint.open(feast.Client, timeout=TIMEOUT) as client:
+        if not client.is_healthy():
+            raise DovetailError("the feature server is not healthy")
+    return "", "answers /health"
+
+
+def _monitoring(endpoint: Endpoint) -> tuple[str, str]:
+    with endpoint.open(monitoring.Client, timeout=TIMEOUT) as client:
+        alerts = client.alerts(status="open")
+    return "", f"{len(alerts)} open alerts"
+
+
+def _governance(endpoint: Endpoint) -> tuple[str, str]:
+    with endpoint.open(governance.Client, timeout=TIMEOUT) as client:
+        found = client.verify()
+    if not found.ok:
+        raise DovetailError("the record is not intact", why=found.message)
+    return "", f"{found.entries} entries, intact"
+
+
+def _page(path: str) -> Callable[[Endpoint], tuple[str, str]]:
+    def ask(endpoint: Endpoint) -> tuple[str, str]:
+        with endpoint.open(HttpClient, timeout=TIMEOUT) as client:
+            client.send("GET", path)
+        return "", f"answers {path}"
+
+    return ask
+
+
+_ASK: dict[str, Callable[[Endpoint], tuple[str, str]]] = {
+    "data": _page("/data.json"),
+    "features": _features,
+    "tracking": _tracking,
+    "governance": _governance,
+    "serving": _serving,
+    "monitoring": _monitoring,
+    "loop": _page("/loop.json"),
+}
+
+
+def short(text: str, width: int = 72) -> str:
+    """Return the first line of a text, cut to a width."""
+    line = re.sub(r"\s+", " ", text)
+    return line if len(line) <= width else line[: width - 1] + "…"
