@@ -12,7 +12,7 @@ from urllib.parse import quote
 
 import msgspec
 
-from dovetail.wire.http import JSON, BadAnswer, Content, HttpClient, NotFound, segment
+from dovetail.wire.http import JSON, BadAnswer, BadRequest, Content, HttpClient, NotFound, segment
 from dovetail.wire.mlflow import codec, endpoints
 from dovetail.wire.mlflow import messages as m
 from dovetail.wire.mlflow import registry as r
@@ -303,8 +303,15 @@ class Client(HttpClient):
         self.call(endpoints.SET_ALIAS, r.SetAlias(name, alias, version))
 
     def get_alias(self, name: str, alias: str) -> ModelVersion:
-        """Get the version that an alias points at."""
-        return self.call(endpoints.GET_ALIAS, r.AliasRequest(name, alias)).model_version
+        """Get the version that an alias points at; NotFound when there is no such alias."""
+        try:
+            return self.call(endpoints.GET_ALIAS, r.AliasRequest(name, alias)).model_version
+        except BadRequest as error:
+            if error.message.endswith(f"alias {alias} not found."):  # MLflow calls that invalid
+                raise NotFound(
+                    error.message, status=error.status, code=error.code, url=error.url
+                ) from error
+            raise
 
     def delete_alias(self, name: str, alias: str) -> None:
         """Delete an alias."""

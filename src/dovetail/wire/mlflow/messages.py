@@ -4,6 +4,8 @@ A field without a default is one that MLflow requires; see ``endpoints`` for whi
 where. ``run_uuid`` is the name of ``run_id`` before MLflow 1.0 and still accepted by MLflow.
 """
 
+import msgspec
+
 from dovetail.wire.mlflow.entities import (
     DatasetInput,
     Experiment,
@@ -83,9 +85,9 @@ class DeleteExperimentTag(Message, frozen=True):
 
 
 class SearchExperiments(Message, frozen=True, kw_only=True):
-    """Search experiments; ``filter`` and ``order_by`` in MLflow's search language."""
+    """Search experiments; MLflow refuses a search that leaves ``max_results`` out."""
 
-    max_results: int = 1000
+    max_results: int = msgspec.field(default_factory=lambda: 1000)
     page_token: str | None = None
     filter: str | None = None
     order_by: tuple[str, ...] = ()

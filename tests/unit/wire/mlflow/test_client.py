@@ -72,6 +72,21 @@ def test_a_gate_that_says_no_is_refused(client, script):
         client.set_alias("flights", "champion", "4")
 
 
+@pytest.mark.parametrize(
+    ("message", "kind"),
+    [
+        ("Registered model alias champion not found.", http.NotFound),
+        ("Registered model alias name cannot be empty.", http.BadRequest),
+    ],
+)
+def test_an_alias_that_is_not_there_is_not_found_though_mlflow_says_400(
+    client, script, message, kind
+):
+    script.say({"error_code": "INVALID_PARAMETER_VALUE", "message": message}, 400)
+    with pytest.raises(kind, match=message):
+        client.get_alias("flights", "champion")
+
+
 def test_ensure_experiment_creates_what_is_missing(client, script):
     script.say(NONE, 404)
     script.say({"experiment_id": "7"})

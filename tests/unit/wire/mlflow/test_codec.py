@@ -63,6 +63,10 @@ def test_the_word_null_in_a_value_changes_nothing():
     assert same(codec.decode(codec.encode(batch), mlflow.LogBatch), batch)
 
 
+def test_a_search_for_experiments_always_says_how_many():
+    assert codec.encode(mlflow.SearchExperiments()) == b'{"max_results":1000}'
+
+
 @pytest.mark.parametrize(
     "body",
     [
