@@ -4,10 +4,12 @@ DovetailError
 |- InvalidInputError
 |  |- EventInvalidError       event-invalid
 |  |- ReferenceInvalidError   reference-invalid
+|  |- AlertStatusError        alert-status
+|  |- ChoiceInvalidError      choice-invalid
 |  `- DayInvalidError         day-invalid
 `- NotFoundError
-|- ModelUnknownError       model-unknown
-`- AlertUnknownError       alert-unknown
+   |- ModelUnknownError       model-unknown
+   `- AlertUnknownError       alert-unknown
 """
 
 from dovetail.base.errors import InvalidInputError, NotFoundError
@@ -50,3 +52,20 @@ class AlertUnknownError(NotFoundError):
 
     def __init__(self, alert: str) -> None:
         super().__init__(f"there is no alert '{alert}'", fix="list them at /monitoring/alerts")
+
+
+class AlertStatusError(InvalidInputError):
+    """Alerts were asked for by a status that there is not."""
+
+    code = "alert-status"
+
+    def __init__(self, status: str) -> None:
+        super().__init__(
+            f"there is no status '{status}'", fix="use open, acknowledged, resolved or active"
+        )
+
+
+class ChoiceInvalidError(InvalidInputError):
+    """Predictions were asked for by a role that there is not."""
+
+    code = "choice-invalid"

@@ -1,22 +1,27 @@
 """The use cases of monitoring: they take and give typed values and know no transport."""
 
 import threading
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import date
 
 import msgspec
+from sqlalchemy.engine import Connection
 
 from dovetail.base.clock import Clock, now_ms
 from dovetail.base.sql import Database
-from dovetail.monitoring import intake
+from dovetail.monitoring import intake, metrics
+from dovetail.monitoring.alerts import STATUSES, Alerts, Status
+from dovetail.monitoring.assessor import Assessor
 from dovetail.monitoring.calibration import Calibration
-from dovetail.monitoring.errors import DayInvalidError, ModelUnknownError
-from dovetail.monitoring.performance import Choice, Days, Window, measure
+from dovetail.monitoring.errors import AlertStatusError, DayInvalidError, ModelUnknownError
+from dovetail.monitoring.performance import Choice, Days, measure
 from dovetail.monitoring.reference import Reference
 from dovetail.monitoring.references import References
 from dovetail.monitoring.settings import MonitoringSettings
 from dovetail.monitoring.store import Slice, Store
+from dovetail.wire import monitoring as wire
 from dovetail.wire.cloudevents import Event
+from dovetail.wire.monitoring import Alert, Day, Drift, Figures, Month
 
 _KEPT_FIGURES = 20_000
 
@@ -27,27 +32,6 @@ class Receipt(msgspec.Struct, frozen=True):
     accepted: int
     duplicates: int
     ignored: int
-
-
-class ReferenceBody(msgspec.Struct, frozen=True, kw_only=True):
-    """A reference sample as it is sent: columns, scores and labels of the same rows."""
-
-    version: str | int
-    features: dict[str, list[float | str | bool | None]] = {}
-    scores: list[float | None] | None = None
-    labels: list[float | None] | None = None
-
-
-class DayFigures(Window, frozen=True, kw_only=True):
-    """The figures of one UTC day."""
-
-    day: str
-
-
-class MonthFigures(Window, frozen=True, kw_only=True):
-    """The figures of one calendar month, written 2013-04."""
-
-    month: str
 
 
 class Monitoring:
@@ -64,8 +48,19 @@ class Monitoring:
         self.clock = clock
         self.store = Store(database, shadow_features=settings.shadow_features)
         self.references = References(database)
+        self.alerts = Alerts(database, told=bool(settings.webhook))
+        self.assessor = Assessor(
+            database,
+            self.store,
+            self.references,
+            self.alerts,
+            alpha=settings.alpha_per_year,
+            clock=clock,
+        )
+        self.on_alert: Callable[[], None] = lambda: None
+        self._database = database
         self._days = Days(self.store)
-        self._figures: dict[tuple[object, ...], Window] = {}
+        self._figures: dict[tuple[object, ...], Figures] = {}
         self._lock = threading.Lock()
 
     def accept(self, events: Sequence[Event]) -> Receipt:
@@ -77,21 +72,90 @@ class Monitoring:
         now = now_ms(self.clock)
         items = intake.read(events, now)
         stored = self.store.add(items, now)
-        return Receipt(stored.accepted, stored.duplicates, len(events) - len(items))
+        receipt = Receipt(stored.accepted, stored.duplicates, len(events) - len(items))
+        for result in ("accepted", "duplicates", "ignored"):
+            metrics.EVENTS.labels(result).inc(getattr(receipt, result))
+        return receipt
 
-    def put_reference(self, model: str, body: ReferenceBody) -> Reference:
+    def put_reference(self, model: str, body: wire.Reference) -> Reference:
         """Set what a version was validated on. The same sample again changes nothing.
 
         Raises:
             ReferenceInvalidError: The sample cannot be summarised.
         """
         reference = Reference.fit(
-            body.features, scores=body.scores, labels=body.labels, version=str(body.version)
+            body.features,
+            scores=body.scores or None,
+            labels=body.labels or None,
+            version=body.version,
         )
-        self.references.put(model, reference, now_ms(self.clock))
+        if self.references.put(model, reference, now_ms(self.clock)):
+            for alert in self.alerts.find(status="active", model=model):
+                if alert.version == reference.version:
+                    self.change_alert(alert.id, "resolved", "a new reference")
         return reference
 
-    def performance(self, model: str, start: str, end: str, choice: Choice) -> Window:
+    def close(self, model: str, day: str) -> list[Alert]:
+        """Close all days of a model up to a day; returns the alerts that this raised.
+
+        A day that was closed before is left as it is.
+
+        Raises:
+            ModelUnknownError: Nothing has named the model.
+            DayInvalidError: It is no day.
+        """
+        day = _day(day)
+        if not self._is_known(model):
+            raise ModelUnknownError(model)
+        raised = self.assessor.close(model, day)
+        self.show_evidence(model, day)
+        if raised:
+            self._alerts_changed()
+        return raised
+
+    def find_alerts(self, status: str, model: str) -> list[Alert]:
+        """The alerts, newest first; of one status, "active" or all, and of one model or all.
+
+        Raises:
+            AlertStatusError: There is no such status.
+        """
+        if status not in ("", "active", *STATUSES):
+            raise AlertStatusError(status)
+        return self.alerts.find(status=status, model=model)
+
+    def change_alert(self, alert_id: str, status: Status, by: str) -> Alert:
+        """Acknowledge or resolve an alert. After a resolution evidence is gathered anew.
+
+        Raises:
+            AlertUnknownError: There is none with this id.
+        """
+
+        def work(connection: Connection) -> Alert:
+            alert = self.alerts.change_in(connection, alert_id, status, by, self.clock.now())
+            if alert.status == "resolved":
+                self.assessor.restart_in(connection, alert)
+            return alert
+
+        alert = self._database.write(work)
+        self._alerts_changed()
+        return alert
+
+    def show_state(self) -> None:
+        """Set all gauges to what is stored, after a start."""
+        metrics.show_alerts(self.alerts.find(status="active"))
+        for row in self.store.models():
+            self.show_evidence(row["model"], row["last"])
+
+    def show_evidence(self, model: str, day: str) -> None:
+        """Set the gauges to what a day's assessments found."""
+        for one in self.assessor.between(model, day, day):
+            metrics.EVIDENCE.labels(model, one.version, one.kind).set(one.found.evidence)
+
+    def _alerts_changed(self) -> None:
+        metrics.show_alerts(self.alerts.find(status="active"))
+        self.on_alert()
+
+    def performance(self, model: str, start: str, end: str, choice: Choice) -> Figures:
         """The figures of one window of UTC days, both ends included.
 
         Args:
@@ -107,24 +171,53 @@ class Monitoring:
         days = self._between(model, start, end)
         return self._measure(model, days, choice)
 
-    def days(self, model: str, start: str, end: str, choice: Choice) -> list[DayFigures]:
+    def days(self, model: str, start: str, end: str, choice: Choice) -> list[Day]:
         """The figures of each day that holds predictions; see `performance`."""
         found = self._between(model, start, end)
+        first, last = min(found, default=""), max(found, default="")
+        drift = self._drift(model, first, last, choice)
+        alarms = self._alarms(model, first, last, choice)
         windows = ((day, self._measure(model, {day: kept}, choice)) for day, kept in found.items())
         return [
-            DayFigures(day=day, **msgspec.structs.asdict(window))
+            Day(
+                day=date.fromisoformat(day),
+                drift=drift.get(day, {}),
+                alarms=tuple(alarms.get(day, ())),
+                **msgspec.structs.asdict(window),
+            )
             for day, window in windows
             if window.predictions
         ]
 
-    def months(self, model: str, choice: Choice) -> list[MonthFigures]:
+    def _drift(
+        self, model: str, start: str, end: str, choice: Choice
+    ) -> dict[str, dict[str, Drift]]:
+        """What the closed days said of the inputs, by day and version."""
+        found: dict[str, dict[str, Drift]] = {}
+        if choice.role == "live":
+            for one in self.assessor.between(model, start, end):
+                if isinstance(one.found, Drift) and choice.version in (None, one.version):
+                    found.setdefault(one.day, {})[one.version] = one.found
+        return found
+
+    def _alarms(self, model: str, start: str, end: str, choice: Choice) -> dict[str, list[Alert]]:
+        """The alerts by the day on which the evidence sufficed."""
+        found: dict[str, list[Alert]] = {}
+        if choice.role == "live":
+            for alert in self.alerts.find(model=model):
+                day = alert.day.isoformat() if alert.day else ""
+                if start <= day <= end and choice.version in (None, alert.version):
+                    found.setdefault(day, []).append(alert)
+        return found
+
+    def months(self, model: str, choice: Choice) -> list[Month]:
         """The figures of each calendar month that holds predictions."""
         grouped: dict[str, dict[str, tuple[int, list[Slice]]]] = {}
         for day, kept in self._between(model, "", "").items():
             grouped.setdefault(day[:7], {})[day] = kept
         windows = ((month, self._measure(model, days, choice)) for month, days in grouped.items())
         return [
-            MonthFigures(month=month, **msgspec.structs.asdict(window))
+            Month(month=month, **msgspec.structs.asdict(window))
             for month, window in windows
             if window.predictions
         ]
@@ -144,7 +237,7 @@ class Monitoring:
 
     def _measure(
         self, model: str, days: dict[str, tuple[int, list[Slice]]], choice: Choice
-    ) -> Window:
+    ) -> Figures:
         """The figures of some days, computed once for each state of their data."""
         references = self.references.of(model)
         parts = [p for _, slices in days.values() for p in slices if choice.takes(p)]

@@ -18,10 +18,8 @@ from dovetail.monitoring.errors import EventInvalidError
 from dovetail.monitoring.tensors import Features, read_features, read_scores
 from dovetail.wire import lenient
 from dovetail.wire.cloudevents import Event
+from dovetail.wire.monitoring import OUTCOME, REQUEST, RESPONSE
 
-REQUEST = "org.kubeflow.serving.inference.request"
-RESPONSE = "org.kubeflow.serving.inference.response"
-OUTCOME = "dev.dovetail.outcome"
 ROLES = ("live", "shadow")
 
 

@@ -21,45 +21,9 @@ from dovetail.monitoring.calibration import (
 )
 from dovetail.monitoring.numeric import Floats
 from dovetail.monitoring.store import Slice, Store
+from dovetail.wire.monitoring import Figures
 
-Interval = tuple[float, float]
 _KEPT_DAYS = 800
-
-
-class Window(msgspec.Struct, frozen=True, kw_only=True):
-    """Figures over a window of predictions.
-
-    Attributes:
-        predictions: Rows predicted.
-        outcomes: Rows whose outcome is known; the realised figures are over these.
-        versions: Predictions by model version.
-        positives: Share of positive outcomes.
-        mean_score: Mean score of all predictions.
-        auc: Realised area under the ROC curve.
-        auc_interval: Its 95 % interval (DeLong).
-        log_loss: Realised mean log-loss.
-        log_loss_interval: Its 95 % interval.
-        brier: Realised mean squared error of the probability.
-        brier_interval: Its 95 % interval.
-        estimated_auc: The AUC to expect of all predictions, with or without outcome.
-        estimated_log_loss: The log-loss to expect of them.
-        assumption: What the estimates rest on.
-    """
-
-    predictions: int = 0
-    outcomes: int = 0
-    versions: dict[str, int] = {}
-    positives: float | None = None
-    mean_score: float | None = None
-    auc: float | None = None
-    auc_interval: Interval | None = None
-    log_loss: float | None = None
-    log_loss_interval: Interval | None = None
-    brier: float | None = None
-    brier_interval: Interval | None = None
-    estimated_auc: float | None = None
-    estimated_log_loss: float | None = None
-    assumption: str | None = None
 
 
 @dataclass(frozen=True)
@@ -113,7 +77,7 @@ class Days:
         return slices
 
 
-def measure(parts: Sequence[Slice], calibrations: dict[str, Calibration]) -> Window:
+def measure(parts: Sequence[Slice], calibrations: dict[str, Calibration]) -> Figures:
     """All figures of a window.
 
     Args:
@@ -123,22 +87,22 @@ def measure(parts: Sequence[Slice], calibrations: dict[str, Calibration]) -> Win
     """
     total = sum(len(p.scores) for p in parts)
     if total == 0:
-        return Window()
+        return Figures()
     scores = np.concatenate([p.scores for p in parts])
     labels = np.concatenate([p.labels for p in parts])
     versions: dict[str, int] = {}
     for part in parts:
         versions[part.version] = versions.get(part.version, 0) + len(part.scores)
     known = np.isfinite(labels)
-    window = Window(
+    figures = Figures(
         predictions=total,
         outcomes=int(known.sum()),
         versions=versions,
         positives=float(labels[known].mean()) if known.any() else None,
         mean_score=_mean(scores),
     )
-    window = _realised(window, scores[known], labels[known])
-    return _estimated(window, parts, calibrations)
+    figures = _realised(figures, scores[known], labels[known])
+    return _estimated(figures, parts, calibrations)
 
 
 def _mean(scores: Floats) -> float | None:
@@ -146,23 +110,25 @@ def _mean(scores: Floats) -> float | None:
     return float(finite.mean()) if len(finite) else None
 
 
-def _realised(window: Window, scores: Floats, labels: Floats) -> Window:
+def _realised(figures: Figures, scores: Floats, labels: Floats) -> Figures:
     """Add the realised figures; those that need probabilities or 0/1 outcomes stay out else."""
     scored = np.isfinite(scores)
     scores, labels = scores[scored], labels[scored]
     if len(scores) == 0 or not ((labels == 0) | (labels == 1)).all():
-        return window
+        return figures
     area = scoring.auc_figure(scores, labels)
     if area is not None:
-        window = msgspec.structs.replace(window, auc=area.value, auc_interval=(area.low, area.high))
+        figures = msgspec.structs.replace(
+            figures, auc=area.value, auc_interval=(area.low, area.high)
+        )
     if scores.min() < 0 or scores.max() > 1:
-        return window
+        return figures
     loss = scoring.mean_figure(scoring.log_losses(scores, labels))
     brier = scoring.mean_figure(scoring.brier_losses(scores, labels))
     assert loss is not None
     assert brier is not None
     return msgspec.structs.replace(
-        window,
+        figures,
         log_loss=loss.value,
         log_loss_interval=(loss.low, loss.high),
         brier=brier.value,
@@ -171,15 +137,15 @@ def _realised(window: Window, scores: Floats, labels: Floats) -> Window:
 
 
 def _estimated(
-    window: Window, parts: Sequence[Slice], calibrations: dict[str, Calibration]
-) -> Window:
+    figures: Figures, parts: Sequence[Slice], calibrations: dict[str, Calibration]
+) -> Figures:
     if any(p.version not in calibrations for p in parts):
-        return window
+        return figures
     scores = np.concatenate([p.scores for p in parts])
     probabilities = np.concatenate([calibrations[p.version](p.scores) for p in parts])
     finite = np.isfinite(scores)
     return msgspec.structs.replace(
-        window,
+        figures,
         estimated_auc=expected_auc(scores[finite], probabilities[finite]),
         estimated_log_loss=expected_log_loss(scores[finite], probabilities[finite]),
         assumption=ASSUMPTION,

@@ -1,17 +1,43 @@
 """The monitoring piece as the app finds it."""
 
+from collections.abc import Sequence
+from urllib.parse import quote
+
 from dovetail.base.sql import Database
+from dovetail.monitoring.background import Background, Webhook
 from dovetail.monitoring.handlers import Monitoring
 from dovetail.monitoring.routes import routes
 from dovetail.monitoring.settings import MonitoringSettings
 from dovetail.monitoring.tables import metadata
-from dovetail.web.piece import Context, Piece, Service
+from dovetail.web.piece import Attention, Context, Piece, Service
 
 
 def _build(context: Context, settings: MonitoringSettings) -> Service:
+    webhook = Webhook(settings.webhook, settings.webhook_token) if settings.webhook else None
     database = Database(context.database_url("monitoring"), metadata, name="monitoring")
     monitoring = Monitoring(database, settings, context.clock)
-    return Service(routes=routes(monitoring), stop=database.close)
+    background = Background(monitoring, monitoring.alerts, webhook, context.clock)
+    monitoring.on_alert = background.wake
+
+    def start() -> None:
+        monitoring.show_state()
+        background.start()
+
+    def stop() -> None:
+        background.stop()
+        database.close()
+
+    def attention() -> Sequence[Attention]:
+        return [
+            Attention(
+                level="alarm" if alert.severity == "alarm" else "warn",
+                text=alert.message,
+                href=f"/monitoring/{quote(alert.model, safe='')}",
+            )
+            for alert in monitoring.alerts.find(status="open", limit=20)
+        ]
+
+    return Service(routes=routes(monitoring), start=start, stop=stop, attention=attention)
 
 
 piece = Piece(

@@ -10,10 +10,17 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
 from dovetail.base.errors import TooLargeError
-from dovetail.monitoring.errors import EventInvalidError, ReferenceInvalidError
-from dovetail.monitoring.handlers import Monitoring, ReferenceBody
+from dovetail.monitoring.alerts import Status
+from dovetail.monitoring.errors import (
+    ChoiceInvalidError,
+    DayInvalidError,
+    EventInvalidError,
+    ReferenceInvalidError,
+)
+from dovetail.monitoring.handlers import Monitoring
 from dovetail.monitoring.performance import Choice
 from dovetail.wire import cloudevents, lenient
+from dovetail.wire import monitoring as wire
 
 _ROLES = ("live", "shadow")
 
@@ -40,6 +47,22 @@ def routes(monitoring: Monitoring) -> list[BaseRoute]:
     def months(request: Request) -> Response:
         return _json(monitoring.months(request.path_params["name"], _choice(request)))
 
+    async def close(request: Request) -> Response:
+        body = await _read(request, 4096)
+        return await run_in_threadpool(_close, monitoring, request.path_params["name"], body)
+
+    def alerts(request: Request) -> Response:
+        query = request.query_params
+        found = monitoring.find_alerts(query.get("status", ""), query.get("model", ""))
+        return _json(found)
+
+    def change(status: Status) -> Callable[[Request], Response]:
+        def endpoint(request: Request) -> Response:
+            by = request.state.principal.name
+            return _json(monitoring.change_alert(request.path_params["id"], status, by))
+
+        return endpoint
+
     model = "/monitoring/models/{name}"
     return [
         Route("/monitoring/events", events, methods=["POST"]),
@@ -48,6 +71,10 @@ def routes(monitoring: Monitoring) -> list[BaseRoute]:
         Route(f"{model}/performance", performance, methods=["GET"]),
         Route(f"{model}/days", days, methods=["GET"]),
         Route(f"{model}/months", months, methods=["GET"]),
+        Route(f"{model}/close", close, methods=["POST"]),
+        Route("/monitoring/alerts", alerts, methods=["GET"]),
+        Route("/monitoring/alerts/{id}/acknowledge", change("acknowledged"), methods=["POST"]),
+        Route("/monitoring/alerts/{id}/resolve", change("resolved"), methods=["POST"]),
     ]
 
 
@@ -89,7 +116,7 @@ def _accept(monitoring: Monitoring, headers: dict[str, str], body: bytes) -> Res
 
 def _put_reference(monitoring: Monitoring, model: str, body: bytes) -> Response:
     try:
-        sample = lenient.decode(body, ReferenceBody)
+        sample = lenient.decode(body, wire.Reference)
     except (msgspec.DecodeError, RecursionError) as error:
         raise ReferenceInvalidError("the reference is not valid", why=str(error)) from error
     reference = monitoring.put_reference(model, sample)
@@ -103,6 +130,20 @@ def _put_reference(monitoring: Monitoring, model: str, body: bytes) -> Response:
     return _json(said)
 
 
+class _Close(msgspec.Struct):
+    day: str
+
+
+def _close(monitoring: Monitoring, model: str, body: bytes) -> Response:
+    try:
+        day = msgspec.json.decode(body, type=_Close).day
+    except msgspec.DecodeError as error:
+        raise DayInvalidError(
+            "the body does not say which day", why=str(error), fix='send {"day": "2013-04-01"}'
+        ) from error
+    return _json(monitoring.close(model, day))
+
+
 def _window(request: Request) -> tuple[str, str, str, Choice]:
     query = request.query_params
     name = request.path_params["name"]
@@ -112,12 +153,9 @@ def _window(request: Request) -> tuple[str, str, str, Choice]:
 def _choice(request: Request) -> Choice:
     role = request.query_params.get("role") or "live"
     if role not in _ROLES:
-        raise EventInvalidError(f"role '{role}' is neither live nor shadow")
+        raise ChoiceInvalidError(f"role '{role}' is neither live nor shadow")
     return Choice(role, request.query_params.get("version") or None)
 
 
 def _json(value: Any) -> Response:
     return Response(msgspec.json.encode(value), media_type="application/json")
-
-
-Handler = Callable[[Request], Response]

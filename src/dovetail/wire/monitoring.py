@@ -28,7 +28,9 @@ __all__ = [
     "RESPONSE",
     "Alert",
     "Client",
+    "ColumnDrift",
     "Day",
+    "Drift",
     "Figures",
     "Interval",
     "Month",
@@ -75,18 +77,59 @@ class Figures(msgspec.Struct, frozen=True, kw_only=True):
     assumption: str | None = None
 
 
+class ColumnDrift(msgspec.Struct, frozen=True, kw_only=True):
+    """How one column differs from the reference.
+
+    Attributes:
+        column: Its name; "(prediction)" is the score.
+        evidence: Decimal logarithm of the evidence so far: 3 is a thousand to one.
+        since: The day on which the change most likely began, where there is evidence of one.
+        psi: Population stability index of the latest day; to look at, never an alarm.
+        missing: Share of missing values on the latest day.
+        unseen: Share of values that the reference never had.
+        shift: Difference of the means in standard deviations of the reference.
+    """
+
+    column: str
+    evidence: float
+    since: date | None = None
+    psi: float | None = None
+    missing: float | None = None
+    unseen: float | None = None
+    shift: float | None = None
+
+
+class Drift(msgspec.Struct, frozen=True, kw_only=True):
+    """How sure it is that a version's inputs have changed.
+
+    Attributes:
+        rows: Rows of the latest day.
+        evidence: Decimal logarithm of the evidence so far, over all columns.
+        threshold: Where the alarm budget lets it become an alarm.
+        alarm: Whether it is over that.
+        columns: The columns, strongest evidence first.
+    """
+
+    rows: int
+    evidence: float
+    threshold: float
+    alarm: bool
+    columns: tuple[ColumnDrift, ...] = ()
+
+
 class Day(Figures, frozen=True, kw_only=True):
     """One day, by the time of the events.
 
     Attributes:
         day: The date.
-        drift: How far each column has moved from the reference.
+        drift: For each live version that was assessed on that day, how strong the evidence is
+            that its inputs are no longer those of its reference, and in which columns.
         alarms: What was raised on that day.
     """
 
     day: date
-    drift: dict[str, Any] = {}
-    alarms: tuple[Any, ...] = ()
+    drift: dict[str, "Drift"] = {}
+    alarms: tuple["Alert", ...] = ()
 
 
 class Month(Figures, frozen=True, kw_only=True):
@@ -105,7 +148,11 @@ class Alert(msgspec.Struct, frozen=True, kw_only=True):
         status: "open", "acknowledged" or "resolved".
         message: In words.
         version: Which version, where it is about one.
+        severity: "warn" or "alarm".
+        day: The closed day on which the evidence sufficed.
         raised: When.
+        changed: When its status last changed, and by whom.
+        changed_by: Who changed its status.
         facts: The figures behind it.
     """
 
@@ -115,17 +162,21 @@ class Alert(msgspec.Struct, frozen=True, kw_only=True):
     status: str = "open"
     message: str = ""
     version: str | None = None
+    severity: str = "warn"
+    day: date | None = None
     raised: str | None = None
+    changed: str | None = None
+    changed_by: str | None = None
     facts: dict[str, Any] = {}
 
 
 class Reference(msgspec.Struct, frozen=True, kw_only=True):
-    """What a version was validated on, by columns of one length."""
+    """What a version was validated on, by columns of one length; null where unknown."""
 
     version: str
-    features: dict[str, list[Any]]
-    scores: list[float] = []
-    labels: list[float] = []
+    features: dict[str, list[Any]] = {}
+    scores: list[float | None] = []
+    labels: list[float | None] = []
 
 
 class Outcomes(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -203,6 +254,15 @@ class Client(HttpClient):
     def months(self, model: str, *, role: Role = "live") -> list[Month]:
         """The figures month by month."""
         return self.get(f"{_model(model)}/months", list[Month], _query(role=role))
+
+    def close_day(self, model: str, day: date) -> list[Alert]:
+        """Say that a day is over, so that drift and loss are assessed; gives new alerts.
+
+        A day that was closed before is left as it is.
+        """
+        return self.post(
+            f"{_model(model)}/close", {"day": day.isoformat()}, list[Alert], repeatable=True
+        )
 
     def alerts(self, *, status: str | None = None, model: str | None = None) -> list[Alert]:
         """The alerts, or only those of a status or a model."""

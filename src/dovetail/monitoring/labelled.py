@@ -1,0 +1,128 @@
+"""Outcomes that the loss evidence has not counted yet, each exactly once.
+
+Outcomes arrive out of order and some are corrected later. The evidence counts a row when its
+first outcome is known, at the first day that is closed after that; figures of a day, which may
+change, always show the latest outcome instead.
+"""
+
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+
+import numpy as np
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection, Row
+
+from dovetail.base.sql import Database
+from dovetail.monitoring import tables as t
+from dovetail.monitoring.numeric import Floats
+
+_CHUNK = 400
+_WAIT = timedelta(days=120)
+"""How long an outcome waits for a prediction before the loss evidence gives it up."""
+
+
+@dataclass(frozen=True)
+class Labelled:
+    """Newly labelled live rows of one version, in the order of their predictions."""
+
+    scores: Floats
+    labels: Floats
+
+
+@dataclass
+class _Answer:
+    """One live inference and the rows of it whose outcome is new."""
+
+    time_ms: int
+    version: str
+    scores: Floats
+    labels: dict[int, tuple[int, str, float]] = field(default_factory=dict)
+
+
+def newly_labelled(
+    database: Database, model: str, day: str
+) -> tuple[dict[str, Labelled], list[int]]:
+    """Find live predictions up to a day whose outcomes have not been counted.
+
+    Returns:
+        The rows by version, and the ids of the outcomes, to be marked with `mark_judged`.
+    """
+
+    def work(connection: Connection) -> tuple[list[Row[tuple[object, ...]]], dict[str, set[int]]]:
+        rows = _pending(connection, model, day)
+        return rows, _counted(connection, model, sorted({row.request_id for row in rows}))
+
+    pending, counted = database.read(work)
+    answers: dict[str, _Answer] = {}
+    for row in pending:
+        if row.role == "live":
+            made = _Answer(row.time_ms, row.version, np.frombuffer(row.scores, "<f8"))
+            answer = answers.setdefault(row.request_id, made)
+            _add(answer, row, counted.get(row.request_id, set()))
+    found: dict[str, list[_Answer]] = {}
+    for _, answer in sorted(answers.items(), key=lambda item: (item[1].time_ms, item[0])):
+        found.setdefault(answer.version, []).append(answer)
+    labelled = {version: _join(some) for version, some in found.items()}
+    return {v: rows for v, rows in labelled.items() if len(rows.scores)}, [
+        row.id for row in pending
+    ]
+
+
+def mark_judged(connection: Connection, model: str, day: str, outcomes: list[int]) -> None:
+    """Note that outcomes were counted, and give up those that wait for nobody."""
+    o = t.outcomes.c
+    for i in range(0, len(outcomes), _CHUNK):
+        ids = o.id.in_(outcomes[i : i + _CHUNK])
+        connection.execute(sa.update(t.outcomes).where(ids).values(judged=True))
+    limit = datetime.fromisoformat(day).replace(tzinfo=UTC) - _WAIT
+    stale = (o.model == model) & ~o.judged & (o.time_ms < int(limit.timestamp() * 1000))
+    connection.execute(sa.update(t.outcomes).where(stale).values(judged=True))
+
+
+def _pending(connection: Connection, model: str, day: str) -> list[Row[tuple[object, ...]]]:
+    o, i = t.outcomes.c, t.inferences.c
+    joined = (i.request_id == o.request_id) & (i.model == o.model)
+    query = (
+        sa.select(
+            o.id,
+            o.request_id,
+            o.event,
+            o.time_ms.label("said_ms"),
+            o.rows,
+            o["values"].label("labels"),
+            i.role,
+            i.version,
+            i.scores,
+            i.time_ms,
+        )
+        .join(t.inferences, joined)
+        .where(o.model == model, ~o.judged, i.scores.is_not(None), i.day <= day)
+    )
+    return list(connection.execute(query))
+
+
+def _counted(connection: Connection, model: str, request_ids: list[str]) -> dict[str, set[int]]:
+    """The rows of these requests that were counted before."""
+    o = t.outcomes.c
+    found: dict[str, set[int]] = {}
+    for i in range(0, len(request_ids), _CHUNK):
+        some = o.request_id.in_(request_ids[i : i + _CHUNK])
+        query = sa.select(o.request_id, o.rows).where(o.model == model, o.judged, some)
+        for request_id, rows in connection.execute(query):
+            found.setdefault(request_id, set()).update(np.frombuffer(rows, "<i4").tolist())
+    return found
+
+
+def _add(answer: _Answer, row: Row[tuple[object, ...]], counted: set[int]) -> None:
+    numbers = np.frombuffer(row.rows, "<i4").tolist()
+    for number, value in zip(numbers, np.frombuffer(row.labels, "<f8").tolist(), strict=True):
+        said = (row.said_ms, row.event, value)
+        fresh = number < len(answer.scores) and number not in counted
+        if fresh and said > answer.labels.get(number, (-1, "", 0.0)):
+            answer.labels[number] = said
+
+
+def _join(answers: list[_Answer]) -> Labelled:
+    scores = [answer.scores[row] for answer in answers for row in sorted(answer.labels)]
+    labels = [answer.labels[row][2] for answer in answers for row in sorted(answer.labels)]
+    return Labelled(np.array(scores, dtype=np.float64), np.array(labels, dtype=np.float64))

@@ -1,0 +1,71 @@
+"""Has the model become worse? Realised losses against those of the reference, as they arrive.
+
+The inputs may drift without harm, and a model may fail without drift; only outcomes tell. Each
+labelled row's log-loss is ranked among the losses of the reference and of all rows before it, and
+bets are placed on larger ones, with the same alarm budget as for drift.
+"""
+
+import math
+
+import numpy as np
+from msgspec import Struct
+
+from dovetail.monitoring import scores as scoring
+from dovetail.monitoring.drift import Watch
+from dovetail.monitoring.numeric import Floats
+from dovetail.monitoring.reference import Reference
+
+_DECIMAL = math.log(10)
+
+
+class Loss(Struct, frozen=True, kw_only=True):
+    """How sure it is that the loss has risen.
+
+    Attributes:
+        rows: Labelled rows that were new.
+        loss: Their summed log-loss.
+        evidence: Decimal logarithm of the evidence so far.
+        threshold: Where the alarm budget lets it become an alarm.
+        alarm: Whether it is over that.
+        since: The day from which on the loss most likely has been higher.
+    """
+
+    rows: int
+    loss: float
+    evidence: float
+    threshold: float
+    alarm: bool
+    since: str | None = None
+
+
+def watch_loss(reference: Reference) -> Watch | None:
+    """Watch the loss of a version; None where its reference has no labels."""
+    return Watch.fresh([reference.loss], upward=True) if reference.loss else None
+
+
+def assess_loss(
+    watch: Watch, day: str, scores: Floats, labels: Floats, *, alpha: float, about: str = ""
+) -> Loss:
+    """Add newly labelled rows and say how sure a loss of quality is.
+
+    Args:
+        watch: The evidence so far; it moves on.
+        day: The day on which the outcomes are counted.
+        scores: Probabilities of the positive class.
+        labels: What came true, 0 or 1.
+        alpha: The chance of a false alarm that a quiet year may have.
+        about: What is watched.
+    """
+    fit = np.isfinite(scores) & (scores >= 0) & (scores <= 1) & ((labels == 0) | (labels == 1))
+    losses = scoring.log_losses(scores[fit], labels[fit])
+    evidence = watch.step(day, [watch.profiles[0].bins(losses)], about)
+    threshold = -math.log(alpha)
+    suspicious = evidence.log_e > _DECIMAL
+    return Loss(
+        rows=len(losses),
+        loss=float(losses.sum()),
+        evidence=evidence.log_e / _DECIMAL,
+        threshold=threshold / _DECIMAL,
+        alarm=evidence.log_e >= threshold,
+        since=watch.days[int(evidence.since[0])][0] if suspicious else None,
+    )
