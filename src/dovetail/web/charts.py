@@ -62,6 +62,8 @@ class Chart(msgspec.Struct, frozen=True, kw_only=True):
         digits: Decimals of its figures.
         y_min: The lower end of the y axis, or None to fit.
         y_max: The upper end, or None to fit.
+        x_min: The left end of the x axis, or None for the first x.
+        x_max: The right end, or None for the last x.
     """
 
     title: str
@@ -73,6 +75,8 @@ class Chart(msgspec.Struct, frozen=True, kw_only=True):
     digits: int = 3
     y_min: float | None = None
     y_max: float | None = None
+    x_min: float | None = None
+    x_max: float | None = None
 
     def bounds(self) -> tuple[float, float]:
         """The lowest and the highest y that the axis must hold, with a little air."""

@@ -26,6 +26,17 @@ def number(value: float | None, digits: int | None = None) -> str:
     return f"{value:,}" if isinstance(value, int) else f"{value:,.4g}"
 
 
+def signed(value: float | None, digits: int = 3) -> str:
+    """A difference, with its sign.
+
+    >>> signed(0.0214)
+    '+0.021'
+    """
+    if value is None or not math.isfinite(value):
+        return DASH
+    return f"{value:+.{digits}f}".replace("-", "\N{MINUS SIGN}")
+
+
 def percent(value: float | None, digits: int = 0) -> str:
     """A share between 0 and 1 as a percentage.
 
@@ -124,6 +135,7 @@ def age(value: datetime | date | float | str | None, now: datetime | None = None
 
 FILTERS: dict[str, Callable[..., Any]] = {
     "number": number,
+    "signed": signed,
     "percent": percent,
     "bytes": size,
     "duration": duration,

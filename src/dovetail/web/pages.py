@@ -56,7 +56,7 @@ def page_route(
     Args:
         path: Where the page lives; may hold path parameters.
         view: Takes the request, returns a msgspec Struct or a dict. Its fields are the template's
-            variables; a field `as_of` is shown as the age of the data.
+            variables, the whole is `view`; a field `as_of` is shown as the age of the data.
         template: Such as `serving/models.html`.
         title: What the page is called, or a function of the view model.
         refresh: Seconds between refreshes of the main part; None for a page that stays.
@@ -70,7 +70,7 @@ def page_route(
         if isinstance(model, Response):
             return model
         name = title if isinstance(title, str) else title(model)
-        return render(request, template, title=name, refresh=refresh, **_fields(model))
+        return render(request, template, title=name, refresh=refresh, **_fields(model), view=model)
 
     def twin(request: Request) -> Response:
         model = view(request)

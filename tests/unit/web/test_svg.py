@@ -130,7 +130,7 @@ def test_ticks_of_a_year_are_its_months() -> None:
     low, high = moments([date(2013, 1, 1), date(2013, 12, 31)])
     labels = [label for _, label in time_ticks(low, high, 14)]
     assert labels == [
-        "Jan 2013", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
+        "2013", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
     ]  # fmt: skip
 
 

@@ -4,6 +4,7 @@
 // axis. A mark leads to its event in the list, an event shows its mark, and each lane can be hidden.
 
 const MARGIN = { left: 48, right: 16 };
+// January is written as its year.
 const MONTH = new Intl.DateTimeFormat("en-US", { timeZone: "UTC", month: "short" });
 
 class EventTimeline extends HTMLElement {
@@ -84,7 +85,7 @@ class EventTimeline extends HTMLElement {
     for (; at.getTime() <= end; at.setUTCMonth(at.getUTCMonth() + step)) {
       if (at.getTime() < start) continue;
       const label = document.createElement("span");
-      label.textContent = MONTH.format(at);
+      label.textContent = at.getUTCMonth() ? MONTH.format(at) : String(at.getUTCFullYear());
       label.style.left = this.#left(at.getTime());
       axis.append(label);
     }

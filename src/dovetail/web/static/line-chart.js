@@ -8,7 +8,8 @@
  * @typedef {{label: string, values: (number|null)[], low: (number|null)[], high: (number|null)[], quiet: boolean}} Series
  * @typedef {{x: number, label: string, level: string, href: string}} Mark
  * @typedef {{title: string, x: number[], series: Series[], marks: Mark[], time: boolean, unit: string,
- *   digits: number, y_min: number|null, y_max: number|null}} Chart
+ *   digits: number, y_min: number|null, y_max: number|null,
+ *   x_min: number|null, x_max: number|null}} Chart
  */
 
 const LEFT = 48;
@@ -48,7 +49,7 @@ function writeDates(_, ticks) {
     const month = MONTHS[at.getUTCMonth()];
     if (step < DAY && tick % DAY) return at.toISOString().slice(11, 16);
     if (step < 28 * DAY) return `${at.getUTCDate()} ${month}`;
-    return month === "Jan" ? `Jan ${at.getUTCFullYear()}` : month;
+    return month === "Jan" ? String(at.getUTCFullYear()) : month;
   });
 }
 
@@ -57,6 +58,13 @@ function writeDates(_, ticks) {
 function writeValues(_, ticks, __, ___, step) {
   const digits = Math.max(0, Math.ceil(-Math.log10(step) - 1e-9));
   return ticks.map((tick) => tick.toLocaleString("en-US", { minimumFractionDigits: digits, maximumFractionDigits: digits }));
+}
+
+/** The ends of the x axis: those of the chart where all is shown, else those of the zoom.
+ * @param {Chart} chart @param {number} low @param {number} high @returns {[number, number]} */
+function wholeAxis(chart, low, high) {
+  const all = low === chart.x[0] && high === chart.x[chart.x.length - 1];
+  return all ? [chart.x_min ?? low, chart.x_max ?? high] : [low, high];
 }
 
 class LineChart extends HTMLElement {
@@ -148,7 +156,10 @@ class LineChart extends HTMLElement {
       width: this.clientWidth, height: Number(this.getAttribute("height") ?? 260), ms: 1,
       padding: [TOP, RIGHT, 0, 0], legend: { show: false },
       tzDate: (/** @type {number} */ ts) => uPlot.tzDate(new Date(ts), "Etc/UTC"),
-      scales: { x: { time: chart.time }, y: { range: this.#range(chart) } },
+      scales: {
+        x: { time: chart.time, range: (/** @type {any} */ _, /** @type {number} */ low, /** @type {number} */ high) => wholeAxis(chart, low, high) },
+        y: { range: this.#range(chart) },
+      },
       cursor: { y: false, points: { size: 8 } },
       series: [{}, ...lines,
         ...shaded.flatMap(() => [{ width: 0, points: { show: false } }, { width: 0, points: { show: false } }])],

@@ -1,5 +1,5 @@
 // A live page asks for its main part again and again. This makes that calm: nothing is swapped when
-// nothing changed, while the reader is in a form, or in a tab that nobody sees; and the foot of the
+// nothing changed, while the reader is in a form or moves by keyboard, or in a tab that nobody sees; and the foot of the
 // page says so when the server no longer answers.
 
 const main = /** @type {HTMLElement} */ (document.getElementById("main"));
@@ -9,7 +9,7 @@ const fresh = document.getElementById("fresh");
 function isBusy() {
   const active = document.activeElement;
   return document.hidden || !!document.querySelector("dialog[open]")
-    || !!(active && main.contains(active) && active.matches("input, textarea, select"));
+    || !!(active && main.contains(active) && active.matches("input, textarea, select, :focus-visible"));
 }
 
 document.addEventListener("htmx:configRequest", (event) => {
@@ -29,6 +29,15 @@ document.addEventListener("dovetail:fresh", (event) => {
   main.dataset.digest = digest;
   fresh?.classList.remove("stale");
   fresh?.querySelector("relative-time")?.setAttribute("datetime", asOf);
+});
+
+/** Which of the page's details were open, so that a swap does not close them. @type {boolean[]} */
+let open = [];
+document.addEventListener("htmx:beforeSwap", () => {
+  open = [...main.querySelectorAll("details")].map((details) => details.open);
+});
+document.addEventListener("htmx:afterSwap", () => {
+  main.querySelectorAll("details").forEach((details, i) => { details.open = open[i] ?? false; });
 });
 
 for (const trouble of ["htmx:sendError", "htmx:responseError", "htmx:timeout"]) {

@@ -2,7 +2,7 @@
 
 const help = /** @type {HTMLDialogElement} */ (document.getElementById("help"));
 const THEMES = ["", "light", "dark"];
-const NAMES = { "": "As system", light: "Light", dark: "Dark" };
+const NAMES = { "": "auto", light: "light", dark: "dark" };
 
 /** The addresses of the elements that a page loads only where it has one. */
 const addresses = JSON.parse(document.getElementById("elements")?.textContent ?? "{}");
@@ -18,7 +18,7 @@ function loadElements(root) {
 function nameTheme() {
   const theme = /** @type {keyof typeof NAMES} */ (document.documentElement.dataset.theme ?? "");
   const button = document.getElementById("theme");
-  if (button) button.textContent = NAMES[theme];
+  if (button) button.textContent = `Theme: ${NAMES[theme]}`;
 }
 
 /** Go on to the next theme and keep it in a cookie, so that the server sends it from the start. */

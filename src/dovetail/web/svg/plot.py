@@ -21,8 +21,10 @@ def plot(chart: Chart, *, width: float = 1160, height: float = 260) -> Svg:
     """
     top, right, bottom, left = MARGIN
     low, high = chart.bounds()
-    first, last = (min(chart.x), max(chart.x)) if chart.x else (0.0, 1.0)
-    x = Scale(first, last, left, width - right)
+    first, last = (chart.x[0], chart.x[-1]) if chart.x else (0.0, 1.0)
+    x_min = first if chart.x_min is None else chart.x_min
+    x_max = last if chart.x_max is None else chart.x_max
+    x = Scale(x_min, x_max, left, width - right)
     y = Scale(low, high, height - bottom, top)
     return picture(
         width,

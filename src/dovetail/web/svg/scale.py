@@ -74,7 +74,7 @@ def _months(low: float, high: float, step: int) -> Iterator[datetime]:
 
 
 def _month(at: datetime, step: int) -> str:
-    return at.strftime("%Y") if step >= 12 else at.strftime("%b %Y" if at.month == 1 else "%b")
+    return at.strftime("%Y" if step >= 12 or at.month == 1 else "%b")
 
 
 def _moment(ms: float, span: float) -> str:
