@@ -11,14 +11,27 @@ def client(script):
         yield opened
 
 
+ENTRY = {
+    "number": 1,
+    "at": "2013-05-03T00:00:00Z",
+    "actor": "ana",
+    "kind": "alias.set",
+    "subject": "m@champion",
+    "body": {"version": "2"},
+    "previous": "0",
+    "hash": "a",
+}
+
+
 def test_evidence_and_approvals_are_recorded(client, script):
     client.put_evidence(
         governance.Evidence(
             model="m", version="2", kind="evaluation", verdict="pass", facts={"auc": 0.7}
         )
     )
-    script.say(b"", 204)
-    client.approve(governance.Approval(model="m", version="2", alias="champion", reason="better"))
+    script.say(ENTRY)
+    approval = governance.Approval(model="m", version="2", alias="champion", reason="better")
+    assert client.approve(approval) == governance.Entry(**ENTRY)
     assert [(call.path, call.json) for call in script.calls] == [
         (
             "/governance/evidence",
@@ -28,6 +41,7 @@ def test_evidence_and_approvals_are_recorded(client, script):
                 "kind": "evaluation",
                 "verdict": "pass",
                 "facts": {"auc": 0.7},
+                "at": None,
             },
         ),
         (
@@ -44,21 +58,11 @@ def test_an_approval_of_ones_own_work_is_refused(client, script):
 
 
 def test_the_log_is_read_and_checked(client, script):
-    entry = {
-        "number": 1,
-        "at": "2013-05-03T00:00:00Z",
-        "actor": "ana",
-        "kind": "alias.set",
-        "subject": "m@champion",
-        "body": {"version": "2"},
-        "previous": "0",
-        "hash": "a",
-    }
-    script.say([entry])
-    assert client.log(subject="m@champion", after=0) == [governance.Entry(**entry)]
-    assert script.last.query == [("subject", "m@champion"), ("after", "0")]
-    script.say({"ok": False, "entries": 9, "broken_at": 4})
-    assert client.verify() == governance.Verification(ok=False, entries=9, broken_at=4)
+    script.say([ENTRY])
+    assert client.log(subject="m@champion", before=5) == [governance.Entry(**ENTRY)]
+    assert script.last.query == [("subject", "m@champion"), ("before", "5"), ("limit", "100")]
+    script.say({"ok": False, "entries": 9, "message": "broken"})
+    assert client.verify() == governance.Verification(ok=False, entries=9, message="broken")
 
 
 def test_an_alias_is_known_at_any_time(client, script):
@@ -69,3 +73,10 @@ def test_an_alias_is_known_at_any_time(client, script):
     assert script.last.query == [("at", "2013-05-03T00:00:00+00:00")]
     script.say({"model": "m", "alias": "champion", "version": None})
     assert client.alias_at("m", "champion").version is None
+
+
+def test_a_gate_says_what_is_missing(client, script):
+    script.say({"open": False, "missing": ["an approval"], "evidence": [3]})
+    verdict = client.check("m", "2", "champion")
+    assert verdict == governance.GateVerdict(open=False, missing=["an approval"], evidence=[3])
+    assert script.last.path == "/governance/gates/m/2/champion"
