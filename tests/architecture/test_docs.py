@@ -35,6 +35,11 @@ def test_every_entry_of_the_reference_says_what_it_is(root: Path, topic: str) ->
     assert [line for line in lines if re.search(r"\|\s*\|$", line)] == []
 
 
+def test_examples_in_help_keep_their_lines(root: Path) -> None:
+    text = (root / "docs/reference/commands.md").read_text()
+    assert "\\b" not in text, "click's \\b was escaped: the docstring is raw"
+
+
 def test_a_difference_is_shown(generator: ModuleType, root: Path) -> None:
     page = (root / "docs/reference/errors.md").read_text()
     assert generator.differences({"errors.md": page}) == []

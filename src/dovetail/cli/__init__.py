@@ -69,7 +69,7 @@ def _root() -> None:
     dovetail up                 everything on http://127.0.0.1:8080
     dovetail demo               the circle on a year of flights
     dovetail serving run M      one piece alone
-    """  # noqa: D301
+    """
 
 
 def main(arguments: list[str] | None = None) -> None:

@@ -32,7 +32,7 @@ def run_server(
     serve_artifacts: bool | None,
     default_artifact_root: str | None,
 ) -> None:
-    r"""Serve MLflow's tracking and registry API alone.
+    """Serve MLflow's tracking and registry API alone.
 
     \b
     dovetail tracking run --port 5000
