@@ -1,0 +1,143 @@
+"""LightGBM's native text models, and their compiled form.
+
+The original answers through `lightgbm.Booster`. Its output is MLServer's: one tensor `predict`,
+FP64, [rows, 1] or [rows, classes], so that one client serves both servers.
+"""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from dovetail.base.extras import require
+from dovetail.serving.errors import BadModelError, InferenceFailedError
+from dovetail.serving.formats.lightgbm_onnx import convert
+from dovetail.serving.formats.lightgbm_text import check_text
+from dovetail.serving.formats.onnx import open_session
+from dovetail.serving.formats.tree_sample import sample_features
+from dovetail.serving.signature import MatrixSignature
+from dovetail.serving.tensors import Array, TensorSpec
+
+__all__ = ["CompiledTrees", "LightgbmPredictor", "load", "matches"]
+
+_INPUT, _OUTPUT = "input", "predict"
+_SUFFIXES = {".bst", ".lgb", ".txt", ".lightgbm"}
+_FILES = ("model.bst", "model.lgb", "model.txt")
+
+
+class LightgbmPredictor:
+    """The original: a booster.
+
+    Args:
+        booster: a `lightgbm.Booster`.
+        columns: names of the features; by default the booster's own.
+        example: rows that the model's author gave, part of the sample for comparing.
+    """
+
+    platform = "lightgbm_text"
+
+    def __init__(
+        self, booster: Any, *, columns: Sequence[str] = (), example: Array | None = None
+    ) -> None:
+        width = booster.num_feature()
+        names = tuple(columns) if len(columns) == width else tuple(booster.feature_name())
+        self.signature = MatrixSignature(_INPUT, names, width)
+        self.classes = booster.num_model_per_iteration()
+        self.outputs = (TensorSpec(_OUTPUT, "FP64", (-1, self.classes)),)
+        self._booster, self._example = booster, example
+
+    def run(self, inputs: Mapping[str, Array]) -> dict[str, Array]:
+        """Predict with one thread."""
+        matrix = inputs[_INPUT]
+        if not len(matrix):  # LightGBM refuses zero rows
+            return {_OUTPUT: np.empty((0, self.classes))}
+        try:
+            answer = self._booster.predict(matrix, num_threads=1)
+        except Exception as error:
+            raise InferenceFailedError("LightGBM could not predict", why=str(error)) from error
+        return {_OUTPUT: np.asarray(answer, np.float64).reshape(len(matrix), self.classes)}
+
+    def compiled(self) -> "CompiledTrees":
+        """Return the same trees as an ONNX graph in double precision."""
+        model = convert(self._booster.dump_model())
+        return CompiledTrees(open_session(model.onnx), model.categories, self)
+
+    def sample(self, rows: int) -> dict[str, Array]:
+        """Return the author's example and random rows around the trees' thresholds."""
+        drawn = sample_features(self._booster.dump_model(), rows)
+        if self._example is not None and self._example.shape[1:] == drawn.shape[1:]:
+            drawn = np.concatenate([self._example[:rows].astype(np.float64), drawn])
+        return {_INPUT: drawn}
+
+
+class CompiledTrees:
+    """The compiled form: one ONNX node, answering as the booster does.
+
+    Args:
+        session: an `onnxruntime.InferenceSession` of a `lightgbm_onnx.TreeModel`.
+        categories: indices of the categorical features.
+        original: whose signature and outputs it takes over.
+    """
+
+    platform = "onnxruntime_onnx"
+
+    def __init__(
+        self, session: Any, categories: Sequence[int], original: LightgbmPredictor
+    ) -> None:
+        self.signature, self.outputs = original.signature, original.outputs
+        self._run, self._categories = session.run, list(categories)
+        self._names = [_OUTPUT]
+
+    def run(self, inputs: Mapping[str, Array]) -> dict[str, Array]:
+        """Run the graph; LightGBM cuts categories to whole numbers, so they are cut here."""
+        matrix = inputs[_INPUT]
+        if self._categories:
+            matrix = matrix.copy()
+            matrix[:, self._categories] = np.trunc(matrix[:, self._categories])
+        try:
+            return {_OUTPUT: self._run(self._names, {_INPUT: matrix})[0]}
+        except Exception as error:
+            raise InferenceFailedError("onnxruntime could not predict", why=str(error)) from error
+
+
+def matches(path: Path) -> bool:
+    """Whether it is a text model, or a folder with one under a usual name."""
+    file = _file(path)
+    if file.suffix not in _SUFFIXES or not file.is_file():
+        return False
+    with file.open("rb") as stream:
+        return stream.read(5).rstrip() == b"tree"
+
+
+def load(
+    path: Path, *, columns: Sequence[str] = (), example: Array | None = None
+) -> LightgbmPredictor:
+    """Load a text model.
+
+    Args:
+        path: the file, or a folder with `model.bst`, `model.lgb` or `model.txt`.
+        columns: names of the features, when the booster's own are not to be used.
+        example: rows for comparing the compiled form.
+
+    Raises:
+        BadModelError: the text is truncated or inconsistent.
+    """
+    lightgbm = require("lightgbm", extra="serving-lightgbm", feature="a LightGBM model")
+    file = _file(path)
+    try:
+        text = file.read_text()
+    except (OSError, UnicodeDecodeError) as error:
+        raise BadModelError(file, f"it is not LightGBM's text format: {error}") from error
+    check_text(text, file)
+    try:
+        booster = lightgbm.Booster(model_str=text)
+    except Exception as error:
+        raise BadModelError(file, str(error)) from error
+    return LightgbmPredictor(booster, columns=columns, example=example)
+
+
+def _file(path: Path) -> Path:
+    if path.is_dir():
+        return next((path / name for name in _FILES if (path / name).is_file()), path)
+    return path

@@ -1,0 +1,175 @@
+"""ONNX files, run by onnxruntime on one thread per call.
+
+The server's own concurrency fills the cores, so a session that spawned threads would only add
+waiting. External data may lie beside the model and nowhere else.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from dovetail.base.extras import require
+from dovetail.serving.errors import BadModelError, BadTensorError, InferenceFailedError
+from dovetail.serving.signature import MatrixSignature, NamedSignature, Signature
+from dovetail.serving.tensors import Array, TensorSpec
+
+__all__ = ["OnnxPredictor", "load", "matches", "open_session"]
+
+_TYPES = {
+    "tensor(bool)": "BOOL",
+    "tensor(int8)": "INT8",
+    "tensor(int16)": "INT16",
+    "tensor(int32)": "INT32",
+    "tensor(int64)": "INT64",
+    "tensor(uint8)": "UINT8",
+    "tensor(uint16)": "UINT16",
+    "tensor(uint32)": "UINT32",
+    "tensor(uint64)": "UINT64",
+    "tensor(float16)": "FP16",
+    "tensor(float)": "FP32",
+    "tensor(double)": "FP64",
+    "tensor(string)": "BYTES",
+}
+
+
+class OnnxPredictor:
+    """An onnxruntime session behind the seam.
+
+    Args:
+        session: an `onnxruntime.InferenceSession`.
+        columns: names of the features, when the model takes one matrix and they are known.
+        source: how to name the model in messages.
+    """
+
+    platform = "onnxruntime_onnx"
+
+    def __init__(self, session: Any, *, columns: Sequence[str] = (), source: object = "") -> None:
+        inputs = tuple(_specs(session.get_inputs()))
+        self.outputs = tuple(_specs(session.get_outputs()))
+        if len(inputs) < len(session.get_inputs()):
+            raise BadModelError(source, "it takes something other than tensors")
+        if not self.outputs:
+            raise BadModelError(
+                source, "it gives no tensor", fix="convert classifiers with zipmap=False"
+            )
+        self.signature = _signature(inputs, tuple(columns))
+        self._names = [spec.name for spec in self.outputs]
+        self._run = session.run
+        self._decode = "BYTES" in {spec.datatype for spec in inputs}
+
+    def run(self, inputs: Mapping[str, Array]) -> dict[str, Array]:
+        """Run the session; strings are decoded as UTF-8."""
+        feed = _decoded(inputs) if self._decode else inputs
+        try:
+            return dict(zip(self._names, self._run(self._names, feed), strict=True))
+        except Exception as error:
+            # onnxruntime's exceptions are pybind classes that share no public base.
+            raise InferenceFailedError(
+                "onnxruntime could not run the model", why=_first_line(error)
+            ) from error
+
+
+def matches(path: Path) -> bool:
+    """Whether it is an `.onnx` file or a folder with exactly one."""
+    return _file(path) is not None
+
+
+def load(path: Path) -> OnnxPredictor:
+    """Load an `.onnx` file, or the only one of a folder."""
+    file = _file(path) or path
+    return OnnxPredictor(open_session(file), source=file)
+
+
+def open_session(model: Path | bytes) -> Any:
+    """Open a session with one intra-op thread.
+
+    Args:
+        model: a file, or the serialised model itself.
+
+    Raises:
+        BadModelError: it is damaged, or its data lies outside its folder.
+    """
+    runtime = require("onnxruntime", extra="serving", feature="an ONNX model")
+    options = runtime.SessionOptions()
+    options.intra_op_num_threads = 1
+    options.inter_op_num_threads = 1
+    options.log_severity_level = 3
+    if isinstance(model, Path):
+        _check_external_data(model)
+    try:
+        return runtime.InferenceSession(
+            str(model) if isinstance(model, Path) else model,
+            options,
+            providers=["CPUExecutionProvider"],
+        )
+    except Exception as error:
+        source = model if isinstance(model, Path) else "(compiled)"
+        raise BadModelError(source, _first_line(error)) from error
+
+
+def _file(path: Path) -> Path | None:
+    if path.is_file():
+        return path if path.suffix == ".onnx" else None
+    files = list(path.glob("*.onnx"))
+    return files[0] if len(files) == 1 else None
+
+
+def _specs(nodes: Any) -> Iterator[TensorSpec]:
+    for node in nodes:
+        datatype = _TYPES.get(node.type)
+        if datatype is not None:
+            shape = tuple(size if isinstance(size, int) else -1 for size in node.shape or ())
+            yield TensorSpec(node.name, datatype, shape)
+
+
+def _signature(inputs: tuple[TensorSpec, ...], columns: tuple[str, ...]) -> Signature:
+    if len(inputs) == 1 and len(inputs[0].shape) == 2 and inputs[0].datatype in ("FP32", "FP64"):
+        spec = inputs[0]
+        if spec.shape[1] > 0 and spec.shape[0] == -1:
+            named = columns if len(columns) == spec.shape[1] else ()
+            return MatrixSignature(spec.name, named, spec.shape[1], spec.datatype)
+    return NamedSignature(inputs)
+
+
+def _decoded(inputs: Mapping[str, Array]) -> dict[str, Array]:
+    import numpy as np
+
+    def text(value: object) -> str:
+        try:
+            return value.decode() if isinstance(value, bytes) else str(value)
+        except UnicodeDecodeError as error:
+            raise BadTensorError("a BYTES element is not UTF-8", why=str(error)) from error
+
+    return {
+        name: np.array([text(v) for v in a.ravel()], dtype=object).reshape(a.shape)
+        if a.dtype.kind == "O"
+        else a
+        for name, a in inputs.items()
+    }
+
+
+def _check_external_data(file: Path) -> None:
+    """Refuse a model whose tensors lie outside its folder.
+
+    onnxruntime refuses such paths too, but not in every version that we support, and what a path
+    resolves to must not depend on links inside the folder.
+    """
+    onnx = require("onnx", extra="serving", feature="an ONNX model")
+    try:
+        model = onnx.load(str(file), load_external_data=False)
+    except Exception as error:
+        raise BadModelError(file, f"it is not ONNX: {_first_line(error)}") from error
+    folder = file.parent.resolve()
+    for tensor in onnx.external_data_helper._get_all_tensors(model):
+        for entry in tensor.external_data:
+            if entry.key == "location":
+                target = (folder / entry.value).resolve()
+                if not target.is_relative_to(folder):
+                    raise BadModelError(
+                        file, f"tensor {tensor.name!r} lies outside the folder: {entry.value!r}"
+                    )
+
+
+def _first_line(error: Exception) -> str:
+    lines = str(error).strip().splitlines()
+    return lines[0] if lines else type(error).__name__

@@ -1,0 +1,44 @@
+"""The seam between a model's format and the server: what a loaded model can do.
+
+A format gives a `Predictor`. One that has an equivalent in a faster form is `Compilable` too;
+`compile` then compares the two and chooses.
+"""
+
+from collections.abc import Mapping
+from typing import Protocol, runtime_checkable
+
+from dovetail.serving.signature import Signature
+from dovetail.serving.tensors import Array, TensorSpec
+
+__all__ = ["Compilable", "Predictor"]
+
+
+class Predictor(Protocol):
+    """A model that answers."""
+
+    platform: str
+    """What runs it, in the protocol's `<project>_<format>` form, for example "lightgbm_text"."""
+
+    signature: Signature
+    """What it takes."""
+
+    outputs: tuple[TensorSpec, ...]
+    """What it gives."""
+
+    def run(self, inputs: Mapping[str, Array]) -> dict[str, Array]:
+        """Return the outputs for inputs that the signature has bound. Any thread may call."""
+
+
+@runtime_checkable
+class Compilable(Protocol):
+    """A predictor that has an equivalent in a faster form."""
+
+    def compiled(self) -> Predictor:
+        """Return the faster form.
+
+        Raises:
+            NotConvertibleError: the model uses something that the faster form lacks.
+        """
+
+    def sample(self, rows: int) -> dict[str, Array]:
+        """Return bound inputs on which the two forms are to be compared, the same each time."""
