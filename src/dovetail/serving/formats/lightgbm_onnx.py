@@ -20,6 +20,7 @@ __all__ = ["TreeModel", "convert"]
 _LEQ, _MEMBER = 0, 6
 _SUM = 1
 _INFINITE = 1e300
+_ZERO = float(np.float32(1e-35))
 _IDENTITY = {
     "", "custom", "regression", "regression_l1", "huber", "fair", "quantile", "mape",
     "lambdarank", "rank_xendcg",
@@ -96,6 +97,10 @@ class _Nodes:
         threshold = float(split["threshold"])
         if threshold >= _INFINITE:  # LightGBM clips values there, so every number is below
             threshold = float("inf")
+        elif 0 <= threshold < _ZERO:  # LightGBM takes values this small for zero
+            threshold = _ZERO
+        elif -_ZERO <= threshold < 0:
+            threshold = float(np.nextafter(-_ZERO, -np.inf))
         zero_goes_left = threshold >= 0
         missing = bool(split["default_left"])
         if split["missing_type"] == "None":  # NaN counts as zero

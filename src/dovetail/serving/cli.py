@@ -1,0 +1,64 @@
+"""`dovetail serving ...`."""
+
+from typing import Any
+
+import click
+
+from dovetail.web.commands import json_option, print_json, print_table, run, server_options
+from dovetail.wire.open_inference import Client
+
+__all__ = ["commands"]
+
+_URL = "http://127.0.0.1:8080"
+
+
+@click.group(name="serving")
+def commands() -> None:
+    """Models behind the Open Inference Protocol."""
+
+
+@commands.command(name="run")
+@click.argument("models", nargs=-1, metavar="[[NAME=]MODEL]...")
+@click.option("--registry", help="MLflow server that models:/ URIs are looked up in.")
+@click.option("--payload-log", help="URL that requests and answers are sent to as CloudEvents.")
+@click.option("--compile/--no-compile", default=None, help="Serve compiled forms where they agree.")
+@server_options
+def run_server(
+    models: tuple[str, ...],
+    registry: str | None,
+    payload_log: str | None,
+    compile: bool | None,
+    server: dict[str, Any],
+) -> None:
+    """Serve models: files, MLflow model folders, or models:/ URIs of a registry.
+
+    \b
+    Example:
+      dovetail serving run model.onnx
+      dovetail serving run models:/flights@champion --registry http://127.0.0.1:5000
+    """
+    from dovetail.serving.piece import piece
+
+    flags = {"models": models or None, "payload_log": payload_log, "compile": compile}
+    run(piece, server, flags, {"tracking": registry})
+
+
+@commands.command(name="list")
+@click.option("--url", default=_URL, show_default=True, help="An Open Inference server.")
+@json_option
+def list_models(url: str, as_json: bool) -> None:
+    """List the models of any Open Inference server that has a repository index.
+
+    \b
+    Example:
+      dovetail serving list --url http://127.0.0.1:8080
+    """
+    with Client(url) as client:
+        entries = client.index()
+    if as_json:
+        print_json(entries)
+        return
+    print_table(
+        ["model", "version", "state", "reason"],
+        [(entry.name, entry.version, entry.state, entry.reason) for entry in entries],
+    )

@@ -1,0 +1,92 @@
+"""Keeps the models of the settings loaded, and follows aliases as they move in the registry."""
+
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+
+from dovetail.base.errors import DovetailError
+from dovetail.base.telemetry import logger
+from dovetail.serving.repository import Repository
+from dovetail.serving.sources import Sources, parse_uri
+from dovetail.wire.http import WireError
+
+__all__ = ["Follower", "name_of"]
+
+log = logger("serving")
+
+
+class Follower:
+    """A thread that looks at the registry now and then.
+
+    Args:
+        repository: where models are loaded.
+        sources: where aliases are resolved.
+        models: the setting `models`.
+        seconds: between two looks.
+    """
+
+    def __init__(
+        self, repository: Repository, sources: Sources, models: Sequence[str], seconds: float
+    ) -> None:
+        self._repository, self._sources = repository, sources
+        self._models, self._seconds = tuple(models), seconds
+        self.problems: dict[str, str] = {}
+        self._done: set[str] = set()
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="serving-follow", daemon=True)
+
+    def start(self) -> None:
+        """Look once now, then go on in the background while anything is left to do."""
+        if self._models:
+            self.look()
+            self._thread.start()
+
+    def stop(self) -> None:
+        """End the thread."""
+        self._stop.set()
+        if self._thread.is_alive():
+            self._thread.join()
+
+    def look(self) -> None:
+        """Load what is not loaded, and move where an alias has moved."""
+        for uri in self._models:
+            if uri in self._done:
+                continue
+            try:
+                self._one(uri)
+            except (DovetailError, WireError) as error:
+                if self.problems.get(uri) != str(error):
+                    log.warning("model not available", uri=uri, why=str(error))
+                self.problems[uri] = str(error)
+            else:
+                self.problems.pop(uri, None)
+
+    def _one(self, uri: str) -> None:
+        name, place = name_of(uri)
+        named = parse_uri(place)
+        if named is not None and named.alias:
+            version = self._sources.resolve_alias(named.name, named.alias)
+            self._repository.follow(place, name, version)
+        else:
+            self._repository.load(name, place, trusted=True)
+            self._done.add(uri)
+
+    def _run(self) -> None:
+        while not self._stop.wait(self._seconds):
+            self.look()
+
+
+def name_of(entry: str) -> tuple[str, str]:
+    """Return the model's name and its place from `[NAME=]PLACE`.
+
+    Example:
+        >>> name_of("models:/flights@champion")
+        ('flights', 'models:/flights@champion')
+        >>> name_of("fraud=exports/model.onnx")
+        ('fraud', 'exports/model.onnx')
+    """
+    name, equals, place = entry.partition("=")
+    if equals and "/" not in name and ":" not in name:
+        return name, place
+    named = parse_uri(entry)
+    return (named.name if named is not None else Path(entry.rstrip("/")).stem), entry

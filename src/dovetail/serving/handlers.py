@@ -1,0 +1,211 @@
+"""The use cases of the Open Inference Protocol, without a transport.
+
+`infer` is the hot path: from the bytes of a request to the bytes of its answer, with no more
+between them than the protocol and the model need.
+"""
+
+import time
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+
+from dovetail import __version__
+from dovetail.base.ids import new_id
+from dovetail.serving.answers import Answer, write_answer
+from dovetail.serving.arrays import from_message
+from dovetail.serving.errors import BadRequestError, BadTensorError
+from dovetail.serving.model import Model
+from dovetail.serving.payload_log import PayloadLog, Record, told_of
+from dovetail.serving.repository import Repository
+from dovetail.serving.tensors import Array
+from dovetail.wire.open_inference import (
+    IndexEntry,
+    InferenceRequest,
+    InvalidBody,
+    LoadRequest,
+    ModelMetadata,
+    ModelStatistics,
+    ServerMetadata,
+    StatisticsResponse,
+    Traffic,
+    UnloadRequest,
+    decode_request,
+)
+
+__all__ = ["EXTENSIONS", "Handlers"]
+
+EXTENSIONS = (
+    "binary_tensor_data",
+    "model_configuration",
+    "model_repository",
+    "model_repository(unload_dependents)",
+    "statistics",
+    "dovetail_load_uri",
+    "dovetail_payload_log",
+    "dovetail_traffic",
+)
+
+
+class Handlers:
+    """What a server can be asked.
+
+    Args:
+        repository: the models.
+        payload_log: where requests and answers are told; None for nowhere.
+    """
+
+    def __init__(self, repository: Repository, payload_log: PayloadLog | None = None) -> None:
+        self.repository, self._log = repository, payload_log
+
+    def infer(
+        self, name: str, version: str, body: bytes, header_length: int | None = None
+    ) -> Answer:
+        """Answer one inference request.
+
+        Args:
+            name: the model.
+            version: the version; empty leaves it to the traffic.
+            body: the request's body, unpacked.
+            header_length: length of its JSON part where raw tensors follow; None where none do.
+
+        Returns:
+            The answer's body, and the length of its JSON part where raw tensors follow.
+
+        Raises:
+            UnknownModelError: there is no such model or version.
+            NotReadyError: it is not loaded.
+            BadRequestError: the body is not a request.
+            BadTensorError: a tensor does not fit the model.
+            InferenceFailedError: the model failed.
+        """
+        repository = self.repository
+        start = time.perf_counter_ns()
+        model = None if not version and repository.divides(name) else repository.choose(name, version)
+        try:
+            request = _decode(body, header_length)
+            request_id = request.id
+            if request_id is None and (model is None or self._log is not None):
+                request_id = new_id()
+            if model is None:
+                model = repository.choose(name, version, request_id or "")
+            tensors = _tensors(request)
+            told = told_of(request)
+            wanted = tuple(output.name for output in request.outputs)
+        except (BadRequestError, BadTensorError):
+            failed = model or repository.loaded(name)[-1]
+            failed.statistics.count_failure(time.perf_counter_ns() - start)
+            raise
+        outputs = model.infer(tensors, wanted)
+        head: dict[str, Any] = {"model_name": name, "model_version": model.version}
+        if request_id is not None:
+            head["id"] = request_id
+        answer = write_answer(head, outputs, request)
+        if self._log is not None:
+            whole = body if header_length is None else None
+            self._log.offer(
+                Record(
+                    model, request_id or "", told, whole, request.parameters, tensors, answer,
+                    outputs,
+                )
+            )  # fmt: skip
+        return answer
+
+    def is_quick(self, name: str, version: str) -> bool:
+        """Whether a small request for a model is answered in less time than a thread costs."""
+        if not version and self.repository.divides(name):
+            return all(model.is_quick for model in self.repository.loaded(name))
+        return self.repository.choose(name, version).is_quick
+
+    def server(self) -> ServerMetadata:
+        """Say what the server is and which extensions it has."""
+        return ServerMetadata(name="dovetail", version=__version__, extensions=EXTENSIONS)
+
+    def metadata(self, name: str, version: str = "") -> ModelMetadata:
+        """Say what a model takes and gives."""
+        model = self._one(name, version)
+        return model.describe(self.repository.versions(name))
+
+    def ready(self, name: str, version: str = "") -> None:
+        """Return if a model can answer, raise why not if it cannot."""
+        self._one(name, version)
+
+    def configuration(self, name: str, version: str = "") -> dict[str, Any]:
+        """Return Triton's model configuration, as far as it has a meaning here."""
+        model = self._one(name, version)
+        return {
+            "name": name,
+            "platform": model.predictor.platform,
+            "backend": model.predictor.platform.partition("_")[0],
+            "version_policy": {"specific": {"versions": list(self.repository.versions(name))}},
+            "max_batch_size": 0,
+            "input": [_configured(s) for s in model.predictor.signature.inputs],
+            "output": [_configured(s) for s in model.predictor.outputs],
+            "parameters": {
+                key: {"string_value": "" if value is None else str(value)}
+                for key, value in msgspec.structs.asdict(model.compilation).items()
+            },
+        }
+
+    def statistics(self, name: str = "", version: str = "") -> StatisticsResponse:
+        """Return how often models answered and how long it took."""
+        if name:
+            self._one(name, version)
+        models = self.repository.loaded(name)
+        found: tuple[ModelStatistics, ...] = tuple(
+            model.statistics.describe() for model in models if version in ("", model.version)
+        )
+        return StatisticsResponse(found)
+
+    def index(self, *, ready: bool = False) -> list[IndexEntry]:
+        """List the models, or only those that can answer."""
+        entries = self.repository.index()
+        return [entry for entry in entries if entry.state == "READY"] if ready else entries
+
+    def load(self, name: str, request: LoadRequest) -> None:
+        """Load a version beside the others, or again what the name was before."""
+        version = str((request.parameters or {}).get("version", ""))
+        self.repository.load(name, request.uri or "", version=version)
+
+    def unload(self, name: str, request: UnloadRequest) -> None:
+        """Unload a model, or one version of it."""
+        self.repository.unload(name, request.version or "")
+
+    def traffic(self, name: str) -> Traffic:
+        """Return how unversioned requests are divided."""
+        return Traffic(self.repository.weights(name))
+
+    def put_traffic(self, name: str, traffic: Traffic) -> Traffic:
+        """Divide unversioned requests anew."""
+        return Traffic(self.repository.put_weights(name, traffic.weights))
+
+    def _one(self, name: str, version: str) -> Model:
+        """Return a version; of several, the one with the largest share."""
+        if version or not self.repository.divides(name):
+            return self.repository.choose(name, version)
+        weights = self.repository.weights(name)
+        return self.repository.choose(name, max(weights, key=lambda v: weights[v]))
+
+
+def _decode(body: bytes, header_length: int | None) -> InferenceRequest:
+    try:
+        request = decode_request(body, header_length)
+    except InvalidBody as error:
+        raise BadRequestError("the body is not an inference request", why=str(error)) from error
+    except RecursionError as error:
+        raise BadRequestError("the body is nested too deeply") from error
+    if not request.inputs:
+        raise BadRequestError("the request has no inputs")
+    return request
+
+
+def _tensors(request: InferenceRequest) -> Mapping[str, Array]:
+    tensors = {tensor.name: from_message(tensor) for tensor in request.inputs}
+    if len(tensors) != len(request.inputs):
+        raise BadRequestError("two inputs of the request have the same name")
+    return tensors
+
+
+def _configured(spec: Any) -> dict[str, Any]:
+    datatype = "STRING" if spec.datatype == "BYTES" else spec.datatype
+    return {"name": spec.name, "data_type": f"TYPE_{datatype}", "dims": list(spec.shape)}

@@ -1,0 +1,135 @@
+"""What the app finds through the `dovetail.pieces` entry point."""
+
+from pathlib import Path
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from dovetail.serving.files import Files
+from dovetail.serving.follow import Follower
+from dovetail.serving.handlers import Handlers
+from dovetail.serving.payload_log import PayloadLog
+from dovetail.serving.repository import Repository
+from dovetail.serving.routes import make_routes, render_error
+from dovetail.serving.settings import ServingSettings
+from dovetail.serving.sources import Sources
+from dovetail.serving.store import Store
+from dovetail.serving.ui.pages import make_pages
+from dovetail.web.piece import Attention, Context, Endpoint, ErrorShape, Page, Piece, Service
+
+__all__ = ["piece"]
+
+_SINK = "/monitoring/events"
+
+
+class _Server:
+    """The parts of a running server, and their start and stop.
+
+    Args:
+        context: what the app gives.
+        settings: the table `[serving]`.
+    """
+
+    def __init__(self, context: Context, settings: ServingSettings) -> None:
+        self.store = Store(context.database_url("serving"))
+        sources = Sources(
+            lambda: context.connect("tracking"), [Path(folder) for folder in settings.folders]
+        )
+        self.repository = Repository(
+            self.store,
+            Files(context.state / "serving"),
+            sources,
+            compile=settings.compile,
+            clock=context.clock,
+        )
+        self.payload_log = _payload_log(context, settings)
+        self.handlers = Handlers(self.repository, self.payload_log)
+        self.follower = Follower(
+            self.repository, sources, settings.models, settings.follow_seconds
+        )
+        self.waiting: str | None = "models are being loaded"
+
+    def start(self) -> None:
+        """Load what was loaded before, then what the settings name."""
+        self.repository.restore()
+        if self.payload_log is not None:
+            self.payload_log.start()
+        self.waiting = None if self.repository.loaded() else self.waiting
+        self.follower.start()
+        self.waiting = None
+
+    def stop(self) -> None:
+        """Stop looking, send what is to be told, close the store."""
+        self.follower.stop()
+        if self.payload_log is not None:
+            self.payload_log.stop()
+        self.store.close()
+
+    def attention(self) -> list[Attention]:
+        """Return what a person should look at."""
+        failed = [entry for entry in self.repository.index() if entry.reason not in ("", "unloaded")]
+        found = [
+            Attention("alarm", f"{e.name} version {e.version} is not served: {e.reason}", "/serving")
+            for e in failed
+        ]
+        for model in self.repository.loaded():
+            if model.compilation.largest_difference is not None and not model.compilation.compiled:
+                text = f"{model.name} version {model.version} serves uncompiled"
+                href = f"/serving/{model.name}"
+                found.append(Attention("info", f"{text}: {model.compilation.why}", href))
+        if self.payload_log is not None and self.payload_log.problem:
+            text = f"the payload log is not taken: {self.payload_log.problem}"
+            found.append(Attention("warn", text, "/serving"))
+        return found
+
+    def health(self, _: Request) -> Response:
+        """Answer `/v2/health/ready`."""
+        waiting = self.waiting
+        if waiting is None:
+            return JSONResponse({"ready": True})
+        return JSONResponse({"error": f"not ready: {waiting}"}, 503)
+
+
+def _payload_log(context: Context, settings: ServingSettings) -> PayloadLog | None:
+    target = settings.payload_log
+    if not target:
+        return None
+    if target == "monitoring":
+        return PayloadLog(
+            lambda: context.connect("monitoring"),
+            _SINK,
+            most=settings.payload_queue,
+            clock=context.clock,
+        )
+    return PayloadLog(
+        lambda: Endpoint(target), "", most=settings.payload_queue, clock=context.clock
+    )
+
+
+def _build(context: Context, settings: ServingSettings) -> Service:
+    server = _Server(context, settings)
+    return Service(
+        routes=[
+            Route("/v2/health/ready", server.health),
+            *make_routes(server.handlers, max_body=settings.max_body_mb << 20),
+            *make_pages(server.repository, server.follower, server.payload_log, settings),
+        ],
+        pages=[Page("/serving", "Serving")],
+        errors=[ErrorShape(("/v2",), render_error)],
+        reads=[r"/v2/models/[^/]+(/versions/[^/]+)?/infer", r"/v2/repository/index"],
+        start=server.start,
+        stop=server.stop,
+        ready=lambda: server.waiting,
+        attention=server.attention,
+    )
+
+
+piece = Piece(
+    name="serving",
+    title="Serving",
+    job="models behind an API: versions, traffic, compiled forms, payload log",
+    joint="Open Inference Protocol v2",
+    settings=ServingSettings,
+    build=_build,
+)

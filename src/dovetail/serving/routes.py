@@ -1,0 +1,230 @@
+"""The Open Inference Protocol over HTTP: a thin skin on `handlers`.
+
+Inference is a raw ASGI application, because it is the hot path; the rest are Starlette endpoints.
+Small requests for quick models are answered on the event loop, where a thread would cost more than
+the model; the others run in a thread.
+"""
+
+import zlib
+from typing import Any, TypeVar
+
+import anyio.to_thread
+import msgspec
+import orjson
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import BaseRoute, Route
+from starlette.types import Receive, Scope, Send
+
+from dovetail.base.errors import DovetailError, TooLargeError
+from dovetail.serving.errors import BadRequestError
+from dovetail.serving.handlers import Handlers
+from dovetail.web.problems import status_of
+from dovetail.wire import lenient
+from dovetail.wire.open_inference import HEADER_LENGTH, IndexRequest, LoadRequest, Traffic
+from dovetail.wire.open_inference import UnloadRequest as Unload
+
+__all__ = ["make_routes", "render_error"]
+
+T = TypeVar("T")
+_QUICK_BYTES = 32 << 10
+_LENGTH = HEADER_LENGTH.lower().encode()
+_JSON = (b"content-type", b"application/json")
+_BINARY = (b"content-type", b"application/octet-stream")
+
+
+def make_routes(handlers: Handlers, *, max_body: int) -> list[BaseRoute]:
+    """Return the protocol's routes.
+
+    Args:
+        handlers: what answers.
+        max_body: largest body in bytes, unpacked.
+    """
+    infer = _Infer(handlers, max_body)
+    plain = _Plain(handlers)
+    model, version = "/v2/models/{model}", "/v2/models/{model}/versions/{version}"
+    repository = "/v2/repository/models/{model}"
+    routes: list[BaseRoute] = [
+        Route(f"{model}/infer", infer, methods=["POST"]),
+        Route(f"{version}/infer", infer, methods=["POST"]),
+        Route("/v2", plain.server),
+        Route("/v2/", plain.server),
+        Route("/v2/health/live", plain.live),
+        Route("/v2/models/stats", plain.statistics),
+        Route("/v2/repository/index", plain.index, methods=["POST"]),
+        Route(f"{repository}/load", plain.load, methods=["POST"]),
+        Route(f"{repository}/unload", plain.unload, methods=["POST"]),
+        Route(f"{model}/traffic", plain.traffic, methods=["GET"]),
+        Route(f"{model}/traffic", plain.put_traffic, methods=["PUT"]),
+    ]
+    for path in (model, version):
+        routes += [
+            Route(f"{path}/ready", plain.ready),
+            Route(f"{path}/config", plain.configuration),
+            Route(f"{path}/stats", plain.statistics),
+            Route(path, plain.metadata),
+        ]
+    return routes
+
+
+def render_error(error: Exception) -> Response:
+    """Write any error in the protocol's shape."""
+    body = msgspec.json.encode({"error": str(getattr(error, "detail", error))})
+    if not isinstance(error, DovetailError) and status_of(error) == 500:
+        body = b'{"error":"an unexpected error; the server\'s log says more"}'
+    return Response(body, status_of(error), media_type="application/json")
+
+
+class _Infer:
+    """The ASGI application of inference.
+
+    Args:
+        handlers: what answers.
+        max_body: largest body in bytes, unpacked.
+    """
+
+    def __init__(self, handlers: Handlers, max_body: int) -> None:
+        self._handlers, self._max_body = handlers, max_body
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        parameters = scope["path_params"]
+        name, version = parameters["model"], parameters.get("version", "")
+        headers = dict(scope["headers"])
+        body = await self._body(receive)
+        encoding = headers.get(b"content-encoding")
+        if encoding is not None and encoding != b"identity":
+            body = _unpacked(body, encoding.decode("latin-1"), self._max_body)
+        length = _header_length(headers.get(_LENGTH))
+        if len(body) <= _QUICK_BYTES and self._handlers.is_quick(name, version):
+            answer, split = self._handlers.infer(name, version, body, length)
+        else:
+            answer, split = await anyio.to_thread.run_sync(
+                self._handlers.infer, name, version, body, length
+            )
+        found = [(b"content-length", str(len(answer)).encode())]
+        found += [_JSON] if split is None else [_BINARY, (_LENGTH, str(split).encode())]
+        await send({"type": "http.response.start", "status": 200, "headers": found})
+        await send({"type": "http.response.body", "body": answer})
+
+    async def _body(self, receive: Receive) -> bytes:
+        message = await receive()
+        body: bytes = message.get("body", b"")
+        if not message.get("more_body", False):
+            self._check(len(body))
+            return body
+        parts, size = [body], len(body)
+        while message.get("more_body", False):
+            message = await receive()
+            parts.append(message.get("body", b""))
+            size += len(parts[-1])
+            self._check(size)
+        return b"".join(parts)
+
+    def _check(self, size: int) -> None:
+        if size > self._max_body:
+            raise _too_large(self._max_body)
+
+
+def _header_length(value: bytes | None) -> int | None:
+    if value is None:
+        return None
+    try:
+        return int(value)
+    except ValueError:
+        raise BadRequestError(f"{HEADER_LENGTH} is not a number") from None
+
+
+def _unpacked(body: bytes, encoding: str, most: int) -> bytes:
+    """Unpack a compressed body, but never past the limit, whatever it claims."""
+    bits = {"gzip": 31, "deflate": 15}.get(encoding)
+    if bits is None:
+        raise BadRequestError(
+            f"Content-Encoding {encoding!r} is not known", fix="send gzip or deflate"
+        )
+    unpacker = zlib.decompressobj(bits)
+    try:
+        unpacked = unpacker.decompress(body, most + 1)
+    except zlib.error as error:
+        raise BadRequestError(f"the body is not {encoding}", why=str(error)) from error
+    if len(unpacked) > most:
+        raise _too_large(most)
+    if not unpacker.eof:
+        raise BadRequestError(f"the body is not {encoding}", why="it is truncated")
+    return unpacked
+
+
+def _too_large(most: int) -> TooLargeError:
+    return TooLargeError(
+        f"the body is over {most >> 20} MiB", fix="send fewer rows, or raise max_body_mb"
+    )
+
+
+class _Plain:
+    """Everything but inference; these run in the thread pool.
+
+    Args:
+        handlers: what answers.
+    """
+
+    def __init__(self, handlers: Handlers) -> None:
+        self._handlers = handlers
+
+    def server(self, _: Request) -> Response:
+        return _json(self._handlers.server())
+
+    def live(self, _: Request) -> Response:
+        return _json({"live": True})
+
+    def metadata(self, request: Request) -> Response:
+        return _json(self._handlers.metadata(*_names(request)))
+
+    def ready(self, request: Request) -> Response:
+        name, version = _names(request)
+        self._handlers.ready(name, version)
+        return _json({"name": name, "ready": True})
+
+    def configuration(self, request: Request) -> Response:
+        return _json(self._handlers.configuration(*_names(request)))
+
+    def statistics(self, request: Request) -> Response:
+        return _json(self._handlers.statistics(*_names(request)))
+
+    async def index(self, request: Request) -> Response:
+        asked = _message(await request.body(), IndexRequest)
+        return _json(self._handlers.index(ready=asked.ready))
+
+    async def load(self, request: Request) -> Response:
+        asked = _message(await request.body(), LoadRequest)
+        await anyio.to_thread.run_sync(self._handlers.load, request.path_params["model"], asked)
+        return _json({})
+
+    async def unload(self, request: Request) -> Response:
+        asked = _message(await request.body(), Unload)
+        await anyio.to_thread.run_sync(self._handlers.unload, request.path_params["model"], asked)
+        return _json({})
+
+    def traffic(self, request: Request) -> Response:
+        return _json(self._handlers.traffic(request.path_params["model"]))
+
+    async def put_traffic(self, request: Request) -> Response:
+        asked = _message(await request.body(), Traffic)
+        return _json(
+            await anyio.to_thread.run_sync(
+                self._handlers.put_traffic, request.path_params["model"], asked
+            )
+        )
+
+
+def _names(request: Request) -> tuple[str, str]:
+    return request.path_params.get("model", ""), request.path_params.get("version", "")
+
+
+def _message(body: bytes, kind: type[T]) -> T:
+    try:
+        return lenient.decode(body or b"{}", kind)
+    except msgspec.DecodeError as error:
+        raise BadRequestError("the body is not valid", why=str(error)) from error
+
+
+def _json(value: Any) -> Response:
+    return Response(orjson.dumps(msgspec.to_builtins(value)), media_type="application/json")
