@@ -20,7 +20,9 @@ Answer = tuple[bytes, int | None]
 """The body, and the length of its JSON part where tensors follow it."""
 
 
-def write_answer(head: dict[str, Any], outputs: Mapping[str, Array], asked: InferenceRequest) -> Answer:
+def write_answer(
+    head: dict[str, Any], outputs: Mapping[str, Array], asked: InferenceRequest
+) -> Answer:
     """Write an answer.
 
     Args:
@@ -33,7 +35,11 @@ def write_answer(head: dict[str, Any], outputs: Mapping[str, Array], asked: Infe
     is_finite = True
     binary = bool(asked.outputs or asked.parameters)
     for name, array in outputs.items():
-        tensor = {"name": name, "shape": list(array.shape), "datatype": datatype_of(array)}
+        tensor: dict[str, Any] = {
+            "name": name,
+            "shape": list(array.shape),
+            "datatype": datatype_of(array),
+        }
         if binary and asked.wants_binary(name):
             raws.append(raw_bytes(array))
             tensor["parameters"] = {"binary_data_size": len(raws[-1])}

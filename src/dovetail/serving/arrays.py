@@ -54,8 +54,10 @@ def _numbers(tensor: Tensor, dtype: np.dtype[Any]) -> Array:
         raise _bad(tensor, "its rows differ in length") from error
     if not array.size:
         return array.astype(dtype)
-    if array.dtype.kind == "O" and dtype.kind == "f":
+    if dtype.kind == "f" and array.dtype.kind == "O":
         array = _with_missing(tensor, array)
+    elif dtype == np.uint64 and array.dtype.kind in "fO":
+        array = _large(array, data)
     if array.dtype.kind not in _KINDS[dtype.kind]:
         raise _bad(tensor, f"the data is not all {tensor.datatype}")
     if dtype.kind in "iu":
@@ -69,6 +71,14 @@ def _numbers(tensor: Tensor, dtype: np.dtype[Any]) -> Array:
             except FloatingPointError as error:
                 raise _bad(tensor, f"a value is outside {tensor.datatype}") from error
     return array.astype(dtype, copy=False)
+
+
+def _large(array: Array, data: Any) -> Array:
+    """Return whole numbers over 2**63 as they are; beside smaller ones numpy makes them floats."""
+    whole = np.array(data, dtype=object)
+    if not all(type(value) is int and 0 <= value < 1 << 64 for value in whole.ravel()):
+        return array
+    return whole.astype(np.uint64)
 
 
 def _with_missing(tensor: Tensor, array: Array) -> Array:

@@ -67,12 +67,18 @@ class UnknownModelError(NotFoundError):
         name: the model.
         version: the version; empty when the model itself is unknown.
         known: the versions that are there.
+        unloaded: whether it was there and could be loaded again.
     """
 
     code = "unknown-model"
 
-    def __init__(self, name: str, version: str = "", known: tuple[str, ...] = ()) -> None:
-        if version:
+    def __init__(
+        self, name: str, version: str = "", known: tuple[str, ...] = (), *, unloaded: bool = False
+    ) -> None:
+        if unloaded:
+            what = f"model {name!r}{f' version {version!r}' if version else ''} is unloaded"
+            super().__init__(what, fix=f"POST /v2/repository/models/{name}/load loads it again")
+        elif version:
             what = f"model {name!r} has no version {version!r}"
             super().__init__(what, fix=f"loaded: {', '.join(known)}" if known else "")
         else:

@@ -81,7 +81,9 @@ class Handlers:
         """
         repository = self.repository
         start = time.perf_counter_ns()
-        model = None if not version and repository.divides(name) else repository.choose(name, version)
+        model = (
+            None if not version and repository.divides(name) else repository.choose(name, version)
+        )
         try:
             request = _decode(body, header_length)
             request_id = request.id

@@ -91,9 +91,7 @@ class Model:
         known = name or Path(path).stem
         return cls(known, version, chosen, record, uri=uri or str(path), digest=digest)
 
-    def infer(
-        self, tensors: Mapping[str, Array], wanted: tuple[str, ...] = ()
-    ) -> dict[str, Array]:
+    def infer(self, tensors: Mapping[str, Array], wanted: tuple[str, ...] = ()) -> dict[str, Array]:
         """Answer tensors with tensors, and count it.
 
         Args:

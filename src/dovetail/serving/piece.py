@@ -45,9 +45,7 @@ class _Server:
         )
         self.payload_log = _payload_log(context, settings)
         self.handlers = Handlers(self.repository, self.payload_log)
-        self.follower = Follower(
-            self.repository, sources, settings.models, settings.follow_seconds
-        )
+        self.follower = Follower(self.repository, sources, settings.models, settings.follow_seconds)
         self.waiting: str | None = "models are being loaded"
 
     def start(self) -> None:
@@ -68,9 +66,13 @@ class _Server:
 
     def attention(self) -> list[Attention]:
         """Return what a person should look at."""
-        failed = [entry for entry in self.repository.index() if entry.reason not in ("", "unloaded")]
+        failed = [
+            entry for entry in self.repository.index() if entry.reason not in ("", "unloaded")
+        ]
         found = [
-            Attention("alarm", f"{e.name} version {e.version} is not served: {e.reason}", "/serving")
+            Attention(
+                "alarm", f"{e.name} version {e.version} is not served: {e.reason}", "/serving"
+            )
             for e in failed
         ]
         for model in self.repository.loaded():

@@ -16,14 +16,17 @@ __all__ = ["Compilable", "Predictor"]
 class Predictor(Protocol):
     """A model that answers."""
 
-    platform: str
-    """What runs it, in the protocol's `<project>_<format>` form, for example "lightgbm_text"."""
+    @property
+    def platform(self) -> str:
+        """What runs it, in the protocol's `<project>_<format>` form: "lightgbm_text"."""
 
-    signature: Signature
-    """What it takes."""
+    @property
+    def signature(self) -> Signature:
+        """What it takes."""
 
-    outputs: tuple[TensorSpec, ...]
-    """What it gives."""
+    @property
+    def outputs(self) -> tuple[TensorSpec, ...]:
+        """What it gives."""
 
     def run(self, inputs: Mapping[str, Array]) -> dict[str, Array]:
         """Return the outputs for inputs that the signature has bound. Any thread may call."""

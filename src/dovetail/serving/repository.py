@@ -123,7 +123,9 @@ class Repository:
             return UnknownModelError(name, version, self.versions(name))
         if not keys:
             return UnknownModelError(name)
-        reasons = {self._reasons.get(k, "it was unloaded") for k in keys if version in ("", k[1])}
+        reasons = {self._reasons.get(key, "") for key in keys if version in ("", key[1])} - {""}
+        if not reasons:
+            return UnknownModelError(name, version, self.versions(name), unloaded=True)
         return NotReadyError(name, "; ".join(sorted(reasons)))
 
     # Traffic
@@ -222,7 +224,11 @@ class Repository:
                 self._reasons[name, version] = str(error)
                 raise
             pinned = pinned or (known is not None and known.pinned and known.wanted)
-            self._admit(Version(name, version, uri, digest, pinned, True, now_ms(self._clock)))
+            fresh = Version(name, version, uri, digest, pinned, True, now_ms(self._clock))
+            if known is not None and known.digest == digest and version in self.versions(name):
+                self._keep(fresh, self._table[name].weights)
+            else:
+                self._admit(fresh)
 
     def _admit(self, version: Version) -> None:
         """Open a version and let it answer beside the others; its traffic is not touched."""
@@ -323,9 +329,7 @@ class Repository:
         self._store.put_version(version, weights)
         self._known[version.model, version.version] = version
 
-    def _swap(
-        self, name: str, versions: Mapping[str, Model], weights: Mapping[str, float]
-    ) -> None:
+    def _swap(self, name: str, versions: Mapping[str, Model], weights: Mapping[str, float]) -> None:
         table = dict(self._table)
         if versions:
             only = versions[next(iter(weights))] if len(weights) == 1 else None

@@ -160,7 +160,9 @@ def _checked(spec: TensorSpec, tensor: Array) -> Array:
         return tensor
     if {datatype, spec.datatype} <= {"FP16", "FP32", "FP64"}:
         return tensor.astype(DATATYPES[spec.datatype])
-    raise BadTensorError(f"tensor {spec.name!r} is {datatype}", why=f"the model takes {spec.datatype}")
+    raise BadTensorError(
+        f"tensor {spec.name!r} is {datatype}", why=f"the model takes {spec.datatype}"
+    )
 
 
 def _names(names: Sequence[str]) -> str:

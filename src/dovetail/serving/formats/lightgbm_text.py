@@ -89,7 +89,5 @@ def _check_categories(
         raise ValueError("a categorical split has no categories")
 
 
-def _numbers(
-    tree: Mapping[str, str], key: str
-) -> "np.ndarray[tuple[int], np.dtype[np.float64]]":
+def _numbers(tree: Mapping[str, str], key: str) -> "np.ndarray[tuple[int], np.dtype[np.float64]]":
     return np.array(tree[key].split(), dtype=np.float64)

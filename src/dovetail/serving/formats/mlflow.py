@@ -67,7 +67,9 @@ def load(path: Path) -> Predictor:
                 raise _untrusted(path, f"its {name} flavour is the pickle {file.name!r}")
             if file.suffix == ".skops":
                 raise BadModelError(
-                    path, f"its {name} flavour is in the skops format, which is not read", fix=_BOOSTER
+                    path,
+                    f"its {name} flavour is skops, which is not read",
+                    fix=_BOOSTER,
                 )
             return load_flavour(file, _columns(description), _example(path, description))
     raise _untrusted(path, f"its flavours are {', '.join(sorted(flavours))}")
@@ -77,8 +79,7 @@ def _untrusted(path: Path, why: str) -> UntrustedError:
     return UntrustedError(
         f"model {str(path)!r} is not loaded",
         why=f"{why}, and loading one could execute code",
-        fix=f"log the model in a native flavour: {', '.join(sorted(FLAVOURS))}"
-        f"; {_BOOSTER}",
+        fix=f"log the model in a native flavour: {', '.join(sorted(FLAVOURS))}; {_BOOSTER}",
     )
 
 

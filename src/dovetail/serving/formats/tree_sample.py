@@ -39,9 +39,7 @@ def sample_features(dump: Mapping[str, Any], rows: int, *, seed: int = 0) -> Arr
     return matrix
 
 
-def _thresholds(
-    dump: Mapping[str, Any], width: int
-) -> tuple[list[set[float]], list[set[float]]]:
+def _thresholds(dump: Mapping[str, Any], width: int) -> tuple[list[set[float]], list[set[float]]]:
     numbers: list[set[float]] = [set() for _ in range(width)]
     categories: list[set[float]] = [set() for _ in range(width)]
     pending = [tree["tree_structure"] for tree in dump["tree_info"]]

@@ -109,8 +109,7 @@ def make_pages(
         return ServingPage(
             rows=_rows(repository),
             followed=[
-                Followed(uri=uri, problem=follower.problems.get(uri, ""))
-                for uri in settings.models
+                Followed(uri=uri, problem=follower.problems.get(uri, "")) for uri in settings.models
             ],
             payload_to=settings.payload_log,
             payload_waiting=payload_log.waiting if payload_log else 0,
@@ -118,7 +117,8 @@ def make_pages(
         )
 
     def one(request: Request) -> ModelPage:
-        return _model_page(repository, request.path_params["model"])
+        address = str(request.base_url).rstrip("/")
+        return _model_page(repository, request.path_params["model"], address)
 
     return [
         *page_route(
@@ -183,7 +183,7 @@ def _loaded_row(model: Model, share: float) -> VersionRow:
     )
 
 
-def _model_page(repository: Repository, name: str) -> ModelPage:
+def _model_page(repository: Repository, name: str, address: str) -> ModelPage:
     rows = _rows(repository, name)
     if not rows:
         raise UnknownModelError(name)
@@ -196,7 +196,7 @@ def _model_page(repository: Repository, name: str) -> ModelPage:
         inputs=_tensors(shown.inputs if shown else ()),
         outputs=_tensors(shown.outputs if shown else ()),
         columns=list(models[-1].columns) if models else [],
-        example=_example(models[-1]) if models else "",
+        example=_example(models[-1], address) if models else "",
     )
 
 
@@ -212,7 +212,7 @@ def _tensors(specs: Sequence[TensorMetadata]) -> list[Tensor]:
     ]
 
 
-def _example(model: Model) -> str:
+def _example(model: Model, address: str) -> str:
     """Return a command that calls the model with one row of zeros."""
     spec = model.predictor.signature.inputs[0]
     shape = [1 if size < 0 else size for size in spec.shape]
@@ -221,9 +221,7 @@ def _example(model: Model) -> str:
         elements *= size
     data = [""] * elements if spec.datatype == "BYTES" else [0] * min(elements, 4096)
     body = {
-        "inputs": [
-            {"name": spec.name, "shape": shape, "datatype": spec.datatype, "data": data}
-        ]
+        "inputs": [{"name": spec.name, "shape": shape, "datatype": spec.datatype, "data": data}]
     }
     text = msgspec.json.encode(body).decode()
-    return f"curl -s http://127.0.0.1:8080/v2/models/{model.name}/infer -d '{text}'"
+    return f"curl -s {address}/v2/models/{model.name}/infer -d '{text}'"
