@@ -9,7 +9,6 @@ import pytest
 from dovetail.base.errors import UntrustedError
 from dovetail.serving import FORMATS, BadModelError, Model, formats
 
-
 onnx = pytest.importorskip("onnx")
 TensorProto, helper = onnx.TensorProto, onnx.helper
 
