@@ -1,0 +1,251 @@
+"""The online store: takes in rows, keeps them, and answers for keys as of a moment.
+
+Between `handlers` (what clients ask) and the two things that remember: `store` (durable)
+and `memory` (fast). Rows are in memory only after they are durable. Taking in commutes:
+the same rows in any order, or twice, leave the same answers.
+"""
+
+import threading
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass
+from typing import Any
+
+from dovetail.base import telemetry
+from dovetail.base.clock import Clock
+from dovetail.base.errors import UnavailableError
+from dovetail.features.catalog import Definitions
+from dovetail.features.errors import RowsError
+from dovetail.features.moments import moment_text, moment_us
+from dovetail.features.online.events import Columns, Event, events_of
+from dovetail.features.online.memory import LatestMemory, Memory, WindowMemory, memory_of
+from dovetail.features.store import Freshness, Store, Taken, key_text
+from dovetail.features.views import LatestView, WindowView
+
+log = telemetry.logger("features")
+CHUNK = 2_000
+PATIENCE_S = 60.0
+
+
+@dataclass(frozen=True)
+class _Feed:
+    """What a source feeds."""
+
+    latest: tuple[LatestView, ...]
+    windows: tuple[WindowView, ...]
+    columns: tuple[str, ...]
+    memories: tuple[Memory, ...]
+    reach_us: int
+
+
+class Engine:
+    """The online store of some definitions.
+
+    Args:
+        definitions: What is defined.
+        store: Where it is kept.
+        clock: What time it is.
+        keep_us: How far back from the newest event questions may be asked.
+    """
+
+    def __init__(self, definitions: Definitions, store: Store, clock: Clock, keep_us: int) -> None:
+        self.definitions, self.clock = definitions, clock
+        self._store, self._keep_us = store, keep_us
+        self._lock = threading.Lock()
+        self._loaded = threading.Event()
+        self.memories: dict[str, Memory] = {
+            name: memory_of(view) for name, view in definitions.views.items()
+        }
+        self._feeds = {name: self._feed(name) for name in definitions.sources}
+        self._fresh: dict[str, Freshness] = {}
+
+    def _feed(self, source: str) -> _Feed:
+        views = self.definitions.views_of(source)
+        windows = tuple(v for v in views if isinstance(v, WindowView))
+        return _Feed(
+            latest=tuple(v for v in views if isinstance(v, LatestView)),
+            windows=windows,
+            columns=tuple(dict.fromkeys(c for v in views for c in v.columns)),
+            memories=tuple(self.memories[v.name] for v in views),
+            reach_us=max((w for v in windows for w in v.window_us), default=0),
+        )
+
+    def load(self) -> None:
+        """Bring into memory what is kept; nothing is answered before."""
+        fresh = self._store.freshness()
+        for name, feed in self._feeds.items():
+            for view in feed.latest:
+                memory = self.memories[view.name]
+                assert isinstance(memory, LatestMemory)
+                for key, event, order in self._store.latest(view.name):
+                    values = tuple(event.row.get(f) for f in view.features)
+                    memory.learn_values(key, event, values, order)
+            if feed.windows:
+                self._recount(name, feed)
+        self._fresh = fresh
+        self._loaded.set()
+
+    def _recount(self, source: str, feed: _Feed) -> None:
+        """Count the kept events of a source again; an old row may lack a new column."""
+        blank = dict.fromkeys(feed.columns)
+        for event in self._store.events(source):
+            whole = Event(event.id, event.event_us, event.known_us, {**blank, **event.row})
+            for view in feed.windows:
+                self.memories[view.name].learn(whole)
+
+    @property
+    def loaded(self) -> bool:
+        """Whether what is kept is in memory."""
+        return self._loaded.is_set()
+
+    def wait(self) -> None:
+        """Wait until the store is loaded.
+
+        Raises:
+            UnavailableError: It takes too long.
+        """
+        if not self._loaded.wait(PATIENCE_S):
+            raise UnavailableError("The online store is still being loaded", fix="Try again soon")
+
+    def push(self, source: str, columns: Columns) -> "Future[int]":
+        """Take rows of a source in, for every view of it.
+
+        Args:
+            source: Name of the source.
+            columns: Values by column name.
+
+        Returns:
+            A future of how many rows were new, done once they are durable and answered for.
+
+        Raises:
+            SourceNotFoundError: There is no such source.
+            RowsError: The rows do not fit; nothing is taken in.
+        """
+        feed = self._feeds[self.definitions.source(source).name]
+        return self.take(source, events_of(self.definitions.sources[source], columns, feed.columns))
+
+    def take(self, source: str, events: Sequence[Event]) -> "Future[int]":
+        """Take events of a source in; see `push`."""
+        feed = self._feeds[source]
+        for view in feed.windows:
+            memory = self.memories[view.name]
+            assert isinstance(memory, WindowMemory)
+            for event in events:
+                memory.check(event)
+        forgotten = self._fresh.get(source, Freshness()).forgotten_us
+        if forgotten and feed.windows:
+            events = [e for e in events if e.known_us >= forgotten]
+        at = moment_us(self.clock.now())
+        kept = self._store.take(source, events, feed.latest, at)
+        return _then(kept, lambda taken: self._learn(source, feed, taken, len(events), at))
+
+    def _learn(self, source: str, feed: _Feed, taken: Taken, sent: int, at: int) -> int:
+        with self._lock:
+            for memory in feed.memories:
+                for event in taken.new:
+                    memory.learn(event, taken.order)
+            held = self._fresh.get(source, Freshness())
+            self._fresh[source] = held.after(taken.new, sent - len(taken.new), at)
+        return len(taken.new)
+
+    def write(self, view: LatestView, events: Sequence[Event]) -> "Future[int]":
+        """Take rows of one LatestView in, and of no other view of its source."""
+
+        def learn(taken: Taken) -> int:
+            memory = self.memories[view.name]
+            with self._lock:
+                for event in taken.new:
+                    memory.learn(event, taken.order)
+            return len(taken.new)
+
+        return _then(self._store.write_latest(view, events), learn)
+
+    def rows(self, view: str, keys: Sequence[Any], as_of: int) -> list[Any]:
+        """Answer a view for keys as of a moment.
+
+        Raises:
+            RowsError: The moment is further back than what is kept.
+        """
+        memory = self.memories[view]
+        fresh = self._fresh.get(memory.view.source.name)
+        if fresh is not None and fresh.forgotten_us:
+            self._check_kept(memory, fresh, as_of)
+        with self._lock:
+            return memory.rows(keys, as_of)
+
+    def _check_kept(self, memory: Memory, fresh: Freshness, as_of: int) -> None:
+        view = memory.view
+        first = fresh.forgotten_us
+        if isinstance(view, WindowView):
+            first += max(view.window_us) + view.tile_us
+        if as_of < first:
+            raise RowsError(
+                f"View {view.name!r} cannot be asked as of {moment_text(as_of)}",
+                why=f"The online store keeps what is needed from {moment_text(first)} on",
+                fix="Build a training set from the source's table, or raise [features] keep",
+            )
+
+    def forget_old(self) -> None:
+        """Drop what no question within the kept span needs; called now and then."""
+        for name, feed in self._feeds.items():
+            fresh = self._fresh.get(name, Freshness())
+            newest = min(fresh.last_known_us, moment_us(self.clock.now()))
+            before = newest - self._keep_us - feed.reach_us
+            if before - fresh.forgotten_us > self._keep_us // 4:
+                self._forget(name, feed, before)
+
+    def _forget(self, source: str, feed: _Feed, before: int) -> None:
+        oldest: dict[str, dict[str, int]] = {}
+        with self._lock:
+            held = self._fresh[source]
+            self._fresh[source] = Freshness(**{**vars(held), "forgotten_us": before})
+            for memory in feed.memories:
+                memory.forget(before + feed.reach_us)
+                if isinstance(memory, LatestMemory):
+                    oldest[memory.view.name] = {
+                        key_text(k): rank[0] for k, rank in memory.oldest().items()
+                    }
+        self._store.forget(source, before, oldest)
+        log.info("forgot old events", source=source, before=moment_text(before))
+
+    def freshness(self) -> Mapping[str, Freshness]:
+        """Return how far each source came."""
+        return {name: self._fresh.get(name, Freshness()) for name in self._feeds}
+
+    def materialized(self) -> Mapping[str, int]:
+        """Return until when each view was materialised."""
+        return self._store.materialized()
+
+    def keep_materialized(self, view: str, until: int) -> None:
+        """Remember until when a view was materialised."""
+        self._store.keep_materialized(view, until, moment_us(self.clock.now()))
+
+    def close(self) -> None:
+        """Finish writing and close the store."""
+        self._store.close()
+
+
+def chunks(events: Iterable[Event]) -> Iterable[list[Event]]:
+    """Cut events into lists short enough not to hold up lookups."""
+    part: list[Event] = []
+    for event in events:
+        part.append(event)
+        if len(part) == CHUNK:
+            yield part
+            part = []
+    if part:
+        yield part
+
+
+def _then(kept: "Future[Taken]", learn: Callable[[Taken], int]) -> "Future[int]":
+    """Return a future of what `learn` makes of a future; runs where the first is done."""
+    done: Future[int] = Future()
+
+    def finish(first: "Future[Taken]") -> None:
+        try:
+            done.set_result(learn(first.result()))
+        except BaseException as error:
+            done.set_exception(error)
+
+    kept.add_done_callback(finish)
+    return done

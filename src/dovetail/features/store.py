@@ -1,0 +1,331 @@
+"""What the online store must not lose: events by id, latest rows, how far sources came.
+
+Serves `online.engine`, which keeps the same facts in memory. An event with an id is kept
+whole, so tiles can be counted again when the server starts, also for a view that was
+defined after the event came. Times are microseconds since 1970.
+"""
+
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from dovetail.base.sql import Database, insert
+from dovetail.features.online.events import Event, key_of
+from dovetail.features.views import LatestView
+
+METADATA = sa.MetaData()
+Moment = sa.BigInteger
+BATCH = 2_000
+
+EVENTS = sa.Table(
+    "events",
+    METADATA,
+    sa.Column("source", sa.Text, primary_key=True),
+    sa.Column("id", sa.Text, primary_key=True),
+    sa.Column("event_us", Moment, nullable=False),
+    sa.Column("known_us", Moment, nullable=False),
+    sa.Column("row", sa.LargeBinary, nullable=False),
+    sqlite_with_rowid=False,
+)
+LATEST = sa.Table(
+    "latest",
+    METADATA,
+    sa.Column("view", sa.Text, primary_key=True),
+    sa.Column("key", sa.Text, primary_key=True),
+    sa.Column("event_us", Moment, primary_key=True),
+    sa.Column("known_us", Moment, primary_key=True),
+    sa.Column("id", sa.Text, primary_key=True),
+    sa.Column("written", Moment, nullable=False),
+    sa.Column("row", sa.LargeBinary, nullable=False),
+    sqlite_with_rowid=False,
+)
+SOURCES = sa.Table(
+    "sources",
+    METADATA,
+    sa.Column("source", sa.Text, primary_key=True),
+    sa.Column("rows", sa.BigInteger, nullable=False),
+    sa.Column("repeats", sa.BigInteger, nullable=False),
+    sa.Column("last_event_us", Moment, nullable=False),
+    sa.Column("last_known_us", Moment, nullable=False),
+    sa.Column("received_us", Moment, nullable=False),
+    sa.Column("forgotten_us", Moment, nullable=False),
+)
+MATERIALIZED = sa.Table(
+    "materialized",
+    METADATA,
+    sa.Column("view", sa.Text, primary_key=True),
+    sa.Column("until_us", Moment, nullable=False),
+    sa.Column("at_us", Moment, nullable=False),
+)
+
+
+@dataclass(frozen=True)
+class Freshness:
+    """How far a source came.
+
+    Attributes:
+        rows: New rows taken in so far.
+        repeats: Rows that had been taken in before.
+        last_event_us: The latest event time.
+        last_known_us: The latest time of knowing.
+        received_us: When rows last came.
+        forgotten_us: Events known before this are no longer kept; 0 when all are.
+    """
+
+    rows: int = 0
+    repeats: int = 0
+    last_event_us: int = 0
+    last_known_us: int = 0
+    received_us: int = 0
+    forgotten_us: int = 0
+
+    def after(self, new: Sequence[Event], repeats: int, at: int) -> "Freshness":
+        """Return the freshness after rows came."""
+        return Freshness(
+            self.rows + len(new),
+            self.repeats + repeats,
+            max(self.last_event_us, *(e.event_us for e in new), 0),
+            max(self.last_known_us, *(e.known_us for e in new), 0),
+            at,
+            self.forgotten_us,
+        )
+
+
+@dataclass(frozen=True)
+class Taken:
+    """What a push brought.
+
+    Attributes:
+        new: Events that were not there before.
+        order: Greater for later writes; decides between rows that are otherwise equal.
+    """
+
+    new: Sequence[Event]
+    order: int
+
+
+class Store:
+    """The tables of the online store.
+
+    Args:
+        url: Database URL.
+    """
+
+    def __init__(self, url: str) -> None:
+        self._db = Database(url, METADATA, name="features")
+
+    def close(self) -> None:
+        """Finish writing and close."""
+        self._db.close()
+
+    def take(
+        self, source: str, events: Sequence[Event], latest: Sequence[LatestView], at: int
+    ) -> "Any":
+        """Keep events that are new and the rows of the views they feed, in one transaction.
+
+        Args:
+            source: Name of the source.
+            events: Events of it; those with an id that is known already are passed over.
+            latest: LatestViews of the source.
+            at: The time now.
+
+        Returns:
+            A future of `Taken`, done once everything is durable.
+        """
+
+        def work(connection: Connection) -> Taken:
+            new = self._keep_new(connection, source, events) if _has_id(events) else list(events)
+            order = time.time_ns()
+            for view in latest:
+                self._keep_latest(connection, view, new, order)
+            held = _freshness(connection, source)
+            self._keep_freshness(connection, source, held.after(new, len(events) - len(new), at))
+            return Taken(new, order)
+
+        return self._db.submit(work)
+
+    def write_latest(self, view: LatestView, events: Sequence[Event]) -> "Any":
+        """Keep rows of one LatestView; returns a future of `Taken`."""
+
+        def work(connection: Connection) -> Taken:
+            order = time.time_ns()
+            self._keep_latest(connection, view, events, order)
+            return Taken(events, order)
+
+        return self._db.submit(work)
+
+    def _keep_new(
+        self, connection: Connection, source: str, events: Sequence[Event]
+    ) -> list[Event]:
+        """Insert the events whose id is new and return them, each id once."""
+        by_id: dict[str, Event] = {}
+        for event in events:
+            by_id.setdefault(event.id_text, event)
+        ids = list(by_id)
+        for start in range(0, len(ids), BATCH):
+            part = ids[start : start + BATCH]
+            known = sa.select(EVENTS.c.id).where(EVENTS.c.source == source, EVENTS.c.id.in_(part))
+            for (seen,) in connection.execute(known):
+                del by_id[seen]
+        if by_id:
+            connection.execute(
+                sa.insert(EVENTS),
+                [
+                    {
+                        "source": source,
+                        "id": text,
+                        "event_us": event.event_us,
+                        "known_us": event.known_us,
+                        "row": orjson.dumps(event.row),
+                    }
+                    for text, event in by_id.items()
+                ],
+            )
+        return list(by_id.values())
+
+    def _keep_latest(
+        self, connection: Connection, view: LatestView, events: Sequence[Event], order: int
+    ) -> None:
+        rows = {
+            (key_text(key), event.event_us, event.known_us, event.id_text): event.row
+            for event in events
+            if (key := key_of(event.row, view.keys)) is not None
+        }
+        if not rows:
+            return
+        statement = insert(LATEST, self._db.dialect)
+        statement = statement.on_conflict_do_update(
+            index_elements=["view", "key", "event_us", "known_us", "id"],
+            set_={"row": statement.excluded.row, "written": statement.excluded.written},
+        )
+        connection.execute(
+            statement,
+            [
+                {
+                    "view": view.name,
+                    "key": key,
+                    "event_us": event_us,
+                    "known_us": known_us,
+                    "id": identity,
+                    "written": order,
+                    "row": orjson.dumps({f: row[f] for f in view.features}),
+                }
+                for (key, event_us, known_us, identity), row in rows.items()
+            ],
+        )
+
+    def _keep_freshness(self, connection: Connection, source: str, fresh: Freshness) -> None:
+        values = {"source": source, **vars(fresh)}
+        connection.execute(
+            insert(SOURCES, self._db.dialect).on_conflict_do_update(
+                index_elements=["source"], set_=vars(fresh)
+            ),
+            values,
+        )
+
+    def freshness(self) -> dict[str, Freshness]:
+        """Return how far each source came."""
+
+        def work(connection: Connection) -> dict[str, Freshness]:
+            found = connection.execute(sa.select(SOURCES)).mappings()
+            return {
+                r["source"]: Freshness(**{k: v for k, v in r.items() if k != "source"})
+                for r in found
+            }
+
+        return self._db.read(work)
+
+    def events(self, source: str) -> Iterator[Event]:
+        """Walk all kept events of a source."""
+
+        def work(connection: Connection) -> list[Any]:
+            wanted = sa.select(EVENTS.c.id, EVENTS.c.event_us, EVENTS.c.known_us, EVENTS.c.row)
+            return list(connection.execute(wanted.where(EVENTS.c.source == source)))
+
+        for identity, event_us, known_us, row in self._db.read(work):
+            yield Event(tuple(orjson.loads(identity)), event_us, known_us, orjson.loads(row))
+
+    def latest(self, view: str) -> Iterator[tuple[Any, Event, int]]:
+        """Walk the kept rows of a LatestView: key, row as an event, order of writing."""
+
+        def work(connection: Connection) -> list[Any]:
+            c = LATEST.c
+            wanted = sa.select(c.key, c.event_us, c.known_us, c.id, c.written, c.row)
+            return list(connection.execute(wanted.where(c.view == view).order_by(c.written)))
+
+        for key, event_us, known_us, identity, order, row in self._db.read(work):
+            event = Event(tuple(orjson.loads(identity)), event_us, known_us, orjson.loads(row))
+            yield key_value(key), event, order
+
+    def forget(self, source: str, before: int, oldest: Mapping[str, Mapping[str, int]]) -> None:
+        """Drop events known before a moment, and superseded rows of LatestViews.
+
+        Args:
+            source: Name of the source.
+            before: The moment.
+            oldest: For each LatestView, by key text, the event time of the oldest row needed.
+        """
+
+        def work(connection: Connection) -> None:
+            connection.execute(
+                sa.delete(EVENTS).where(EVENTS.c.source == source, EVENTS.c.known_us < before)
+            )
+            connection.execute(
+                sa.update(SOURCES).where(SOURCES.c.source == source).values(forgotten_us=before)
+            )
+            c = LATEST.c
+            for view, keys in oldest.items():
+                rows = [{"k": key, "t": event_us} for key, event_us in keys.items()]
+                if rows:
+                    connection.execute(
+                        sa.delete(LATEST).where(
+                            c.view == view,
+                            c.key == sa.bindparam("k"),
+                            c.event_us < sa.bindparam("t"),
+                        ),
+                        rows,
+                    )
+
+        self._db.write(work)
+
+    def materialized(self) -> dict[str, int]:
+        """Return until when each view was materialised."""
+
+        def work(connection: Connection) -> dict[str, int]:
+            found = connection.execute(sa.select(MATERIALIZED.c.view, MATERIALIZED.c.until_us))
+            return {view: until for view, until in found}
+
+        return self._db.read(work)
+
+    def keep_materialized(self, view: str, until: int, at: int) -> None:
+        """Remember until when a view was materialised."""
+        values = {"until_us": until, "at_us": at}
+        statement = insert(MATERIALIZED, self._db.dialect).on_conflict_do_update(
+            index_elements=["view"], set_=values
+        )
+        self._db.write(lambda c: c.execute(statement, {"view": view, **values}) and None)
+
+
+def key_text(key: Any) -> str:
+    """Write a join key as JSON text."""
+    return orjson.dumps(key).decode()
+
+
+def key_value(text: str) -> Any:
+    """Read a join key back."""
+    value = orjson.loads(text)
+    return tuple(value) if isinstance(value, list) else value
+
+
+def _has_id(events: Sequence[Event]) -> bool:
+    return bool(events) and bool(events[0].id)
+
+
+def _freshness(connection: Connection, source: str) -> Freshness:
+    found = connection.execute(sa.select(SOURCES).where(SOURCES.c.source == source)).one_or_none()
+    return Freshness(*found[1:]) if found else Freshness()
