@@ -35,6 +35,11 @@ def coded(
     """
     import polars as pl
 
+    if not keys:
+        everything = pl.lit(0, dtype=pl.Int64).alias(CODE)
+        return rows.with_columns(everything), pl.zeros(
+            questions.height, dtype=pl.Int64, eager=True
+        ).alias(CODE)
     asked = _same_types(rows, questions.select(keys), keys)
     book = (
         rows.select(keys)

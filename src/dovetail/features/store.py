@@ -262,13 +262,13 @@ class Store:
             event = Event(tuple(orjson.loads(identity)), event_us, known_us, orjson.loads(row))
             yield key_value(key), event, order
 
-    def forget(self, source: str, before: int, oldest: Mapping[str, Mapping[str, int]]) -> None:
+    def forget(self, source: str, before: int, oldest: Mapping[str, Mapping[Any, int]]) -> None:
         """Drop events known before a moment, and superseded rows of LatestViews.
 
         Args:
             source: Name of the source.
             before: The moment.
-            oldest: For each LatestView, by key text, the event time of the oldest row needed.
+            oldest: For each LatestView, by key, the event time of the oldest row needed.
         """
 
         def work(connection: Connection) -> None:
@@ -280,7 +280,7 @@ class Store:
             )
             c = LATEST.c
             for view, keys in oldest.items():
-                rows = [{"k": key, "t": event_us} for key, event_us in keys.items()]
+                rows = [{"k": key_text(key), "t": event_us} for key, event_us in keys.items()]
                 if rows:
                     connection.execute(
                         sa.delete(LATEST).where(

@@ -38,7 +38,13 @@ class Entity:
 
 @dataclass(frozen=True, kw_only=True)
 class View:
-    """Features of entities from one source; base of LatestView and WindowView."""
+    """Features of entities from one source; base of LatestView and WindowView.
+
+    Attributes:
+        name: Name of the view.
+        entities: What has the features; with none the view holds for the whole source.
+        source: Where the rows come from.
+    """
 
     name: str = field(kw_only=False)
     entities: Sequence[Entity]
@@ -48,8 +54,6 @@ class View:
         object.__setattr__(self, "entities", tuple(self.entities))
         if not self.name or ":" in self.name:
             raise DefinitionError(f"{self.name!r} is not a name for a view")
-        if not self.entities:
-            raise DefinitionError(f"View {self.name!r} has no entity")
         names = self.feature_names
         if len(set(names)) < len(names):
             raise DefinitionError(f"View {self.name!r} has two features of one name: {names}")

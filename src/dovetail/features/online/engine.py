@@ -19,7 +19,7 @@ from dovetail.features.errors import RowsError
 from dovetail.features.moments import moment_text, moment_us
 from dovetail.features.online.events import Columns, Event, events_of
 from dovetail.features.online.memory import LatestMemory, Memory, WindowMemory, memory_of
-from dovetail.features.store import Freshness, Store, Taken, key_text
+from dovetail.features.store import Freshness, Store, Taken
 from dovetail.features.views import LatestView, WindowView
 
 log = telemetry.logger("features")
@@ -67,7 +67,7 @@ class Engine:
             windows=windows,
             columns=tuple(dict.fromkeys(c for v in views for c in v.columns)),
             memories=tuple(self.memories[v.name] for v in views),
-            reach_us=max((w for v in windows for w in v.window_us), default=0),
+            reach_us=max((w + v.tile_us for v in windows for w in v.window_us), default=0),
         )
 
     def load(self) -> None:
@@ -132,9 +132,6 @@ class Engine:
             assert isinstance(memory, WindowMemory)
             for event in events:
                 memory.check(event)
-        forgotten = self._fresh.get(source, Freshness()).forgotten_us
-        if forgotten and feed.windows:
-            events = [e for e in events if e.known_us >= forgotten]
         at = moment_us(self.clock.now())
         kept = self._store.take(source, events, feed.latest, at)
         return _then(kept, lambda taken: self._learn(source, feed, taken, len(events), at))
@@ -175,9 +172,7 @@ class Engine:
 
     def _check_kept(self, memory: Memory, fresh: Freshness, as_of: int) -> None:
         view = memory.view
-        first = fresh.forgotten_us
-        if isinstance(view, WindowView):
-            first += max(view.window_us) + view.tile_us
+        first = fresh.forgotten_us + self._feeds[view.source.name].reach_us
         if as_of < first:
             raise RowsError(
                 f"View {view.name!r} cannot be asked as of {moment_text(as_of)}",
@@ -195,16 +190,10 @@ class Engine:
                 self._forget(name, feed, before)
 
     def _forget(self, source: str, feed: _Feed, before: int) -> None:
-        oldest: dict[str, dict[str, int]] = {}
         with self._lock:
             held = self._fresh[source]
             self._fresh[source] = Freshness(**{**vars(held), "forgotten_us": before})
-            for memory in feed.memories:
-                memory.forget(before + feed.reach_us)
-                if isinstance(memory, LatestMemory):
-                    oldest[memory.view.name] = {
-                        key_text(k): rank[0] for k, rank in memory.oldest().items()
-                    }
+            oldest = {m.view.name: m.forget(before + feed.reach_us) for m in feed.memories}
         self._store.forget(source, before, oldest)
         log.info("forgot old events", source=source, before=moment_text(before))
 

@@ -85,7 +85,7 @@ def _event(source: Source, row: dict[str, Any]) -> Event:
         else moment_us(row[source.known_at], what=source.known_at)
     )
     times = {source.event_time: event_us, source.known_at: known_us}
-    identity = tuple(times.get(c) or _identifier(c, row[c]) for c in source.id_columns)
+    identity = tuple(times[c] if c in times else _identifier(c, row[c]) for c in source.id_columns)
     return Event(identity, event_us, known_us, row)
 
 

@@ -35,7 +35,9 @@ class Row(NamedTuple):
 class Memory(Protocol):
     """What a view knows."""
 
-    view: View
+    @property
+    def view(self) -> View:
+        """The view that is answered."""
 
     def learn(self, event: Event, order: int = 0) -> None:
         """Take in one event."""
@@ -43,8 +45,13 @@ class Memory(Protocol):
     def rows(self, keys: Sequence[Hashable], as_of: int) -> list[Row]:
         """Answer each key as of a moment in microseconds."""
 
-    def forget(self, before: int) -> None:
-        """Drop what no question asked at or after a moment needs."""
+    def forget(self, before: int) -> dict[Hashable, int]:
+        """Drop what no question asked at or after a moment needs.
+
+        Returns:
+            By key, the event time of the oldest row that is still needed, where older ones
+            were dropped.
+        """
 
     def __len__(self) -> int:
         """Return how many keys are known."""
@@ -119,13 +126,14 @@ class WindowMemory:
         statuses = tuple(NULL_VALUE if v is None else PRESENT for v in values)
         return Row(values, statuses, boundary * self.view.tile_us)
 
-    def forget(self, before: int) -> None:
+    def forget(self, before: int) -> dict[Hashable, int]:
         """Drop tiles that no window reaches when asked at or after a moment."""
         first = before // self.view.tile_us - max(self.view.window_tiles)
         for key, ladder in list(self._ladders.items()):
             ladder.forget(first)
             if not len(ladder):
                 del self._ladders[key]
+        return {}
 
 
 class LatestMemory:
@@ -189,17 +197,16 @@ class LatestMemory:
             rows.append(row)
         return rows
 
-    def forget(self, before: int) -> None:
+    def forget(self, before: int) -> dict[Hashable, int]:
         """Drop versions that a later one, visible by the moment, stands above."""
-        for held in self._versions.values():
+        oldest: dict[Hashable, int] = {}
+        for key, held in self._versions.items():
             for at in range(len(held) - 1, 0, -1):
                 if held[at].visible_us <= before:
                     del held[:at]
+                    oldest[key] = held[0].row.event_us
                     break
-
-    def oldest(self) -> dict[Hashable, tuple[Any, ...]]:
-        """Return the rank of the oldest version kept of each key that has one to spare."""
-        return {key: held[0].rank for key, held in self._versions.items()}
+        return oldest
 
 
 class _Version(NamedTuple):

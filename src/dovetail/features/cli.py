@@ -1,0 +1,205 @@
+"""`dovetail features`: serve, check and list definitions, look up, push, build training sets."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from dovetail.features.catalog import Definitions, load
+from dovetail.features.errors import DefinitionError, RowsError, SourceNotFoundError
+from dovetail.features.frames import Tables
+from dovetail.features.moments import moment, moment_us
+from dovetail.features.training import training_set
+from dovetail.features.views import View, WindowView
+from dovetail.web import commands as shared
+from dovetail.wire import feast
+
+if TYPE_CHECKING:
+    import polars as pl
+
+__all__ = ["commands"]
+
+DEFINITIONS = click.argument("definitions", type=click.Path(path_type=Path))
+ROOT = click.option("--root", type=click.Path(path_type=Path), help="Folder of the tables.")
+URL = click.option("--url", default="http://127.0.0.1:8080", help="Where the server answers.")
+
+
+@click.group()
+def commands() -> None:
+    """Features defined once, used in training and serving."""
+
+
+@commands.command()
+@click.argument("definitions", required=False)
+@click.option("--root", help="Folder that paths of sources start from.")
+@click.option("--keep", help="How far back questions may be asked, for example 7d.")
+@shared.server_options
+def run(
+    definitions: str | None, root: str | None, keep: str | None, server: Mapping[str, Any]
+) -> None:
+    """Serve features over Feast's protocol.
+
+    Example: dovetail features run features.py --port 6566
+    """
+    from dovetail.features.piece import piece
+
+    flags = {"definitions": definitions, "root": root, "keep": keep}
+    shared.run(piece, server, {name: value for name, value in flags.items() if value is not None})
+
+
+@commands.command("list")
+@DEFINITIONS
+@shared.json_option
+def list_(definitions: Path, as_json: bool) -> None:
+    """List the views and services of a definitions file.
+
+    Example: dovetail features list features.py
+    """
+    found = load(definitions)
+    views = [_described(view) for view in found.views.values()]
+    services = [
+        {
+            "name": s.name,
+            "features": [f"{p.view.name}:{f}" for p in s.selections for f in p.features],
+        }
+        for s in found.services.values()
+    ]
+    if as_json:
+        return shared.print_json({"views": views, "services": services})
+    columns = ("view", "kind", "keys", "source", "features")
+    shared.print_table(
+        columns,
+        [
+            (v["name"], v["kind"], ", ".join(v["keys"]), v["source"], len(v["features"]))
+            for v in views
+        ],
+    )
+    shared.print_table(("service", "features"), [(s["name"], len(s["features"])) for s in services])
+
+
+@commands.command()
+@DEFINITIONS
+@ROOT
+@shared.json_option
+@click.pass_context
+def check(context: click.Context, definitions: Path, root: Path | None, as_json: bool) -> None:
+    """Load definitions and read every table that they name; exit code 1 if one does not fit.
+
+    Example: dovetail features check features.py --root tables
+    """
+    found = load(definitions, root=root)
+    tables, lines = Tables(found.root), []
+    for name, source in found.sources.items():
+        columns = [c for view in found.views_of(name) for c in view.columns]
+        try:
+            said, rows = "", tables.events(source, columns).height if source.path else None
+        except (RowsError, SourceNotFoundError, DefinitionError) as error:
+            said, rows = str(error), None
+        lines.append({"source": name, "rows": rows, "problem": said})
+    if as_json:
+        shared.print_json(lines)
+    else:
+        rows_of = [(x["source"], x["rows"], x["problem"] or "fine") for x in lines]
+        shared.print_table(("source", "events", "verdict"), rows_of)
+    if any(line["problem"] for line in lines):
+        context.exit(1)
+
+
+@commands.command()
+@click.argument("service")
+@click.argument("keys", nargs=-1, required=True)
+@click.option("--as-of", help="As known at that time, RFC 3339; now by default.")
+@URL
+@shared.json_option
+def get(service: str, keys: tuple[str, ...], as_of: str | None, url: str, as_json: bool) -> None:
+    """Look up the features of one entity; SERVICE may also be view:feature.
+
+    Example: dovetail features get flights origin=JFK carrier=UA
+    """
+    entities: dict[str, list[Any]] = {}
+    for pair in keys:
+        name, equals, value = pair.partition("=")
+        if not equals:
+            raise click.UsageError(f"{pair!r} is not key=value")
+        entities[name] = [int(value) if value.isdecimal() else value]
+    asked: dict[str, Any] = (
+        {"features": [service]} if ":" in service else {"feature_service": service}
+    )
+    at = moment(moment_us(as_of, what="--as-of")) if as_of else None
+    with feast.Client(url) as client:
+        answer = client.get_online_features(entities, as_of=at, **asked)
+    values, statuses = answer.columns(), answer.statuses()
+    if as_json:
+        return shared.print_json({name: column[0] for name, column in values.items()})
+    shared.print_table(
+        ("feature", "value", "status"),
+        [(name, column[0], statuses[name][0]) for name, column in values.items()],
+    )
+
+
+@commands.command()
+@click.argument("source")
+@click.argument("file", type=click.Path(path_type=Path, exists=True))
+@URL
+def put(source: str, file: Path, url: str) -> None:
+    """Push the rows of a CSV or Parquet file to a source; sending them again changes nothing.
+
+    Example: dovetail features put departures today.parquet
+    """
+    frame = _read(file)
+    with feast.Client(url) as client:
+        for part in frame.iter_slices(5_000):
+            client.push(source, _columns(part))
+    click.echo(f"{frame.height} rows pushed to {source}", err=True)
+
+
+@commands.command()
+@DEFINITIONS
+@click.argument("questions", type=click.Path(path_type=Path, exists=True))
+@click.option("--service", required=True, help="Feature service to join.")
+@click.option("--asked", default="asked_at", help="Column that tells when a row was asked.")
+@click.option("--out", required=True, type=click.Path(path_type=Path), help="Parquet to write.")
+@ROOT
+def join(
+    definitions: Path, questions: Path, service: str, asked: str, out: Path, root: Path | None
+) -> None:
+    """Write a training set: the rows of QUESTIONS with the features known when each was asked.
+
+    Example: dovetail features join features.py flights.parquet --service flights --out set.parquet
+    """
+    found: Definitions = load(definitions, root=root)
+    result = training_set(_read(questions), service, found, asked=asked)
+    result.write_parquet(out)
+    click.echo(f"{result.height} rows, {result.width} columns in {out}", err=True)
+
+
+def _described(view: View) -> dict[str, Any]:
+    return {
+        "name": view.name,
+        "kind": "windows" if isinstance(view, WindowView) else "latest",
+        "keys": list(view.keys),
+        "source": view.source.name,
+        "features": list(view.feature_names),
+    }
+
+
+def _read(file: Path) -> "pl.DataFrame":
+    from dovetail.base.extras import require
+
+    pl = require("polars", extra="features", feature="reading tables")
+    read = pl.read_csv if file.suffix == ".csv" else pl.read_parquet
+    return read(file)  # type: ignore[no-any-return]
+
+
+def _columns(frame: "pl.DataFrame") -> dict[str, list[Any]]:
+    """Return columns as JSON values; times become RFC 3339 text in UTC."""
+    import polars as pl
+
+    times = [
+        pl.col(name).cast(pl.Datetime("us")).dt.to_string("iso:strict")
+        for name, kind in frame.schema.items()
+        if kind.is_temporal()
+    ]
+    columns: dict[str, list[Any]] = frame.with_columns(times).to_dict(as_series=False)
+    return columns

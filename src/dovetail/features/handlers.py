@@ -1,0 +1,196 @@
+"""The use cases of the feature server, free of HTTP.
+
+`routes` decodes Feast's messages and calls these; `cli` and `ui` call them too. Questions
+are answered from memory; what is taken in is durable before the future is done.
+"""
+
+from collections.abc import Hashable, Mapping, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass, replace
+from typing import Any
+
+from dovetail.features.catalog import Definitions
+from dovetail.features.errors import RowsError
+from dovetail.features.materialize import Materializer
+from dovetail.features.moments import moment_us
+from dovetail.features.offline import append
+from dovetail.features.online.engine import Engine
+from dovetail.features.online.events import events_of
+from dovetail.features.online.memory import columns_of, hashable
+from dovetail.features.training import labels
+from dovetail.features.views import LatestView, Selection
+from dovetail.wire.feast import (
+    GetOnlineFeatures,
+    Materialize,
+    MaterializeIncremental,
+    Push,
+    WriteToOnlineStore,
+)
+
+PLANS = 256
+NO_TIME = "1970-01-01T00:00:00Z"
+
+
+@dataclass(frozen=True)
+class _Plan:
+    """A kind of question, worked out once: what to take of which views, and its names."""
+
+    parts: tuple[tuple[Selection, tuple[int, ...]], ...]
+    keys: tuple[str, ...]
+    names: list[str]
+    views: list[dict[str, str]]
+
+
+class Handlers:
+    """What clients can ask of the feature server.
+
+    Args:
+        definitions: What is defined.
+        engine: The online store.
+    """
+
+    def __init__(self, definitions: Definitions, engine: Engine) -> None:
+        self.definitions, self.engine = definitions, engine
+        self._materializer = Materializer(definitions, engine)
+        self._plans: dict[Any, _Plan] = {}
+
+    def get_online_features(self, question: GetOnlineFeatures) -> dict[str, Any]:
+        """Answer Feast's `/get-online-features`, columnar.
+
+        Raises:
+            ViewNotFoundError: A view is unknown.
+            ServiceNotFoundError: The service is unknown.
+            FeatureNotFoundError: A feature is unknown.
+            RowsError: A join key is missing, or the columns do not fit.
+        """
+        plan = self._plan(question)
+        length = _length(question.entities)
+        as_of = moment_us(question.as_of or self.engine.clock.now(), what="as_of")
+        results: list[Mapping[str, Any]] = [
+            {
+                "values": values,
+                "statuses": ["PRESENT"] * length,
+                "event_timestamps": [NO_TIME] * length,
+            }
+            for values in question.entities.values()
+        ]
+        for part, wanted in plan.parts:
+            keys = _keys(part.view.keys, question.entities, length)
+            results += columns_of(self.engine.rows(part.view.name, keys, as_of), wanted)
+        metadata: dict[str, Any] = {"feature_names": [*question.entities, *plan.names]}
+        if question.include_feature_view_version_metadata:
+            metadata["feature_view_metadata"] = plan.views
+        return {"results": results, "metadata": metadata}
+
+    def _plan(self, question: GetOnlineFeatures) -> _Plan:
+        kind = (question.feature_service, question.features, question.full_feature_names)
+        if (plan := self._plans.get(kind)) is None:
+            plan = self._worked_out(question)
+            if len(self._plans) >= PLANS:
+                self._plans.clear()
+            self._plans[kind] = plan
+        if missing := [k for k in plan.keys if k not in question.entities]:
+            raise RowsError(
+                f"The entities lack the join keys {missing}",
+                fix=f"Send a list for each of {list(plan.keys)}",
+            )
+        return plan
+
+    def _worked_out(self, question: GetOnlineFeatures) -> _Plan:
+        if question.feature_service:
+            selections = self.definitions.service(question.feature_service).selections
+        elif question.features:
+            selections = self.definitions.select(question.features)
+        else:
+            raise RowsError(
+                "The question names no feature", fix="Send feature_service, or features"
+            )
+        return _Plan(
+            parts=tuple(
+                (part, tuple(part.view.feature_names.index(f) for f in part.features))
+                for part in selections
+            ),
+            keys=tuple(dict.fromkeys(k for part in selections for k in part.view.keys)),
+            names=labels(selections, question.full_feature_names),
+            views=[{"name": part.view.name} for part in selections],
+        )
+
+    def push(self, request: Push) -> "Future[int]":
+        """Take rows of a source in, for every view of it, and its table where asked.
+
+        The table comes first: if the server dies in between, the client sends again and the
+        table holds the rows twice, which training reads as one event because of its id.
+
+        Raises:
+            SourceNotFoundError: The source is unknown.
+            RowsError: The rows do not fit.
+        """
+        source = self.definitions.source(request.push_source_name)
+        if request.to != "online":
+            columns = [c for v in self.definitions.views_of(source.name) for c in v.columns]
+            append(source, events_of(source, request.df, columns), self.definitions.root)
+        if request.to == "offline":
+            done: Future[int] = Future()
+            done.set_result(0)
+            return done
+        return self.engine.push(source.name, request.df)
+
+    def write_to_online_store(self, request: WriteToOnlineStore) -> "Future[int]":
+        """Write rows to one view; rows of a WindowView are events of its source.
+
+        Raises:
+            ViewNotFoundError: The view is unknown.
+            RowsError: The rows do not fit.
+        """
+        view = self.definitions.view(request.feature_view_name)
+        if not isinstance(view, LatestView):
+            return self.engine.push(view.source.name, request.df)
+        source, columns = view.source, dict(request.df)
+        for time in source.time_columns:
+            columns.setdefault(time, columns.get("event_timestamp", []))
+        if not all(c in columns for c in source.id_columns):
+            source = replace(source, id=())
+        return self.engine.write(view, events_of(source, columns, view.columns))
+
+    def materialize(self, request: Materialize) -> dict[str, int]:
+        """Bring rows of the tables online; returns how many of each view.
+
+        Raises:
+            ViewNotFoundError: A view is unknown.
+            RowsError: A time is missing or cannot be read.
+        """
+        if request.start_ts is None or request.end_ts is None:
+            raise RowsError("start_ts or end_ts is missing", fix="Send both, as RFC 3339 text")
+        start = moment_us(request.start_ts, what="start_ts")
+        end = moment_us(request.end_ts, what="end_ts")
+        return self._materializer.run(request.feature_views, start, end)
+
+    def materialize_incremental(self, request: MaterializeIncremental) -> dict[str, int]:
+        """Bring what came since the last time online; returns how many rows of each view."""
+        end = moment_us(request.end_ts, what="end_ts")
+        return self._materializer.run(request.feature_views, None, end)
+
+
+def _length(entities: Mapping[str, Sequence[Any]]) -> int:
+    lengths = {name: len(values) for name, values in entities.items()}
+    if len(set(lengths.values())) > 1:
+        raise RowsError(f"The entity columns differ in length: {lengths}")
+    return next(iter(lengths.values()), 1)
+
+
+def _keys(
+    names: Sequence[str], entities: Mapping[str, Sequence[Any]], length: int
+) -> Sequence[Hashable]:
+    """Return the key of each entity for a view: a scalar, a tuple of several, or None."""
+    for name in names:
+        for value in entities[name]:
+            if value.__class__ is not str:
+                hashable(value, name)
+    if len(names) == 1:
+        return entities[names[0]]
+    if not names:
+        return [()] * length
+    return [
+        None if None in key else key
+        for key in zip(*(entities[name] for name in names), strict=True)
+    ]

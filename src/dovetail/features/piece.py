@@ -1,0 +1,68 @@
+"""The features piece, as the app finds it."""
+
+import threading
+from pathlib import Path
+
+from dovetail.base import telemetry
+from dovetail.features.catalog import Definitions, load
+from dovetail.features.handlers import Handlers
+from dovetail.features.moments import span_us
+from dovetail.features.online.engine import Engine
+from dovetail.features.routes import READS, error_shape, routes
+from dovetail.features.settings import FeatureSettings
+from dovetail.features.store import Store
+from dovetail.features.ui.pages import page_routes
+from dovetail.web.piece import Context, Page, Piece, Service
+
+__all__ = ["piece"]
+
+log = telemetry.logger("features")
+TIDY_EVERY_S = 15.0
+
+
+def build(context: Context, settings: FeatureSettings) -> Service:
+    """Build the feature server."""
+    definitions = (
+        load(settings.definitions, root=Path(settings.root) if settings.root else None)
+        if settings.definitions
+        else Definitions({}, {})
+    )
+    store = Store(context.database_url("features"))
+    engine = Engine(definitions, store, context.clock, span_us(settings.keep))
+    handlers = Handlers(definitions, engine)
+    over = threading.Event()
+
+    def tidy() -> None:
+        while not over.wait(TIDY_EVERY_S):
+            try:
+                engine.forget_old()
+            except Exception as error:
+                log.error("forgetting old events failed", error=str(error), exc_info=error)
+
+    def start() -> None:
+        engine.load()
+        threading.Thread(target=tidy, name="features-tidy", daemon=True).start()
+
+    def stop() -> None:
+        over.set()
+        engine.close()
+
+    return Service(
+        routes=[*routes(handlers), *page_routes(engine)],
+        pages=[Page("/features", "Features")],
+        errors=[error_shape()],
+        reads=READS,
+        start=start,
+        stop=stop,
+        ready=lambda: None if engine.loaded else "the online store is being loaded",
+    )
+
+
+piece = Piece(
+    name="features",
+    title="Features",
+    job="features defined once, used in training and serving",
+    joint="Feast feature server",
+    settings=FeatureSettings,
+    build=build,
+)

@@ -1,0 +1,22 @@
+"""The `[features]` table of dovetail.toml."""
+
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta
+
+
+class FeatureSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What the operator decides about the feature store."""
+
+    definitions: Annotated[
+        str, Meta(description="Python file with views and services; it is run as code.")
+    ] = ""
+    root: Annotated[
+        str,
+        Meta(description="Folder that paths of sources start from; the file's own when empty."),
+    ] = ""
+    keep: Annotated[
+        str,
+        Meta(description="How far back from the newest event online questions may be asked."),
+    ] = "7d"

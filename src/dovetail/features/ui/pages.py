@@ -1,0 +1,192 @@
+"""What is defined, how fresh it is, and what a model would see of one key right now."""
+
+from typing import Any
+
+import msgspec
+from starlette.requests import Request
+from starlette.routing import Route
+
+from dovetail.features.errors import RowsError
+from dovetail.features.moments import moment, moment_us, span_text
+from dovetail.features.online.engine import Engine
+from dovetail.features.online.memory import Row
+from dovetail.features.views import LatestView, View, WindowView
+from dovetail.web import pages
+
+
+class ViewLine(msgspec.Struct, frozen=True):
+    """A view in the list."""
+
+    name: str
+    href: str
+    kind: str
+    keys: str
+    features: int
+    source: str
+    rule: str
+    known: int
+
+
+class SourceLine(msgspec.Struct, frozen=True):
+    """A source in the list; times are RFC 3339 or null."""
+
+    name: str
+    table: str
+    views: int
+    rows: int
+    repeats: int
+    last_event: Any
+    last_known: Any
+    received: Any
+
+
+class ServiceLine(msgspec.Struct, frozen=True):
+    """A feature service in the list."""
+
+    name: str
+    features: int
+    views: str
+
+
+class Overview(msgspec.Struct, frozen=True):
+    """The page `/features`."""
+
+    views: list[ViewLine]
+    sources: list[SourceLine]
+    services: list[ServiceLine]
+    loaded: bool
+
+
+class FeatureLine(msgspec.Struct, frozen=True):
+    """A feature of a view, and its value where a key was asked for."""
+
+    name: str
+    value: Any
+    status: str | None
+
+
+class ViewPage(msgspec.Struct, frozen=True):
+    """The page `/features/views/{name}`."""
+
+    view: ViewLine
+    keys: list[str]
+    asked: dict[str, str]
+    at: str
+    features: list[FeatureLine]
+    rests_on: Any
+    problem: str | None
+
+
+def page_routes(engine: Engine) -> list[Route]:
+    """Return the routes of the pages and their JSON twins."""
+
+    def overview(_: Request) -> Overview:
+        return overview_of(engine)
+
+    def view_page(request: Request) -> ViewPage:
+        return view_of(engine, request.path_params["name"], dict(request.query_params))
+
+    return [
+        *pages.page_route(
+            "/features", overview, template="features/overview.html", title="Features", refresh=10
+        ),
+        *pages.page_route(
+            "/features/views/{name}",
+            view_page,
+            template="features/view.html",
+            title=lambda page: page.view.name,
+        ),
+    ]
+
+
+def overview_of(engine: Engine) -> Overview:
+    """Return what is defined and how fresh it is."""
+    definitions = engine.definitions
+    sources = []
+    for name, fresh in engine.freshness().items():
+        source = definitions.sources[name]
+        sources.append(
+            SourceLine(
+                name=name,
+                table=source.path,
+                views=len(definitions.views_of(name)),
+                rows=fresh.rows,
+                repeats=fresh.repeats,
+                last_event=_time(fresh.last_event_us),
+                last_known=_time(fresh.last_known_us),
+                received=_time(fresh.received_us),
+            )
+        )
+    services = [
+        ServiceLine(
+            name=service.name,
+            features=sum(len(part.features) for part in service.selections),
+            views=", ".join(dict.fromkeys(part.view.name for part in service.selections)),
+        )
+        for service in definitions.services.values()
+    ]
+    views = [_line(engine, view) for view in definitions.views.values()]
+    return Overview(views, sources, services, engine.loaded)
+
+
+def view_of(engine: Engine, name: str, query: dict[str, str]) -> ViewPage:
+    """Return a view, with the values of a key where the query names one."""
+    view = engine.definitions.view(name)
+    asked = {key: query[key] for key in view.keys if query.get(key)}
+    row, problem = None, None
+    if len(asked) == len(view.keys):
+        try:
+            row = _look_up(engine, view, asked, query.get("as_of", ""))
+        except RowsError as error:
+            problem = str(error)
+    features = [
+        FeatureLine(feature, row.values[at] if row else None, row.statuses[at] if row else None)
+        for at, feature in enumerate(view.feature_names)
+    ]
+    return ViewPage(
+        view=_line(engine, view),
+        keys=list(view.keys),
+        asked=asked,
+        at=query.get("as_of", ""),
+        features=features,
+        rests_on=_time(row.event_us) if row else None,
+        problem=problem,
+    )
+
+
+def _look_up(engine: Engine, view: View, asked: dict[str, str], as_of: str) -> Row:
+    """Answer one key typed by a person: as text, or as the number that it looks like."""
+    at = moment_us(as_of or engine.clock.now(), what="as_of")
+    texts = [asked[key] for key in view.keys]
+    numbers = [int(text) if text.lstrip("-").isdecimal() else text for text in texts]
+    found: list[Row] = []
+    for values in (texts, numbers):
+        key = values[0] if len(values) == 1 else tuple(values)
+        found += engine.rows(view.name, [key], at)
+    known = [row for row in found if "PRESENT" in row.statuses and any(row.values)]
+    return (known or found)[0]
+
+
+def _line(engine: Engine, view: View) -> ViewLine:
+    if isinstance(view, WindowView):
+        kind = "windows"
+        rule = f"{', '.join(span_text(w) for w in view.window_us)} in tiles of "
+        rule += span_text(view.tile_us)
+    else:
+        assert isinstance(view, LatestView)
+        kind = "latest"
+        rule = f"at most {span_text(view.ttl_us)} old" if view.ttl_us else "of any age"
+    return ViewLine(
+        name=view.name,
+        href=f"/features/views/{view.name}",
+        kind=kind,
+        keys=", ".join(view.keys),
+        features=len(view.feature_names),
+        source=view.source.name,
+        rule=rule,
+        known=len(engine.memories[view.name]),
+    )
+
+
+def _time(at: int) -> Any:
+    return moment(at) if at else None

@@ -1,0 +1,118 @@
+"""Online equals offline, for histories with late, repeated, corrected and future rows."""
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import polars as pl
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from dovetail.base.clock import ManualClock
+from dovetail.features.catalog import Definitions
+from dovetail.features.piece import piece
+from dovetail.features.settings import FeatureSettings
+from dovetail.testing.features import check_feature_store
+from dovetail.web.testing import run_piece
+
+START = datetime(2013, 4, 1, tzinfo=UTC)
+STAMP = pl.Datetime("us", "UTC")
+minutes = st.integers(0, 3 * 24 * 60)
+lateness = st.sampled_from([0, 0, 0, 1, 59, 60, 400, 2000])
+origins = st.sampled_from(["JFK", "EWR", None])
+tails = st.sampled_from(["N1", "N2"])
+delays = st.one_of(st.none(), st.integers(-30, 600), st.sampled_from([0.1, 0.2, 1e5 + 0.3]))
+
+
+def at(minute: int) -> datetime:
+    return START + timedelta(minutes=minute)
+
+
+@st.composite
+def departures(draw: st.DrawFn) -> pl.DataFrame:
+    rows = []
+    for number in range(draw(st.integers(0, 12))):
+        left = draw(minutes)
+        rows.append(
+            (
+                number,
+                draw(origins),
+                draw(st.sampled_from(["UA", "AA"])),
+                draw(tails),
+                at(left),
+                at(left + draw(lateness)),
+                draw(delays),
+            )
+        )
+    rows += draw(st.lists(st.sampled_from(rows), max_size=3)) if rows else []
+    schema = {
+        "flight": pl.Int64, "origin": pl.String, "carrier": pl.String, "tailnum": pl.String,
+        "left": STAMP, "reported": STAMP, "delay": pl.Float64,
+    }  # fmt: skip
+    return pl.DataFrame(rows, schema=schema, orient="row")
+
+
+@st.composite
+def weather(draw: st.DrawFn) -> pl.DataFrame:
+    rows = []
+    for _ in range(draw(st.integers(0, 8))):
+        hour = draw(st.integers(0, 6)) * 60
+        published = at(hour + draw(lateness))
+        temp = draw(st.sampled_from([None, 40.1, 50.0]))
+        rows.append((draw(origins), at(hour), published, temp, draw(st.integers(0, 10))))
+    schema = {
+        "origin": pl.String, "hour": STAMP, "published": STAMP,
+        "temp": pl.Float64, "visib": pl.Int64,
+    }  # fmt: skip
+    return pl.DataFrame(rows, schema=schema, orient="row")
+
+
+planes = st.lists(st.tuples(tails, minutes.map(at), st.integers(2, 400)), max_size=3).map(
+    lambda rows: pl.DataFrame(
+        rows, schema={"tailnum": pl.String, "built": STAMP, "seats": pl.Int64}, orient="row"
+    )
+)
+questions = st.lists(
+    st.tuples(origins, st.sampled_from(["UA", "ZZ"]), tails, minutes.map(at)), max_size=6
+).map(
+    lambda rows: pl.DataFrame(
+        rows,
+        schema={
+            "origin": pl.String,
+            "carrier": pl.String,
+            "tailnum": pl.String,
+            "asked_at": STAMP,
+        },
+        orient="row",
+    )
+)
+
+
+@given(departures(), weather(), planes, questions, st.integers(0, 9))
+@settings(
+    max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+def test_online_equals_offline(
+    definitions: Definitions,
+    definitions_file: Path,
+    left: pl.DataFrame,
+    sky: pl.DataFrame,
+    frames: pl.DataFrame,
+    asked: pl.DataFrame,
+    seed: int,
+) -> None:
+    wanted = FeatureSettings(definitions=str(definitions_file), keep="90d")
+    with (
+        TemporaryDirectory() as state,
+        run_piece(
+            piece, wanted, state=Path(state), clock=ManualClock(START + timedelta(days=9))
+        ) as server,
+    ):
+        check_feature_store(
+            server.url,
+            definitions,
+            "flights",
+            {"departures": left, "weather": sky, "planes": frames},
+            asked,
+            seed=seed,
+        )
