@@ -48,15 +48,24 @@ def test_a_reference_is_put(client, script):
 
 
 def test_days_come_back_with_none_where_nothing_is_known(client, script):
+    column = {"column": "wind", "evidence": 3.5, "since": "2013-04-01"}
+    drift = {"rows": 9, "evidence": 3.5, "threshold": 3.0, "alarm": True, "columns": [column]}
     script.say(
         [
-            {"day": "2013-04-01", "predictions": 10, "auc": None, "drift": {"x": 0.1}},
+            {"day": "2013-04-01", "predictions": 10, "auc": None, "drift": {"1": drift}},
             {"day": "2013-04-02", "auc": 0.7, "auc_interval": [0.6, 0.8], "new": 1},
         ]
     )
+    found = monitoring.Drift(
+        rows=9,
+        evidence=3.5,
+        threshold=3.0,
+        alarm=True,
+        columns=(monitoring.ColumnDrift(column="wind", evidence=3.5, since=date(2013, 4, 1)),),
+    )
     days = client.days("flights", date(2013, 4, 1), date(2013, 4, 2), role="shadow", version="1")
     assert days == [
-        monitoring.Day(day=date(2013, 4, 1), predictions=10, drift={"x": 0.1}),
+        monitoring.Day(day=date(2013, 4, 1), predictions=10, drift={"1": found}),
         monitoring.Day(day=date(2013, 4, 2), auc=0.7, auc_interval=(0.6, 0.8)),
     ]
     assert script.last.query == [
@@ -88,6 +97,14 @@ def test_alerts_are_read_and_dealt_with(client, script):
         "/monitoring/alerts/a%2F1/acknowledge",
         "/monitoring/alerts/a%2F1/resolve",
     ]
+
+
+def test_closing_a_day_gives_its_new_alerts(client, script):
+    script.say([{"id": "a", "model": "m", "kind": "drift", "day": "2013-04-01"}])
+    (alert,) = client.close_day("m", date(2013, 4, 1))
+    assert alert.day == date(2013, 4, 1)
+    assert script.last.path == "/monitoring/models/m/close"
+    assert script.last.json == {"day": "2013-04-01"}
 
 
 def test_an_unknown_model_is_not_found(client, script):
