@@ -19,6 +19,7 @@ from dovetail.web.sorting import Sort
 from dovetail.web.svg import Edge, Node
 
 pytestmark = pytest.mark.ui
+CLOCK = {"text": "calm"}
 TITLES = ["Circle", "Year", "Data", "Features", "Tracking", "Governance", "Serving", "Monitoring"]
 COLUMNS = [
     {"key": "name", "title": "Model", "href": "href", "sort": True},
@@ -127,6 +128,9 @@ def server() -> Iterator[RunningApp]:
             *pages.page_route(
                 "/year", drawings, template="stall/drawings.html", title="The year of flights"
             ),
+            *pages.page_route(
+                "/ticking", lambda _: CLOCK, template="stall/tick.html", title="T", refresh=60
+            ),
             *pages.routes(),
         ]
     )
@@ -158,3 +162,136 @@ def test_every_drawing_is_there_without_script(server: RunningApp, browser: Brow
     expect(page.locator("event-timeline li")).to_have_count(6)
     page.screenshot(path="test-results/drawings-no-script.png", full_page=True)
     context.close()
+
+
+def test_the_keys_lead_everywhere(server: RunningApp, page: Page) -> None:
+    page.goto(f"{server.url}/serving")
+    page.keyboard.press("?")
+    expect(page.locator("#help")).to_be_visible()
+    expect(page.locator("#help dt").first).to_have_text("g c")
+    page.keyboard.press("Escape")
+    expect(page.locator("#help")).to_be_hidden()
+    page.keyboard.press("j")
+    page.keyboard.press("j")
+    expect(page.locator(":focus")).to_have_attribute("href", "/serving/flights/4")
+    page.keyboard.press("k")
+    expect(page.locator(":focus")).to_have_attribute("href", "/serving/flights/5")
+    page.keyboard.press("g")
+    page.keyboard.press("y")
+    expect(page).to_have_url(f"{server.url}/year")
+
+
+def test_the_first_tab_skips_the_navigation(server: RunningApp, page: Page) -> None:
+    page.goto(f"{server.url}/serving")
+    page.keyboard.press("Tab")
+    expect(page.locator(":focus")).to_have_text("Skip to the content")
+    page.keyboard.press("Enter")
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.querySelector('main').contains(document.activeElement)")
+
+
+def test_keys_typed_into_a_field_are_text(server: RunningApp, page: Page) -> None:
+    page.goto(f"{server.url}/serving")
+    page.evaluate("document.querySelector('main').append(document.createElement('input'))")
+    page.locator("main input").click()
+    page.keyboard.type("gy?t")
+    expect(page.locator("main input")).to_have_value("gy?t")
+    expect(page.locator("#help")).to_be_hidden()
+
+
+def test_the_theme_is_kept_and_sent_from_the_start(server: RunningApp, page: Page) -> None:
+    page.goto(f"{server.url}/year")
+    page.wait_for_selector(".uplot canvas")
+    page.keyboard.press("t")
+    page.keyboard.press("t")
+    expect(page.locator("#theme")).to_have_text("Theme: dark")
+    page.goto(f"{server.url}/serving")
+    expect(page.locator("html")).to_have_attribute("data-theme", "dark")
+    ground = page.evaluate("getComputedStyle(document.documentElement).backgroundColor")
+    assert ground == "rgb(22, 21, 19)"
+
+
+def test_a_column_is_ordered_by_its_title(server: RunningApp, page: Page) -> None:
+    page.goto(f"{server.url}/serving")
+    page.get_by_role("link", name="Requests").click()
+    expect(page.get_by_role("columnheader", name="Requests")).to_have_attribute(
+        "aria-sort", "ascending"
+    )
+    expect(page.locator("tbody tr").first).to_contain_text("525")
+
+
+def test_the_chart_is_read_by_arrow_keys(server: RunningApp, page: Page) -> None:
+    page.goto(f"{server.url}/year")
+    page.wait_for_selector(".uplot canvas")
+    chart = page.locator("line-chart")
+    chart.focus()
+    page.keyboard.press("Home")
+    read = chart.locator("output")
+    expect(read).to_contain_text("2013-04-01")
+    expect(read).to_contain_text("with the loop 0.700")
+    page.keyboard.press("ArrowRight")
+    expect(read).to_contain_text("2013-04-04")
+    page.keyboard.press("End")
+    expect(read).to_contain_text("2013-12-24")
+    assert chart.get_attribute("aria-label", timeout=500).startswith("ROC AUC by month")
+
+
+def test_the_chart_zooms_by_dragging_and_shows_all_again(server: RunningApp, page: Page) -> None:
+    page.goto(f"{server.url}/year")
+    page.wait_for_selector(".uplot canvas")
+    assert page.locator(".chart-mark").count() == 6
+    plot = page.locator(".u-over").bounding_box()
+    assert plot
+    middle = plot["y"] + plot["height"] / 2
+    page.mouse.move(plot["x"] + 10, middle)
+    page.mouse.down()
+    page.mouse.move(plot["x"] + plot["width"] * 0.4, middle, steps=4)
+    page.mouse.up()
+    expect(page.locator(".chart-mark")).to_have_count(3)
+    page.locator("line-chart").focus()
+    page.keyboard.press("Escape")
+    expect(page.locator(".chart-mark")).to_have_count(6)
+
+
+def test_a_lane_of_the_time_line_can_be_hidden(server: RunningApp, page: Page) -> None:
+    page.goto(f"{server.url}/year")
+    page.get_by_role("button", name="Alarm 2").press("Enter")
+    expect(page.locator(".events li:visible")).to_have_count(4)
+    page.get_by_role("button", name="Alarm 2").press("Enter")
+    expect(page.locator(".events li:visible")).to_have_count(6)
+
+
+def test_the_main_part_is_refreshed_only_when_it_changed(server: RunningApp, page: Page) -> None:
+    statuses: list[int] = []
+    page.on("response", lambda r: statuses.append(r.status) if "/ticking" in r.url else None)
+    page.goto(f"{server.url}/ticking")
+    expect(page.locator("main p")).to_have_text("calm")
+    page.keyboard.press("r")
+    page.wait_for_timeout(300)
+    CLOCK["text"] = "changed"
+    page.keyboard.press("r")
+    expect(page.locator("main p")).to_have_text("changed")
+    assert statuses == [200, 204, 200]
+
+
+def test_a_server_that_is_gone_is_told(server: RunningApp, page: Page) -> None:
+    page.goto(f"{server.url}/ticking")
+    page.route("**/ticking", lambda route: route.abort())
+    page.keyboard.press("r")
+    expect(page.locator("#fresh")).to_have_class("stale")
+
+
+def test_a_text_is_copied(server: RunningApp, page: Page) -> None:
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    page.goto(f"{server.url}/serving")
+    page.get_by_role("button", name="Copy dovetail serving explain").click()
+    text = page.evaluate("navigator.clipboard.readText()")
+    assert text == "dovetail serving explain flights --method shap"
+
+
+def test_a_narrow_window_needs_no_sideways_scrolling(server: RunningApp, page: Page) -> None:
+    page.set_viewport_size({"width": 400, "height": 800})
+    for path in ("serving", "year"):
+        page.goto(f"{server.url}/{path}", wait_until="networkidle")
+        page.screenshot(path=f"test-results/narrow-{path}.png", full_page=True)
+        assert page.evaluate("document.documentElement.scrollWidth") <= 400, path
