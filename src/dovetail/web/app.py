@@ -23,6 +23,7 @@ from dovetail.base.errors import DovetailError
 from dovetail.web import pages
 from dovetail.web.auth import AuthMiddleware, Tokens
 from dovetail.web.inprocess import InProcessTransport
+from dovetail.web.login import login_routes
 from dovetail.web.piece import Page, Piece, Service
 from dovetail.web.problems import ErrorRenderer
 from dovetail.wire.http import WireError
@@ -67,6 +68,7 @@ def create_app(
             Route("/readyz", _readiness(mounted)),
             Route("/metrics", _metrics),
             *pages.routes(),
+            *(login_routes(tokens) if tokens is not None else ()),
             *(route for s in services for route in s.routes),
         ],
         middleware=[

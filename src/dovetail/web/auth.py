@@ -17,12 +17,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Literal
-from urllib.parse import urlsplit
+from urllib.parse import urlencode, urlsplit
 
 import msgspec
 import sqlalchemy as sa
 from starlette.datastructures import Headers
 from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from dovetail.base.chain import Chain, Entry, chain_table
@@ -42,7 +43,7 @@ __all__ = ["LOCAL", "ROLES", "AuthMiddleware", "Principal", "Token", "Tokens", "
 Role = Literal["viewer", "editor", "approver", "admin"]
 ROLES: tuple[Role, ...] = ("viewer", "editor", "approver", "admin")
 COOKIE = "dovetail_token"
-OPEN_PATHS = re.compile(r"/(healthz|readyz|health|login|v2/health/(live|ready))$|/static/")
+OPEN_PATHS = re.compile(r"/(healthz|readyz|health|login|logout|v2/health/(live|ready))$|/static/")
 LOOPBACK = {"localhost", "127.0.0.1", "[::1]", "::1"}
 
 
@@ -204,7 +205,8 @@ class AuthMiddleware:
         try:
             principal = self._identify(scope)
         except (ForbiddenError, UnauthenticatedError) as error:
-            await self._renderer.render(scope["path"], error)(scope, receive, send)
+            answer = _to_login(scope, error) or self._renderer.render(scope["path"], error)
+            await answer(scope, receive, send)
             return
         scope.setdefault("state", {})["principal"] = principal
         await self._app(scope, receive, send)
@@ -235,6 +237,17 @@ class AuthMiddleware:
                 fix="use a token with the role editor",
             )
         return principal
+
+
+def _to_login(scope: Scope, error: Exception) -> Response | None:
+    """Where a browser that opens a page without a token is led; None for programs."""
+    headers = Headers(scope=scope)
+    opens_page = scope["method"] == "GET" and "text/html" in headers.get("accept", "")
+    if not opens_page or not isinstance(error, UnauthenticatedError) or "authorization" in headers:
+        return None
+    query = scope["query_string"].decode("latin-1")
+    wanted = scope["path"] + (f"?{query}" if query else "")
+    return RedirectResponse("/login?" + urlencode({"next": wanted}), 303)
 
 
 def require_role(request: Request, role: Role) -> Principal:

@@ -177,6 +177,11 @@ def problem_page(
         fixes: Commands or steps that help.
     """
     return render(
-        request, "web/problem.html", title=title, status=status, code=status, detail=detail,
+        request,
+        "web/problem.html",
+        title=title[:1].upper() + title[1:],
+        status=status,
+        code=status,
+        detail=detail[:1].upper() + detail[1:],
         fixes=list(fixes),
-    )  # fmt: skip
+    )

@@ -113,6 +113,6 @@ class ErrorRenderer:
             request,
             status=plain.status_code,
             title=facts["title"],
-            detail=facts.get("detail", ""),
+            detail=error.why if isinstance(error, DovetailError) else facts.get("detail", ""),
             fixes=[facts["fix"]] if "fix" in facts else [],
         )

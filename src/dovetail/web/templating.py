@@ -6,6 +6,7 @@ at hand as `ui` in every template without an import.
 
 import functools
 import hashlib
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -46,7 +47,14 @@ def environment() -> jinja2.Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    made.filters.update(formats.FILTERS, digest=digest, json=json, plot=svg.plot, describe=describe)
+    made.filters.update(
+        formats.FILTERS,
+        digest=digest,
+        json=json,
+        plot=svg.plot,
+        describe=describe,
+        split_fix=split_fix,
+    )
     made.globals.update(static=assets.url, field=field, no_sort=Sort(), svg=svg)
     made.globals["ui"] = made.get_template("web/macros.html").module
     return made
@@ -61,6 +69,20 @@ def json(value: Any) -> Markup:
     """A value as JSON that may stand inside a script element of type `application/json`."""
     text = msgspec.json.encode(value).decode()
     return Markup(text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026"))
+
+
+COMMANDS = r"(?:dovetail|pip|make|apt-get|docker|export) "
+
+
+def split_fix(text: str) -> tuple[str, str]:
+    """What to do next as words and as a command to be copied; either may be empty.
+
+    >>> split_fix("list them with: dovetail token list")
+    ('List them with:', 'dovetail token list')
+    """
+    found = re.fullmatch(rf"(.*:)?\s*({COMMANDS}.*)", text, re.DOTALL)
+    words, command = (found[1] or "", found[2]) if found else (text, "")
+    return words[:1].upper() + words[1:], command
 
 
 def field(row: Any, key: str) -> Any:

@@ -8,7 +8,7 @@ import pytest
 from jinja2 import TemplateNotFound
 
 from dovetail.web import folders
-from dovetail.web.templating import environment
+from dovetail.web.templating import environment, split_fix
 
 ATTACK = '"><script>alert(1)</script><img src=x onerror=alert(1)>'
 MAIN = {"HX-Request": "true", "HX-Target": "main"}
@@ -106,3 +106,15 @@ def test_finding_a_piece_s_folder_imports_no_piece() -> None:
     )
     assert subprocess.run([sys.executable, "-c", code]).returncode == 0
     assert folders.templates("serving").parts[-3:] == ("serving", "ui", "templates")
+
+
+@pytest.mark.parametrize(
+    ("fix", "shown"),
+    [
+        ("dovetail serving run", ("", "dovetail serving run")),
+        ("list them with: dovetail token list", ("List them with:", "dovetail token list")),
+        ("use editor, approver", ("Use editor, approver", "")),
+    ],
+)
+def test_a_fix_is_words_or_a_command_to_copy(fix: str, shown: tuple[str, str]) -> None:
+    assert split_fix(fix) == shown
