@@ -1,51 +1,35 @@
-"""OpenLineage in: any producer's run events become entries of the same record."""
+"""OpenLineage in: any producer's events become entries of the same record, kept whole."""
 
 import msgspec
 
 from dovetail.base.chain import Entry
 from dovetail.base.errors import InvalidInputError
 from dovetail.governance.handlers import Governance
+from dovetail.wire import openlineage
 
 __all__ = ["record_event"]
 
 
-class _Named(msgspec.Struct):
-    namespace: str
-    name: str
-
-
-class _Run(msgspec.Struct):
-    runId: str
-
-
-class _Event(msgspec.Struct):
-    eventTime: str
-    run: _Run
-    job: _Named
-    eventType: str = "OTHER"
-    inputs: list[_Named] = []
-    outputs: list[_Named] = []
-
-
 def record_event(governance: Governance, body: bytes, actor: str) -> Entry:
-    """Append one OpenLineage run event, kept whole.
+    """Append one OpenLineage event.
 
     Args:
         governance: whose record takes it.
-        body: the event as JSON, after the OpenLineage specification 2-0-2.
+        body: the event as JSON.
         actor: who sent it.
 
     Raises:
-        InvalidInputError: it is not a run event.
+        InvalidInputError: it is not an OpenLineage event.
     """
     try:
-        event = msgspec.json.decode(body, type=_Event)
-    except (msgspec.ValidationError, msgspec.DecodeError) as error:
-        raise InvalidInputError("this is not an OpenLineage run event", why=str(error)) from error
+        event = openlineage.decode(body)
+    except openlineage.InvalidEvent as error:
+        raise InvalidInputError("this is not an OpenLineage event", why=str(error)) from error
+    about = event.dataset if isinstance(event, openlineage.DatasetEvent) else event.job
     return governance.record.append_once(
         actor=actor,
         kind="lineage",
-        subject=f"{event.job.namespace}/{event.job.name}",
+        subject=f"{about.namespace}/{about.name}",
         body=msgspec.json.decode(body),
         at=None,
     )

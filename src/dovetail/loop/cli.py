@@ -1,0 +1,147 @@
+"""`dovetail loop`: run it, see where it stands."""
+
+import os
+import time
+from collections.abc import Callable
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import click
+import msgspec
+
+from dovetail.base import telemetry
+from dovetail.base.errors import SettingsError
+from dovetail.base.settings import JointSettings, ServerSettings, SettingsFile, read_file
+from dovetail.loop.deploy import make_deployer
+from dovetail.loop.handlers import state_of
+from dovetail.loop.joints import Joints
+from dovetail.loop.machine import Loop
+from dovetail.loop.recipe import load_recipe
+from dovetail.loop.settings import LoopSettings
+from dovetail.loop.store import LoopStore
+from dovetail.web import commands as shared
+from dovetail.web.alone import Surroundings
+from dovetail.web.piece import Endpoint
+
+__all__ = ["commands"]
+
+config_option = click.option("--config", type=click.Path(path_type=Path), help="Settings file.")
+NAP = 300.0
+
+
+@click.group()
+def commands() -> None:
+    """Watch, retrain, compare, promote, roll back."""
+
+
+@commands.command()
+@config_option
+@click.option("--once", is_flag=True, help="Do yesterday and end.")
+@click.option("--until", type=click.DateTime(["%Y-%m-%d"]), help="Do every day up to this one.")
+def run(config: Path | None, once: bool, until: datetime | None) -> None:
+    """Look after the model named in `[loop]`, a day at a time.
+
+    Example: dovetail loop run --config dovetail.toml
+    """
+    file = read_file(config, os.environ)
+    server = file.table("server", ServerSettings)
+    telemetry.configure_logs(server.log_level)
+    settings = _settings(file)
+    connect, is_on = _connections(file, server)
+    store = LoopStore(_database(server), settings.model)
+    with Joints.connect(connect, is_on) as joints:
+        weights = store.get("weights", {})
+        deployer = make_deployer(joints, settings.model, settings.repository, weights)
+        loop = Loop(settings, joints, deployer, load_recipe(settings.recipe, joints), store)
+        loop.resume()
+        _days(loop, once=once, until=until.date() if until else None)
+    store.close()
+
+
+def _days(loop: Loop, *, once: bool, until: date | None) -> None:
+    while True:
+        yesterday = until or (datetime.now(UTC) - timedelta(days=1)).date()
+        last = loop.store.get("last_day")
+        day = date.fromisoformat(last) + timedelta(days=1) if last else yesterday
+        while day <= yesterday:
+            for event in loop.tick(day):
+                click.echo(f"{event.day}  {event.kind:<12} {event.text}")
+            day += timedelta(days=1)
+        if once or until:
+            return
+        time.sleep(NAP)
+
+
+@commands.command(name="list")
+@config_option
+@shared.json_option
+def list_events(config: Path | None, as_json: bool) -> None:
+    """Show what happened, oldest first.
+
+    Example: dovetail loop list
+    """
+    store = _store(config)
+    events = store.history()
+    store.close()
+    if as_json:
+        shared.print_json(events)
+        return
+    rows = [(e.day, e.kind, e.version or "", e.text) for e in events]
+    shared.print_table(["day", "what", "version", "facts"], rows)
+
+
+@commands.command()
+@config_option
+@shared.json_option
+def get(config: Path | None, as_json: bool) -> None:
+    """Say where the loop stands.
+
+    Example: dovetail loop get
+    """
+    store = _store(config)
+    state = state_of(store)
+    store.close()
+    if as_json:
+        shared.print_json(state)
+        return
+    facts: dict[str, Any] = msgspec.structs.asdict(state)
+    for name in ("model", "state", "champion", "weights", "trained_until", "last_day", "refused"):
+        click.echo(f"{name:<14} {facts[name] if facts[name] is not None else '-'}")
+
+
+def _settings(file: SettingsFile) -> LoopSettings:
+    settings = file.table("loop", LoopSettings)
+    for name in ("model", "recipe"):
+        if not getattr(settings, name):
+            raise SettingsError(
+                f"{file.source}: [loop] {name} is not set",
+                fix="name the registered model and the recipe that trains it",
+            )
+    return settings
+
+
+def _connections(
+    file: SettingsFile, server: ServerSettings
+) -> tuple[Callable[[str], Endpoint], Callable[[str], bool]]:
+    """Return how to reach a joint from outside the server's process, and whether it is on."""
+    joints = msgspec.structs.asdict(file.table("joints", JointSettings))
+    tokens = shared.joint_tokens(os.environ)
+    around = Surroundings(server, joints, tokens=tokens)
+
+    def connect(joint: str) -> Endpoint:
+        if joints[joint] == "embedded":
+            return Endpoint(f"http://{server.host}:{server.port}", token=tokens.get(joint))
+        return around.connect(joint)
+
+    return connect, lambda joint: joints[joint] != "off"
+
+
+def _database(server: ServerSettings) -> str:
+    return Surroundings(server, {}).database_url("loop")
+
+
+def _store(config: Path | None) -> LoopStore:
+    file = read_file(config, os.environ)
+    server = file.table("server", ServerSettings)
+    return LoopStore(_database(server), file.table("loop", LoopSettings).model)
