@@ -80,9 +80,9 @@ def workloads(connection: Connection) -> dict[str, tuple[Callable[[int], object]
     return {
         "create and finish a run": (create_and_finish, 50),
         "log one metric": (log_metric, 100),
-        "log a batch of 1,000 metrics": (log_batch, 5),
+        "log a batch of 1,000 metrics": (log_batch, 10),
         "create a run with a metric and a parameter": (populate, RUNS),
-        f"search among {RUNS} runs, filtered and ordered by a metric": (search, 10),
+        f"search among {RUNS} runs, filtered and ordered by a metric": (search, 20),
     }
 
 

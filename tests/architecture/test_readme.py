@@ -76,6 +76,24 @@ def test_help_answers(name: str) -> None:
     assert "Usage: dovetail" in done.stdout
 
 
+def verbs(command: click.Command, path: str) -> list[tuple[str, click.Command]]:
+    if not isinstance(command, click.Group):
+        return [(path, command)]
+    context = click.Context(command, info_name=path)
+    children = {name: command.get_command(context, name) for name in command.list_commands(context)}
+    return [
+        found
+        for name, child in children.items()
+        if child is not None
+        for found in verbs(child, f"{path} {name}")
+    ]
+
+
+def test_every_verb_shows_an_example() -> None:
+    found = verbs(_root, "dovetail")
+    assert [path for path, command in found if path not in (command.help or "")] == []
+
+
 def test_the_readme_names_every_piece() -> None:
     text = (ROOT / "README.md").read_text()
     known = set(COMMANDS) - {"up", "demo", "doctor", "token"}
