@@ -6,7 +6,9 @@ from types import TracebackType
 from typing import Self
 
 from dovetail.web.piece import Endpoint
-from dovetail.wire import governance, mlflow, monitoring, open_inference, openlineage
+from dovetail.wire import governance as governing
+from dovetail.wire import mlflow, open_inference, openlineage
+from dovetail.wire import monitoring as watching
 from dovetail.wire.http import HttpClient
 
 __all__ = ["Joints"]
@@ -26,8 +28,8 @@ class Joints:
 
     registry: mlflow.Client
     serving: open_inference.Client
-    monitoring: monitoring.Client | None = None
-    governance: governance.Client | None = None
+    monitoring: watching.Client | None = None
+    governance: governing.Client | None = None
     lineage: openlineage.Client | None = None
 
     @classmethod
@@ -44,10 +46,10 @@ class Joints:
         return cls(
             registry=registry.open(mlflow.Client, timeout=120),
             serving=connect("serving").open(open_inference.Client, timeout=120),
-            monitoring=connect("monitoring").open(monitoring.Client, timeout=120)
+            monitoring=connect("monitoring").open(watching.Client, timeout=120)
             if is_on("monitoring")
             else None,
-            governance=governor.open(governance.Client) if governor else None,
+            governance=governor.open(governing.Client) if governor else None,
             lineage=governor.open(openlineage.Client) if governor else None,
         )
 
