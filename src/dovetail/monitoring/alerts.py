@@ -43,34 +43,29 @@ class Alerts:
         )
         return made if connection.execute(statement).first() is not None else None
 
-    def change(self, alert_id: str, status: Status, by: str, at: datetime) -> Alert:
-        """Acknowledge or resolve an alert; what is resolved stays so.
+    def change_in(
+        self, connection: Connection, alert_id: str, status: Status, by: str, at: datetime
+    ) -> tuple[Alert, Alert]:
+        """Acknowledge or resolve an alert within a transaction; what is resolved stays so.
+
+        Returns:
+            The alert as it was and as it is.
 
         Raises:
             AlertUnknownError: There is none with this id.
         """
-
-        def work(connection: Connection) -> Alert:
-            return self.change_in(connection, alert_id, status, by, at)
-
-        return self._database.write(work)
-
-    def change_in(
-        self, connection: Connection, alert_id: str, status: Status, by: str, at: datetime
-    ) -> Alert:
-        """The same as `change`, within a transaction."""
         c = t.alerts.c
         body = connection.scalar(sa.select(c.body).where(c.id == alert_id))
         if body is None:
             raise AlertUnknownError(alert_id)
         alert = msgspec.json.decode(body, type=Alert)
         if alert.status in ("resolved", status):
-            return alert
+            return alert, alert
         changed = msgspec.structs.replace(
             alert, status=status, changed=at.isoformat(timespec="seconds"), changed_by=by
         )
         connection.execute(sa.update(t.alerts).where(c.id == alert_id).values(**self._row(changed)))
-        return changed
+        return alert, changed
 
     def find(self, *, status: str = "", model: str = "", limit: int = 500) -> list[Alert]:
         """The alerts, newest first.

@@ -1,8 +1,7 @@
 """The use cases of monitoring: they take and give typed values and know no transport."""
 
-import threading
-from collections.abc import Callable, Iterable, Sequence
-from datetime import date
+from collections.abc import Callable, Sequence
+from datetime import date, timedelta
 
 import msgspec
 from sqlalchemy.engine import Connection
@@ -12,18 +11,16 @@ from dovetail.base.sql import Database
 from dovetail.monitoring import intake, metrics
 from dovetail.monitoring.alerts import STATUSES, Alerts, Status
 from dovetail.monitoring.assessor import Assessor
-from dovetail.monitoring.calibration import Calibration
 from dovetail.monitoring.errors import AlertStatusError, DayInvalidError, ModelUnknownError
-from dovetail.monitoring.performance import Choice, Days, measure
+from dovetail.monitoring.figures import FigureBook, Held
+from dovetail.monitoring.performance import Choice
 from dovetail.monitoring.reference import Reference
 from dovetail.monitoring.references import References
 from dovetail.monitoring.settings import MonitoringSettings
-from dovetail.monitoring.store import Slice, Store
+from dovetail.monitoring.store import Store
 from dovetail.wire import monitoring as wire
 from dovetail.wire.cloudevents import Event
 from dovetail.wire.monitoring import Alert, Day, Drift, Figures, Month
-
-_KEPT_FIGURES = 20_000
 
 
 class Receipt(msgspec.Struct, frozen=True):
@@ -59,9 +56,7 @@ class Monitoring:
         )
         self.on_alert: Callable[[], None] = lambda: None
         self._database = database
-        self._days = Days(self.store)
-        self._figures: dict[tuple[object, ...], Figures] = {}
-        self._lock = threading.Lock()
+        self._book = FigureBook(self.store, self.references)
 
     def accept(self, events: Sequence[Event]) -> Receipt:
         """Take events in; when this returns they are durable.
@@ -131,8 +126,10 @@ class Monitoring:
         """
 
         def work(connection: Connection) -> Alert:
-            alert = self.alerts.change_in(connection, alert_id, status, by, self.clock.now())
-            if alert.status == "resolved":
+            before, alert = self.alerts.change_in(
+                connection, alert_id, status, by, self.clock.now()
+            )
+            if before.status != "resolved" and alert.status == "resolved":
                 self.assessor.restart_in(connection, alert)
             return alert
 
@@ -168,8 +165,7 @@ class Monitoring:
             ModelUnknownError: Nothing has named the model.
             DayInvalidError: The days are none, or in the wrong order.
         """
-        days = self._between(model, start, end)
-        return self._measure(model, days, choice)
+        return self._book.window(model, self._between(model, start, end), choice)
 
     def days(self, model: str, start: str, end: str, choice: Choice) -> list[Day]:
         """The figures of each day that holds predictions; see `performance`."""
@@ -177,7 +173,7 @@ class Monitoring:
         first, last = min(found, default=""), max(found, default="")
         drift = self._drift(model, first, last, choice)
         alarms = self._alarms(model, first, last, choice)
-        windows = ((day, self._measure(model, {day: kept}, choice)) for day, kept in found.items())
+        figures = self._book.grouped(model, found, choice, lambda day: day)
         return [
             Day(
                 day=date.fromisoformat(day),
@@ -185,8 +181,7 @@ class Monitoring:
                 alarms=tuple(alarms.get(day, ())),
                 **msgspec.structs.asdict(window),
             )
-            for day, window in windows
-            if window.predictions
+            for day, window in figures.items()
         ]
 
     def _drift(
@@ -212,21 +207,23 @@ class Monitoring:
 
     def months(self, model: str, choice: Choice) -> list[Month]:
         """The figures of each calendar month that holds predictions."""
-        grouped: dict[str, dict[str, tuple[int, list[Slice]]]] = {}
-        for day, kept in self._between(model, "", "").items():
-            grouped.setdefault(day[:7], {})[day] = kept
-        windows = ((month, self._measure(model, days, choice)) for month, days in grouped.items())
+        found = self._between(model, "", "")
+        figures = self._book.grouped(model, found, choice, lambda day: day[:7])
         return [
             Month(month=month, **msgspec.structs.asdict(window))
-            for month, window in windows
-            if window.predictions
+            for month, window in figures.items()
         ]
 
-    def _between(self, model: str, start: str, end: str) -> dict[str, tuple[int, list[Slice]]]:
+    def weeks(self, model: str, choice: Choice) -> dict[str, Figures]:
+        """The figures of each week that holds predictions, by its Monday."""
+        found = self._between(model, "", "")
+        return self._book.grouped(model, found, choice, _monday)
+
+    def _between(self, model: str, start: str, end: str) -> Held:
         first, last = _day(start or "0001-01-01"), _day(end or "9999-12-31")
         if first > last:
             raise DayInvalidError(f"the window ends on {last}, before it starts on {first}")
-        found = self._days.between(model, first, last)
+        found = self._book.held(model, first, last)
         if not found and not self._is_known(model):
             raise ModelUnknownError(model)
         return found
@@ -235,37 +232,10 @@ class Monitoring:
         known = {row["model"] for row in self.store.models()}
         return model in known or model in self.references.models()
 
-    def _measure(
-        self, model: str, days: dict[str, tuple[int, list[Slice]]], choice: Choice
-    ) -> Figures:
-        """The figures of some days, computed once for each state of their data."""
-        references = self.references.of(model)
-        parts = [p for _, slices in days.values() for p in slices if choice.takes(p)]
-        key = (
-            model,
-            choice,
-            tuple((day, revision) for day, (revision, _) in days.items()),
-            tuple(references[v].digest for v in _versions(parts) if v in references),
-        )
-        with self._lock:
-            kept = self._figures.get(key)
-        if kept is not None:
-            return kept
-        window = measure(parts, _calibrations(references))
-        with self._lock:
-            if len(self._figures) >= _KEPT_FIGURES:
-                self._figures.clear()
-            self._figures[key] = window
-        return window
 
-
-def _versions(parts: Iterable[Slice]) -> list[str]:
-    return sorted({part.version for part in parts})
-
-
-def _calibrations(references: dict[str, Reference]) -> dict[str, Calibration]:
-    found = {version: reference.calibration for version, reference in references.items()}
-    return {version: fitted for version, fitted in found.items() if fitted is not None}
+def _monday(day: str) -> str:
+    at = date.fromisoformat(day)
+    return (at - timedelta(days=at.weekday())).isoformat()
 
 
 def _day(text: str) -> str:
