@@ -105,11 +105,16 @@ def assess(
     threshold = -math.log(alpha)
     return Drift(
         rows=max((len(b) for b in bins if b is not None), default=0),
-        evidence=evidence.log_e / _DECIMAL,
+        evidence=decimal(evidence.log_e),
         threshold=threshold / _DECIMAL,
         alarm=evidence.log_e >= threshold,
         columns=tuple(sorted(found, key=lambda c: -c.evidence)),
     )
+
+
+def decimal(log_e: float) -> float:
+    """Natural to decimal logarithm, to four digits, and no negative zero."""
+    return round(log_e / _DECIMAL, 4) + 0.0
 
 
 def align(names: Sequence[str], columns: Mapping[str, Values]) -> Mapping[str, Values]:
@@ -172,7 +177,7 @@ def _column(
     since = watch.days[int(evidence.since[stream])][0]
     made = ColumnDrift(
         column=profile.name,
-        evidence=log_e / _DECIMAL,
+        evidence=decimal(log_e),
         since=date.fromisoformat(since) if log_e > _DECIMAL else None,
     )
     if bins is None:

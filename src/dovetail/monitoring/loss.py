@@ -11,7 +11,7 @@ import numpy as np
 from msgspec import Struct
 
 from dovetail.monitoring import scores as scoring
-from dovetail.monitoring.drift import Watch
+from dovetail.monitoring.drift import Watch, decimal
 from dovetail.monitoring.numeric import Floats
 from dovetail.monitoring.reference import Reference
 
@@ -64,7 +64,7 @@ def assess_loss(
     return Loss(
         rows=len(losses),
         loss=float(losses.sum()),
-        evidence=evidence.log_e / _DECIMAL,
+        evidence=decimal(evidence.log_e),
         threshold=threshold / _DECIMAL,
         alarm=evidence.log_e >= threshold,
         since=watch.days[int(evidence.since[0])][0] if suspicious else None,

@@ -9,7 +9,8 @@ from dovetail.monitoring.handlers import Monitoring
 from dovetail.monitoring.routes import routes
 from dovetail.monitoring.settings import MonitoringSettings
 from dovetail.monitoring.tables import metadata
-from dovetail.web.piece import Attention, Context, Piece, Service
+from dovetail.monitoring.ui.pages import page_routes
+from dovetail.web.piece import Attention, Context, Page, Piece, Service
 
 
 def _build(context: Context, settings: MonitoringSettings) -> Service:
@@ -37,7 +38,13 @@ def _build(context: Context, settings: MonitoringSettings) -> Service:
             for alert in monitoring.alerts.find(status="open", limit=20)
         ]
 
-    return Service(routes=routes(monitoring), start=start, stop=stop, attention=attention)
+    return Service(
+        routes=[*routes(monitoring), *page_routes(monitoring)],
+        pages=[Page("/monitoring", "Monitoring")],
+        start=start,
+        stop=stop,
+        attention=attention,
+    )
 
 
 piece = Piece(
