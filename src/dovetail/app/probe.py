@@ -5,6 +5,7 @@ as well as our own pieces.
 """
 
 import re
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -51,6 +52,7 @@ class Probe(msgspec.Struct, frozen=True, kw_only=True):
         version: what it says it is.
         detail: what it can do, or why it does not answer.
         fix: what to do about it.
+        seconds: how long it took to answer.
     """
 
     joint: str
@@ -60,6 +62,7 @@ class Probe(msgspec.Struct, frozen=True, kw_only=True):
     version: str = ""
     detail: str = ""
     fix: str = ""
+    seconds: float | None = None
 
 
 def probe(joint: str, filled_by: str, endpoint: Endpoint | None) -> Probe:
@@ -74,6 +77,7 @@ def probe(joint: str, filled_by: str, endpoint: Endpoint | None) -> Probe:
     if endpoint is None:
         fix = f'set {joint} = "embedded" under [joints]'
         return Probe(**known, alive=None, detail=REMEDIES[joint], fix=fix)
+    started = time.perf_counter()
     try:
         version, detail = _ASK[joint](endpoint)
     except (WireError, DovetailError, msgspec.DecodeError) as error:
@@ -83,7 +87,8 @@ def probe(joint: str, filled_by: str, endpoint: Endpoint | None) -> Probe:
             else f"start it, or correct [joints] {joint} in dovetail.toml"
         )
         return Probe(**known, alive=False, detail=str(error), fix=fix)
-    return Probe(**known, alive=True, version=version, detail=detail)
+    took = time.perf_counter() - started
+    return Probe(**known, alive=True, version=version, detail=detail, seconds=took)
 
 
 def probe_all(configuration: Configuration, connect: Callable[[str], Endpoint]) -> list[Probe]:
