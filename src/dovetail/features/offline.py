@@ -32,8 +32,7 @@ def append(source: Source, events: Sequence[Event], root: Path) -> None:
     }
     stamp = pl.Datetime("us", "UTC")
     frame = pl.DataFrame([dict(e.row) for e in events], infer_schema_length=None).with_columns(
-        pl.Series(name, values, dtype=pl.Datetime("us", "UTC"))
-        for name, values in dict(times).items()
+        pl.Series(name, values, dtype=stamp) for name, values in dict(times).items()
     )
     try:
         if deltalake.DeltaTable.is_deltatable(path):

@@ -29,7 +29,7 @@ EVENTS = sa.Table(
     sa.Column("id", sa.Text, primary_key=True),
     sa.Column("event_us", Moment, nullable=False),
     sa.Column("known_us", Moment, nullable=False),
-    sa.Column("row", sa.LargeBinary, nullable=False),
+    sa.Column("row", sa.Text, nullable=False),
     sqlite_with_rowid=False,
 )
 LATEST = sa.Table(
@@ -41,7 +41,7 @@ LATEST = sa.Table(
     sa.Column("known_us", Moment, primary_key=True),
     sa.Column("id", sa.Text, primary_key=True),
     sa.Column("written", Moment, nullable=False),
-    sa.Column("row", sa.LargeBinary, nullable=False),
+    sa.Column("row", sa.Text, nullable=False),
     sqlite_with_rowid=False,
 )
 SOURCES = sa.Table(
@@ -118,6 +118,13 @@ class Store:
 
     def __init__(self, url: str) -> None:
         self._db = Database(url, METADATA, name="features")
+        self._known_ids = sa.select(EVENTS.c.id).where(
+            EVENTS.c.source == sa.bindparam("of"),
+            EVENTS.c.id.in_(sa.bindparam("ids", expanding=True)),
+        )
+        self._insert_event = sa.insert(EVENTS)
+        self._upsert_latest = _upsert_latest(self._db.dialect)
+        self._count_rows = _count_rows(self._db.dialect)
 
     def close(self) -> None:
         """Finish writing and close."""
@@ -143,8 +150,8 @@ class Store:
             order = time.time_ns()
             for view in latest:
                 self._keep_latest(connection, view, new, order)
-            held = _freshness(connection, source)
-            self._keep_freshness(connection, source, held.after(new, len(events) - len(new), at))
+            came = vars(Freshness().after(new, len(events) - len(new), at))
+            connection.execute(self._count_rows, {"source": source, **came})
             return Taken(new, order)
 
         return self._db.submit(work)
@@ -169,19 +176,18 @@ class Store:
         ids = list(by_id)
         for start in range(0, len(ids), BATCH):
             part = ids[start : start + BATCH]
-            known = sa.select(EVENTS.c.id).where(EVENTS.c.source == source, EVENTS.c.id.in_(part))
-            for (seen,) in connection.execute(known):
+            for (seen,) in connection.execute(self._known_ids, {"of": source, "ids": part}):
                 del by_id[seen]
         if by_id:
             connection.execute(
-                sa.insert(EVENTS),
+                self._insert_event,
                 [
                     {
                         "source": source,
                         "id": text,
                         "event_us": event.event_us,
                         "known_us": event.known_us,
-                        "row": orjson.dumps(event.row),
+                        "row": orjson.dumps(event.row).decode(),
                     }
                     for text, event in by_id.items()
                 ],
@@ -198,13 +204,8 @@ class Store:
         }
         if not rows:
             return
-        statement = insert(LATEST, self._db.dialect)
-        statement = statement.on_conflict_do_update(
-            index_elements=["view", "key", "event_us", "known_us", "id"],
-            set_={"row": statement.excluded.row, "written": statement.excluded.written},
-        )
         connection.execute(
-            statement,
+            self._upsert_latest,
             [
                 {
                     "view": view.name,
@@ -213,19 +214,10 @@ class Store:
                     "known_us": known_us,
                     "id": identity,
                     "written": order,
-                    "row": orjson.dumps({f: row[f] for f in view.features}),
+                    "row": orjson.dumps({f: row[f] for f in view.features}).decode(),
                 }
                 for (key, event_us, known_us, identity), row in rows.items()
             ],
-        )
-
-    def _keep_freshness(self, connection: Connection, source: str, fresh: Freshness) -> None:
-        values = {"source": source, **vars(fresh)}
-        connection.execute(
-            insert(SOURCES, self._db.dialect).on_conflict_do_update(
-                index_elements=["source"], set_=vars(fresh)
-            ),
-            values,
         )
 
     def freshness(self) -> dict[str, Freshness]:
@@ -326,6 +318,29 @@ def _has_id(events: Sequence[Event]) -> bool:
     return bool(events) and bool(events[0].id)
 
 
-def _freshness(connection: Connection, source: str) -> Freshness:
-    found = connection.execute(sa.select(SOURCES).where(SOURCES.c.source == source)).one_or_none()
-    return Freshness(*found[1:]) if found else Freshness()
+def _upsert_latest(dialect: str) -> sa.Insert:
+    statement = insert(LATEST, dialect)
+    upsert: sa.Insert = statement.on_conflict_do_update(
+        index_elements=["view", "key", "event_us", "known_us", "id"],
+        set_={"row": statement.excluded.row, "written": statement.excluded.written},
+    )
+    return upsert
+
+
+def _count_rows(dialect: str) -> sa.Insert:
+    """Add what came to what a source had."""
+    statement = insert(SOURCES, dialect)
+    held, came = SOURCES.c, statement.excluded
+
+    def later(name: str) -> sa.Case[int]:
+        return sa.case((came[name] > held[name], came[name]), else_=held[name])
+
+    upsert: sa.Insert = statement.on_conflict_do_update(
+        index_elements=["source"],
+        set_={
+            "rows": held.rows + came.rows,
+            "repeats": held.repeats + came.repeats,
+            **{n: later(n) for n in ("last_event_us", "last_known_us", "received_us")},
+        },
+    )
+    return upsert
