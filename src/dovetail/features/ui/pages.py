@@ -68,7 +68,7 @@ class FeatureLine(msgspec.Struct, frozen=True):
 class ViewPage(msgspec.Struct, frozen=True):
     """The page `/features/views/{name}`."""
 
-    view: ViewLine
+    line: ViewLine
     keys: list[str]
     asked: dict[str, str]
     at: str
@@ -94,7 +94,7 @@ def page_routes(engine: Engine) -> list[Route]:
             "/features/views/{name}",
             view_page,
             template="features/view.html",
-            title=lambda page: page.view.name,
+            title=lambda page: page.line.name,
         ),
     ]
 
@@ -144,7 +144,7 @@ def view_of(engine: Engine, name: str, query: dict[str, str]) -> ViewPage:
         for at, feature in enumerate(view.feature_names)
     ]
     return ViewPage(
-        view=_line(engine, view),
+        line=_line(engine, view),
         keys=list(view.keys),
         asked=asked,
         at=query.get("as_of", ""),
