@@ -76,7 +76,7 @@ def render_error(error: Exception) -> Response:
 
 
 class _Infer:
-    """The ASGI application of inference.
+    """Answer an inference request.
 
     Args:
         handlers: what answers.
@@ -170,43 +170,54 @@ class _Plain:
         self._handlers = handlers
 
     def server(self, _: Request) -> Response:
+        """Say what the server is and which extensions it has."""
         return _json(self._handlers.server())
 
     def live(self, _: Request) -> Response:
+        """Say that the server lives."""
         return _json({"live": True})
 
     def metadata(self, request: Request) -> Response:
+        """Say what a model takes and gives, and which form of it serves."""
         return _json(self._handlers.metadata(*_names(request)))
 
     def ready(self, request: Request) -> Response:
+        """Say whether a model, or one version of it, can answer."""
         name, version = _names(request)
         self._handlers.ready(name, version)
         return _json({"name": name, "ready": True})
 
     def configuration(self, request: Request) -> Response:
+        """Return Triton's model configuration."""
         return _json(self._handlers.configuration(*_names(request)))
 
     def statistics(self, request: Request) -> Response:
+        """Return Triton's statistics of one model or all."""
         return _json(self._handlers.statistics(*_names(request)))
 
     async def index(self, request: Request) -> Response:
+        """List the models; the body may be empty."""
         asked = _message(await request.body(), IndexRequest)
         return _json(self._handlers.index(ready=asked.ready))
 
     async def load(self, request: Request) -> Response:
+        """Load a version: parameters `uri` and, for a path, `version`."""
         asked = _message(await request.body(), LoadRequest)
         await anyio.to_thread.run_sync(self._handlers.load, request.path_params["model"], asked)
         return _json({})
 
     async def unload(self, request: Request) -> Response:
+        """Unload a model, or with the parameter `version` one version."""
         asked = _message(await request.body(), Unload)
         await anyio.to_thread.run_sync(self._handlers.unload, request.path_params["model"], asked)
         return _json({})
 
     def traffic(self, request: Request) -> Response:
+        """Return how unversioned requests are divided."""
         return _json(self._handlers.traffic(request.path_params["model"]))
 
     async def put_traffic(self, request: Request) -> Response:
+        """Divide unversioned requests by weights."""
         asked = _message(await request.body(), Traffic)
         return _json(
             await anyio.to_thread.run_sync(

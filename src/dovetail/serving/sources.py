@@ -8,15 +8,22 @@ or a registry made up.
 
 import re
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
-from dovetail.base.errors import ForbiddenError, InvalidInputError, UnavailableError
+from dovetail.base.errors import (
+    ForbiddenError,
+    InvalidInputError,
+    NotFoundError,
+    UnavailableError,
+)
 from dovetail.serving.errors import BadModelError
 from dovetail.web.piece import Endpoint
 from dovetail.wire import mlflow
+from dovetail.wire.http import NotFound
 from dovetail.wire.mlflow import endpoints
 
 __all__ = ["RegistryUri", "Sources", "parse_uri"]
@@ -75,12 +82,12 @@ class Sources:
 
     def resolve_alias(self, name: str, alias: str) -> str:
         """Return the version that an alias names now."""
-        with self._registry() as registry:
+        with self._registry() as registry, _found(f"models:/{name}@{alias}"):
             return registry.get_alias(name, alias).version
 
     def fetch_version(self, name: str, version: str, target: Path) -> None:
         """Bring the files of a registered version into a folder."""
-        with self._registry() as registry:
+        with self._registry() as registry, _found(f"models:/{name}/{version}"):
             uri = registry.get_download_uri(name, version)
             for _ in range(_MOST_STEPS):
                 if uri.startswith("mlflow-artifacts:"):
@@ -119,6 +126,15 @@ class Sources:
 
     def _registry(self) -> mlflow.Client:
         return self._connect().open(mlflow.Client)
+
+
+@contextmanager
+def _found(uri: str) -> Iterator[None]:
+    """Name the model in the error when the registry does not have it."""
+    try:
+        yield
+    except NotFound as error:
+        raise NotFoundError(f"{uri} is not in the registry", why=error.message) from error
 
 
 def _one_step(registry: mlflow.Client, uri: str) -> str:

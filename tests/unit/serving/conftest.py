@@ -1,12 +1,21 @@
-from collections.abc import Iterator
+import shutil
+import time
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
+from typing import Any
 
+import httpx
 import numpy as np
 import pytest
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import FileResponse, JSONResponse, Response
+from starlette.routing import Route
 
 from dovetail.serving.piece import piece
 from dovetail.serving.settings import ServingSettings
-from dovetail.web.testing import RunningApp, run_piece
+from dovetail.web.testing import RunningApp, run_piece, serve_in_thread
 
 FEATURES = 4
 
@@ -69,12 +78,100 @@ def server(tmp_path_factory: pytest.TempPathFactory, model_file: Path) -> Iterat
 
 def wait_ready(url: str) -> None:
     """Wait until a server says that its models are loaded."""
-    import time
-
-    import httpx
-
     for _ in range(400):
         if httpx.get(f"{url}/v2/health/ready").status_code == 200:
             return
         time.sleep(0.05)
     raise AssertionError("the server did not become ready")
+
+
+MLFLOW = "/api/2.0/mlflow"
+PROXY = "/api/2.0/mlflow-artifacts/artifacts"
+
+
+class Registry:
+    """A model registry that speaks what serving needs of MLflow's REST API.
+
+    Versions are folders below `root`; `sources` may name anything else.
+    """
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.aliases: dict[tuple[str, str], str] = {}
+        self.sources: dict[tuple[str, str], str] = {}
+        self.listed: dict[str, list[dict[str, object]]] = {}
+        self.url = ""
+
+    def add(self, name: str, version: str, folder: Path) -> None:
+        self.sources[name, version] = f"mlflow-artifacts:/{folder.relative_to(self.root)}"
+
+    def routes(self) -> list[Route]:
+        return [
+            Route(f"{MLFLOW}/registered-models/alias", self.alias),
+            Route(f"{MLFLOW}/model-versions/get-download-uri", self.source),
+            Route(PROXY, self.files),
+            Route(f"{PROXY}/{{path:path}}", self.file),
+        ]
+
+    def alias(self, request: Request) -> Response:
+        name, alias = request.query_params["name"], request.query_params["alias"]
+        version = self.aliases.get((name, alias))
+        if version is None:
+            return _missing(f"alias {alias} not found")
+        return JSONResponse({"model_version": {"name": name, "version": version}})
+
+    def source(self, request: Request) -> Response:
+        key = request.query_params["name"], request.query_params["version"]
+        if key not in self.sources:
+            return _missing(f"version {key} not found")
+        return JSONResponse({"artifact_uri": self.sources[key]})
+
+    def files(self, request: Request) -> Response:
+        path = request.query_params.get("path", "")
+        listed = self.listed.get(path) or [
+            {"path": item.name, "is_dir": item.is_dir()}
+            for item in sorted((self.root / path).iterdir())
+        ]
+        return JSONResponse({"files": listed})
+
+    def file(self, request: Request) -> Response:
+        return FileResponse(self.root / request.path_params["path"])
+
+
+def _missing(message: str) -> Response:
+    return JSONResponse({"error_code": "RESOURCE_DOES_NOT_EXIST", "message": message}, 404)
+
+
+@pytest.fixture
+def registry(tmp_path: Path, model_file: Path, other_file: Path) -> Iterator[Registry]:
+    """A registry with three versions of `late`; the first and the third are the same model."""
+    found = Registry(tmp_path / "artifacts")
+    for version, file in (("1", model_file), ("2", other_file), ("3", model_file)):
+        folder = found.root / version
+        folder.mkdir(parents=True)
+        shutil.copy(file, folder / "model.lgb")
+        (folder / "MLmodel").write_text("flavors: {lightgbm: {data: model.lgb}}\n")
+        found.add("late", version, folder)
+    with serve_in_thread(Starlette(routes=found.routes())) as server:
+        found.url = server.url
+        yield found
+
+
+@pytest.fixture
+def run(tmp_path: Path, registry: Registry) -> Callable[..., AbstractContextManager[RunningApp]]:
+    """Start a server, over the same state each time, and wait until it is ready."""
+
+    @contextmanager
+    def start(*models: str, joints: dict[str, str] | None = None, **settings: Any):
+        with run_piece(
+            piece,
+            ServingSettings(
+                models=models, follow_seconds=0.05, folders=(str(tmp_path / "may"),), **settings
+            ),
+            state=tmp_path / "state",
+            joints=joints or {"tracking": registry.url},
+        ) as server:
+            wait_ready(server.url)
+            yield server
+
+    return start
