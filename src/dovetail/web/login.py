@@ -63,6 +63,7 @@ def _form(request: Request, after: str, *, wrong: bool) -> Response:
         request,
         "web/login.html",
         title="Sign in",
+        twin=False,
         status=401 if wrong else 200,
         after=_local(after),
         wrong=wrong,
