@@ -21,13 +21,14 @@ export MLSERVER_VENV
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help install demo test lint format bench docs reference lock clean
+.PHONY: help install demo test lint elements format bench docs reference lock clean
 
 help:
 	@echo 'make install            everything below into $(VENV), once'
 	@echo 'make demo               the circle on a real year of flights; options: ARGS="--help"'
 	@echo 'make test               all tests that this machine can run; options: ARGS="-k name"'
 	@echo 'make lint               style, types, imports, spelling, and that generated files are current'
+	@echo 'make elements           types of the custom elements, where Node and TypeScript are present'
 	@echo 'make format             rewrite the code in its one format'
 	@echo 'make bench              ours beside its peers in one run; one piece: ARGS="tracking"'
 	@echo 'make docs               the site into site/, any broken link fails'
@@ -100,7 +101,13 @@ lint: $(STAMP)lint
 	$(BIN)/lint-imports
 	$(BIN)/codespell
 	$(BIN)/python tools/vendor.py --check
+	@$(MAKE) --no-print-directory elements
 	$(BIN)/python tools/docs.py --check
+
+# Node is not needed to install, build or test; where it is, the types of the page elements are checked.
+elements:
+	@if command -v tsc >/dev/null; then tsc -p jsconfig.json; \
+	else echo 'Types of the page elements: not checked, no tsc here (npm install --global typescript)'; fi
 
 format: $(STAMP)lint
 	$(BIN)/ruff check --fix .
