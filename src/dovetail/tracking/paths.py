@@ -150,5 +150,5 @@ def check_location(location: str) -> None:
     parts = urlsplit(location)
     if parts.fragment or ".." in _decoded(parts.path).split("/"):
         raise InvalidParameterError(f"Invalid artifact location: '{location}'")
-    if ".." in _decoded(parts.query).split("/"):
+    if ".." in _decoded(parts.query):
         raise InvalidParameterError(f"Invalid query string: {parts.query}")

@@ -8,7 +8,7 @@ loop to the writer of the database and back; a read runs in a thread.
 import asyncio
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
-from urllib.parse import parse_qsl, unquote
+from urllib.parse import parse_qsl
 
 import anyio.to_thread
 from starlette.routing import BaseRoute, Match, Mount, Route
@@ -137,8 +137,7 @@ class Dispatch(Mount):
         for operation in self._patterned:
             found = operation.path_regex.match(path)
             if found and operation.spec.method == scope["method"]:
-                params = {name: unquote(value) for name, value in found.groupdict().items()}
-                scope["path_params"] = params
+                scope["path_params"] = found.groupdict()
                 return operation.app
         raise UnknownEndpointError(f"This server has no endpoint {scope['method']} {path}.")
 

@@ -75,7 +75,7 @@ def history(
         .where(_of_key)
         .order_by(metrics.c.timestamp, metrics.c.step, metrics.c.value)
         .offset(offset or None)
-        .limit(limit if limit is not None or not offset else -1)
+        .limit(limit)
     )
     return [_metric(key, row) for row in connection.execute(query, {"run": run, "key": key})]
 
