@@ -84,7 +84,9 @@ def drive(subject: str, target: Server) -> None:
     connection = target.connect()
     for rows, times in ((1, 300), (32, 100), (1024, 20)):
         work = question(connection, rows)
-        measure("serving", f"infer {rows:,} rows, JSON", subject, target, work, times)
+        measure(
+            "serving", f"infer {rows:,} row{'s' * (rows > 1)}, JSON", subject, target, work, times
+        )
 
 
 def main() -> None:
