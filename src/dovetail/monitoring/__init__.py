@@ -2,5 +2,11 @@
 
 The piece takes in what serving logs and what came true later, both as CloudEvents, and answers
 how each version of a model does. Use it as a server (`dovetail monitoring run`) or without one:
-`Reference` and `Monitor` work on columns in memory.
+`Reference` and `Monitor` watch columns in memory, `compare` looks once at two tables.
 """
+
+from dovetail.monitoring.monitor import Findings, Monitor
+from dovetail.monitoring.reference import Reference
+from dovetail.monitoring.report import Comparison, Report, compare
+
+__all__ = ["Comparison", "Findings", "Monitor", "Reference", "Report", "compare"]

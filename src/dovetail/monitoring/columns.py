@@ -76,7 +76,7 @@ class ColumnProfile(msgspec.Struct, frozen=True, kw_only=True):
         """
         total = max(1, int(counts.sum()))
         reference = np.asarray(self.counts)
-        groups = self._groups(reference)
+        groups = self.groups()
         merged = [np.bincount(groups, weights=c).astype(np.int64) for c in (reference, counts)]
         above = len(self.counts) - 2
         outer = {0, above} if self.kind == "numeric" else {above}
@@ -87,9 +87,9 @@ class ColumnProfile(msgspec.Struct, frozen=True, kw_only=True):
             "unseen": unseen / total,
         }
 
-    def _groups(self, reference: Bins) -> Bins:
-        """Merge bins into at most ten groups of about equal weight; missing stays alone."""
-        known = reference[:-1]
+    def groups(self) -> Bins:
+        """The group of each bin: at most ten of about equal weight, missing alone as the last."""
+        known = np.asarray(self.counts)[:-1]
         middle = (np.cumsum(known) - known / 2) / max(1, known.sum())
         groups = np.minimum((middle * _GROUPS).astype(np.int64), _GROUPS - 1)
         dense = np.unique(groups, return_inverse=True)[1]

@@ -1,5 +1,6 @@
 """The use cases of monitoring: they take and give typed values and know no transport."""
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from datetime import date, timedelta
 
@@ -20,7 +21,7 @@ from dovetail.monitoring.settings import MonitoringSettings
 from dovetail.monitoring.store import Store
 from dovetail.wire import monitoring as wire
 from dovetail.wire.cloudevents import Event
-from dovetail.wire.monitoring import Alert, Day, Drift, Figures, Month
+from dovetail.wire.monitoring import Alert, Day, Drift, Figures, Model, Month
 
 
 class Receipt(msgspec.Struct, frozen=True):
@@ -71,6 +72,22 @@ class Monitoring:
         for result in ("accepted", "duplicates", "ignored"):
             metrics.EVENTS.labels(result).inc(getattr(receipt, result))
         return receipt
+
+    def models(self) -> list[Model]:
+        """The models that events or references have named."""
+        days = {row["model"]: row for row in self.store.models()}
+        active = Counter(alert.model for alert in self.alerts.find(status="active"))
+        return [
+            Model(
+                model=name,
+                first=date.fromisoformat(days[name]["first"]) if name in days else None,
+                last=date.fromisoformat(days[name]["last"]) if name in days else None,
+                versions=tuple(v for role, v in self.store.versions(name) if role == "live"),
+                references=tuple(self.references.of(name)),
+                alerts=active[name],
+            )
+            for name in sorted({*days, *self.references.models()})
+        ]
 
     def put_reference(self, model: str, body: wire.Reference) -> Reference:
         """Set what a version was validated on. The same sample again changes nothing.

@@ -23,10 +23,16 @@ from dovetail.wire import cloudevents, lenient
 from dovetail.wire import monitoring as wire
 
 _ROLES = ("live", "shadow")
+_MODEL = "/monitoring/models/{name:path}"
+_SMALL = 4096
 
 
 def routes(monitoring: Monitoring) -> list[BaseRoute]:
     """All routes of the piece but its pages."""
+    return [*_taking_in(monitoring), *_figures(monitoring), *_alerts(monitoring)]
+
+
+def _taking_in(monitoring: Monitoring) -> list[BaseRoute]:
     limit = monitoring.settings.max_body_mb * 2**20
 
     async def events(request: Request) -> Response:
@@ -38,6 +44,22 @@ def routes(monitoring: Monitoring) -> list[BaseRoute]:
         model = request.path_params["name"]
         return await run_in_threadpool(_put_reference, monitoring, model, body)
 
+    async def close(request: Request) -> Response:
+        body = await _read(request, _SMALL)
+        return await run_in_threadpool(_close, monitoring, request.path_params["name"], body)
+
+    return [
+        Route("/monitoring/events", events, methods=["POST"]),
+        Route("/monitoring/events", _handshake, methods=["OPTIONS"]),
+        Route(f"{_MODEL}/reference", put_reference, methods=["PUT"]),
+        Route(f"{_MODEL}/close", close, methods=["POST"]),
+    ]
+
+
+def _figures(monitoring: Monitoring) -> list[BaseRoute]:
+    def models(_: Request) -> Response:
+        return _json(monitoring.models())
+
     def performance(request: Request) -> Response:
         return _json(monitoring.performance(*_window(request)))
 
@@ -47,10 +69,15 @@ def routes(monitoring: Monitoring) -> list[BaseRoute]:
     def months(request: Request) -> Response:
         return _json(monitoring.months(request.path_params["name"], _choice(request)))
 
-    async def close(request: Request) -> Response:
-        body = await _read(request, 4096)
-        return await run_in_threadpool(_close, monitoring, request.path_params["name"], body)
+    return [
+        Route("/monitoring/models", models, methods=["GET"]),
+        Route(f"{_MODEL}/performance", performance, methods=["GET"]),
+        Route(f"{_MODEL}/days", days, methods=["GET"]),
+        Route(f"{_MODEL}/months", months, methods=["GET"]),
+    ]
 
+
+def _alerts(monitoring: Monitoring) -> list[BaseRoute]:
     def alerts(request: Request) -> Response:
         query = request.query_params
         found = monitoring.find_alerts(query.get("status", ""), query.get("model", ""))
@@ -63,15 +90,7 @@ def routes(monitoring: Monitoring) -> list[BaseRoute]:
 
         return endpoint
 
-    model = "/monitoring/models/{name}"
     return [
-        Route("/monitoring/events", events, methods=["POST"]),
-        Route("/monitoring/events", _handshake, methods=["OPTIONS"]),
-        Route(f"{model}/reference", put_reference, methods=["PUT"]),
-        Route(f"{model}/performance", performance, methods=["GET"]),
-        Route(f"{model}/days", days, methods=["GET"]),
-        Route(f"{model}/months", months, methods=["GET"]),
-        Route(f"{model}/close", close, methods=["POST"]),
         Route("/monitoring/alerts", alerts, methods=["GET"]),
         Route("/monitoring/alerts/{id}/acknowledge", change("acknowledged"), methods=["POST"]),
         Route("/monitoring/alerts/{id}/resolve", change("resolved"), methods=["POST"]),

@@ -33,6 +33,7 @@ __all__ = [
     "Drift",
     "Figures",
     "Interval",
+    "Model",
     "Month",
     "Outcomes",
     "Reference",
@@ -170,6 +171,26 @@ class Alert(msgspec.Struct, frozen=True, kw_only=True):
     facts: dict[str, Any] = {}
 
 
+class Model(msgspec.Struct, frozen=True, kw_only=True):
+    """A model that events or a reference have named.
+
+    Attributes:
+        model: Its name.
+        first: The first day that holds predictions.
+        last: The last one.
+        versions: The versions that have answered live.
+        references: The versions whose reference is set.
+        alerts: How many alerts are active.
+    """
+
+    model: str
+    first: date | None = None
+    last: date | None = None
+    versions: tuple[str, ...] = ()
+    references: tuple[str, ...] = ()
+    alerts: int = 0
+
+
 class Reference(msgspec.Struct, frozen=True, kw_only=True):
     """What a version was validated on, by columns of one length; null where unknown."""
 
@@ -220,6 +241,10 @@ class Client(HttpClient):
         if events:
             headers, body = cloudevents.encode_batch(events)
             self.send("POST", EVENTS, content=body, headers=headers, repeatable=True)
+
+    def models(self) -> list[Model]:
+        """The models that are watched."""
+        return self.get("/monitoring/models", list[Model])
 
     def put_reference(self, model: str, reference: Reference) -> None:
         """Say what a version was validated on."""

@@ -196,3 +196,13 @@ def test_a_sender_may_ask_before_it_sends(server):
         "/monitoring/events", headers={"WebHook-Request-Origin": "broker.example"}
     )
     assert answer.headers["webhook-allowed-origin"] == "broker.example"
+
+
+def test_a_model_may_have_a_slash_in_its_name(server, log):
+    from dovetail.wire.monitoring import Client
+
+    server.send(type(log)("team/flights").response("a", [0.5]))
+    with Client(str(server.http.base_url)) as client:
+        assert client.performance("team/flights").predictions == 1
+        assert [m.model for m in client.models()] == ["team/flights"]
+    assert server.http.get("/monitoring/team%2Fflights").status_code == 200

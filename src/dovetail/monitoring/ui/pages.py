@@ -60,7 +60,7 @@ def page_routes(monitoring: Monitoring) -> list[BaseRoute]:
             refresh=_REFRESH,
         ),
         *page_route(
-            "/monitoring/{model}",
+            "/monitoring/{model:path}",
             model,
             template="monitoring/model.html",
             title=lambda page: page["model"],
