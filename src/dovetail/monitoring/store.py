@@ -83,6 +83,18 @@ class Store:
     def __init__(self, database: Database, *, shadow_features: bool = False) -> None:
         self.database = database
         self._shadow_features = shadow_features
+        # Built once, so that SQLAlchemy compiles each a single time.
+        events, schemas, days = (insert(x, database.dialect) for x in (t.events, t.schemas, t.days))
+        self._claiming = events.on_conflict_do_nothing().returning(t.events.c.key)
+        self._new_schema = schemas.on_conflict_do_nothing()
+        self._new_inference = sa.insert(t.inferences)
+        self._touching = days.on_conflict_do_update(
+            index_elements=[t.days.c.model, t.days.c.day],
+            set_={
+                "revision": t.days.c.revision + 1,
+                "arrived_ms": days.excluded.arrived_ms,
+            },
+        )
 
     def add(self, items: Sequence[Item], now_ms: int) -> Stored:
         """Store events, each once however often it is sent; returns once they are durable."""
@@ -105,13 +117,8 @@ class Store:
         """Note the events and tell which of them are new."""
         fresh: set[str] = set()
         for some in _chunks(keys):
-            statement = (
-                insert(t.events, self.database.dialect)
-                .values([{"key": key, "arrived_ms": now_ms} for key in some])
-                .on_conflict_do_nothing()
-                .returning(t.events.c.key)
-            )
-            fresh |= set(connection.execute(statement).scalars())
+            rows = [{"key": key, "arrived_ms": now_ms} for key in some]
+            fresh |= set(connection.execute(self._claiming, rows).scalars())
         return fresh
 
     def _put_inferences(
@@ -125,9 +132,9 @@ class Store:
             row = self._row(inference, schemas)
             key = (row["request_id"], row["model"], row["role"])
             merged[key] = _complete(merged[key], row) if key in merged else row
-        for digest, body in schemas.items():
-            statement = insert(t.schemas, self.database.dialect).on_conflict_do_nothing()
-            connection.execute(statement.values(digest=digest, body=body))
+        if schemas:
+            rows = [{"digest": digest, "body": body} for digest, body in schemas.items()]
+            connection.execute(self._new_schema, rows)
         changed = {(row["model"], row["day"]) for row in merged.values()}
         known = _existing(connection, merged.keys())
         for key, row in merged.items():
@@ -141,7 +148,7 @@ class Store:
                 changed.add((row["model"], row["day"]))
         new = [row for key, row in merged.items() if key not in known]
         if new:
-            connection.execute(sa.insert(t.inferences), new)
+            connection.execute(self._new_inference, new)
         return changed
 
     def _row(self, inference: Inference, schemas: dict[str, bytes]) -> dict[str, Any]:
@@ -184,17 +191,11 @@ class Store:
         """Raise the revision of days."""
         if not changed:
             return
-        statement = insert(t.days, self.database.dialect).values(
-            [
-                {"model": model, "day": day, "revision": 1, "arrived_ms": now_ms}
-                for model, day in sorted(changed)
-            ]
-        )
-        statement = statement.on_conflict_do_update(
-            index_elements=[t.days.c.model, t.days.c.day],
-            set_={"revision": t.days.c.revision + 1, "arrived_ms": now_ms},
-        )
-        connection.execute(statement)
+        rows = [
+            {"model": model, "day": day, "revision": 1, "arrived_ms": now_ms}
+            for model, day in sorted(changed)
+        ]
+        connection.execute(self._touching, rows)
 
     def models(self) -> list[dict[str, Any]]:
         """The models that events have named, with their first and last day."""
