@@ -1,0 +1,232 @@
+"""One versioned table: rows go in whole or not at all, once a batch, and no version is lost.
+
+The table is an ordinary Delta Lake table in a folder, which Spark, DuckDB or polars read
+without us. Beside what delta-rs does this file sees to three things: a batch that is sent
+again changes nothing, rows are checked before they are written, and columns do not change
+unless that is asked for.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from dovetail.base.extras import require
+from dovetail.data.align import aligned, as_frame, storable
+from dovetail.data.errors import TableNotFoundError
+from dovetail.data.records import Records
+
+if TYPE_CHECKING:
+    import polars as pl
+
+Rows = Any
+FOREVER = {
+    "delta.logRetentionDuration": "interval 36500 days",
+    "delta.deletedFileRetentionDuration": "interval 36500 days",
+}
+WHY = "versioned tables"
+
+
+class Commit(msgspec.Struct, frozen=True):
+    """What a write did.
+
+    Attributes:
+        table: The table.
+        version: Its version after the write.
+        rows: Rows that were written; 0 for a repeat.
+        repeated: Whether the batch was there already, so that nothing was written.
+    """
+
+    table: str
+    version: int
+    rows: int
+    repeated: bool = False
+
+
+class Version(msgspec.Struct, frozen=True):
+    """One version of a table."""
+
+    version: int
+    at: datetime
+    operation: str
+    rows: int | None
+    batch: str | None
+
+
+@dataclass(frozen=True)
+class Table:
+    """A versioned table.
+
+    Attributes:
+        name: Its name.
+        path: Its folder.
+        records: Where its schema, checks and held batches are kept.
+    """
+
+    name: str
+    path: Path
+    records: Records
+
+    @property
+    def exists(self) -> bool:
+        """Whether anything was ever written."""
+        return bool(_deltalake().DeltaTable.is_deltatable(str(self.path)))
+
+    def append(
+        self, rows: Rows, *, batch: str | tuple[str, int] | None = None, evolve: bool = False
+    ) -> Commit:
+        """Add rows; the table is made by the first ones.
+
+        Args:
+            rows: A polars frame, an Arrow table, or anything that speaks Arrow's C stream.
+            batch: Identifies the rows. A name counts once. A pair of a stream and a number
+                counts when the number is greater than the stream's last one.
+            evolve: Whether new columns may be added.
+
+        Returns:
+            The version, and whether the batch had been written before.
+
+        Raises:
+            RejectedError: The rows fail the table's schema; they are held, not written.
+            SchemaChangeError: Columns or types differ from the table's.
+        """
+        return self._write(as_frame(rows), "append", batch, evolve)
+
+    def overwrite(
+        self, rows: Rows, *, batch: str | tuple[str, int] | None = None, evolve: bool = False
+    ) -> Commit:
+        """Replace the rows; earlier versions stay readable. See `append`."""
+        return self._write(as_frame(rows), "overwrite", batch, evolve)
+
+    def _write(
+        self, rows: "pl.DataFrame", mode: str, batch: str | tuple[str, int] | None, evolve: bool
+    ) -> Commit:
+        deltalake = _deltalake()
+        held = self._open() if self.exists else None
+        app, number = _transaction(batch)
+        if held is not None and app and (held.transaction_version(app) or -1) >= number:
+            return Commit(self.name, held.version(), 0, repeated=True)
+        rows = storable(rows)
+        if held is not None and not (evolve and mode == "overwrite"):
+            rows = aligned(self.name, rows, self._schema(held), evolve)
+        self.records.admit(self.name, rows, batch)
+        facts = {"dovetail.rows": str(rows.height), **({"dovetail.batch": app} if app else {})}
+        stamps = [deltalake.Transaction(app, number)] if app else []
+        deltalake.write_deltalake(
+            held if held is not None else str(self.path),
+            rows,
+            mode=mode,
+            name=self.name,
+            configuration=FOREVER if held is None else None,
+            schema_mode=("merge" if mode == "append" else "overwrite") if evolve else None,
+            commit_properties=deltalake.CommitProperties(
+                custom_metadata=facts, app_transactions=stamps
+            ),
+        )
+        return Commit(self.name, self._open().version(), rows.height)
+
+    def read(
+        self,
+        *,
+        version: int | None = None,
+        at: datetime | None = None,
+        columns: Sequence[str] | None = None,
+    ) -> "pl.DataFrame":
+        """Read the rows of a version, by number or as of a time; the newest by default.
+
+        The order of rows is that of the files and not part of the promise; sort them.
+
+        Raises:
+            TableNotFoundError: There is no such table or version.
+        """
+        require("polars", extra="data", feature=WHY)
+        import polars as pl
+
+        table = self._open(version if at is None else at)
+        return pl.read_delta(table, columns=list(columns) if columns else None)
+
+    def versions(self) -> list[Version]:
+        """Return the versions, newest first."""
+        return [
+            Version(
+                version=entry["version"],
+                at=datetime.fromtimestamp(entry["timestamp"] / 1000, UTC),
+                operation=entry.get("operation", ""),
+                rows=_number(entry.get("dovetail.rows")),
+                batch=entry.get("dovetail.batch"),
+            )
+            for entry in self._open().history()
+        ]
+
+    @property
+    def version(self) -> int:
+        """The newest version."""
+        return int(self._open().version())
+
+    def columns(self) -> dict[str, str]:
+        """Return the type of each column."""
+        return {name: str(kind) for name, kind in self._schema(self._open()).items()}
+
+    def files(self, version: int | None = None) -> list[tuple[str, int, int]]:
+        """Return path, rows and bytes of the files of a version, sorted by path."""
+        import pyarrow as pa
+
+        actions = pa.table(self._open(version).get_add_actions(flatten=True)).to_pylist()
+        return sorted((a["path"], a["num_records"] or 0, a["size_bytes"]) for a in actions)
+
+    def vacuum(self, *, dry_run: bool = False) -> list[str]:
+        """Delete files that neither the newest version nor a snapshot needs.
+
+        Returns:
+            The files that were, or would be, deleted.
+        """
+        kept = sorted({*self.records.held_versions(self.name), self.version})
+        there = {path.name for path in self.path.glob("**/*.parquet")}
+        listed = self._open().vacuum(
+            retention_hours=0,
+            dry_run=dry_run,
+            enforce_retention_duration=False,
+            keep_versions=kept,
+        )
+        return sorted(there & {Path(path).name for path in listed})
+
+    def _open(self, version: int | datetime | None = None) -> Any:
+        deltalake = _deltalake()
+        try:
+            table = deltalake.DeltaTable(
+                str(self.path), version=version if isinstance(version, int) else None
+            )
+            if isinstance(version, datetime):
+                table.load_as_version(version)
+        except deltalake.exceptions.TableNotFoundError as error:
+            raise TableNotFoundError(
+                f"There is no table {self.name!r}", fix="See: dovetail data list"
+            ) from error
+        except deltalake.exceptions.DeltaError as error:
+            raise TableNotFoundError(
+                f"Table {self.name!r} has no version {version}", why=str(error).splitlines()[0]
+            ) from error
+        return table
+
+    @staticmethod
+    def _schema(table: Any) -> "dict[str, pl.DataType]":
+        import polars as pl
+
+        return dict(pl.scan_delta(table).collect_schema())
+
+
+def _transaction(batch: str | tuple[str, int] | None) -> tuple[str, int]:
+    if batch is None:
+        return "", 0
+    return (f"batch/{batch}", 1) if isinstance(batch, str) else (f"stream/{batch[0]}", batch[1])
+
+
+def _number(text: str | None) -> int | None:
+    return int(text) if text is not None else None
+
+
+def _deltalake() -> Any:
+    return require("deltalake", extra="data", feature=WHY)

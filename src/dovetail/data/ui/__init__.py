@@ -1,0 +1,1 @@
+"""Templates of the data piece; the views behind them are in `handlers`."""
