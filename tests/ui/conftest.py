@@ -79,6 +79,9 @@ def seen(page: Page) -> Seen:
         sizes = response.request.sizes()
         watched.requests[response.url] = sizes["responseBodySize"]
 
+    devtools = page.context.new_cdp_session(page)
+    devtools.send("Network.enable")
+    devtools.send("Network.setCacheDisabled", {"cacheDisabled": True})
     page.on("console", on_console)
     page.on("pageerror", lambda error: watched.errors.append(str(error)))
     page.on("requestfinished", lambda request: on_response(request.response()))

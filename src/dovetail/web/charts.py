@@ -94,6 +94,24 @@ class Chart(msgspec.Struct, frozen=True, kw_only=True):
             high + air if self.y_max is None else self.y_max,
         )
 
+    def rounded(self) -> "Chart":
+        """The same chart with two decimals more than are shown: a page need not carry others."""
+        digits = self.digits + 2
+        lines = [
+            msgspec.structs.replace(
+                line,
+                values=_round(line.values, digits),
+                low=_round(line.low, digits),
+                high=_round(line.high, digits),
+            )
+            for line in self.series
+        ]
+        return msgspec.structs.replace(self, series=lines)
+
+
+def _round(values: Sequence[float | None], digits: int) -> list[float | None]:
+    return [None if value is None else round(value, digits) for value in values]
+
 
 class Event(msgspec.Struct, frozen=True, kw_only=True):
     """Something that happened, on a time line.

@@ -74,7 +74,7 @@ def stall(tmp_path: Path) -> Iterator[Path]:
         '{% extends "web/page.html" %}{% block main %}<p>{{ count }}</p>{% endblock %}'
     )
     (tmp_path / "static").mkdir()
-    (tmp_path / "static" / "own.js").write_text("// own\n")
+    (tmp_path / "static" / "own.js").write_text("own();\n")
     (tmp_path / "secret.js").write_text("// not to be served\n")
     pages.register("stall", tmp_path)
     yield tmp_path
