@@ -30,6 +30,8 @@ from dovetail.monitoring.store import Slice, Store
 from dovetail.wire.monitoring import Alert, Drift
 
 Kind = Literal["drift", "performance"]
+_GONE = timedelta(days=7)
+"""A version that has not answered live for so long has been replaced; its alerts are resolved."""
 
 
 @dataclass(frozen=True)
@@ -221,6 +223,7 @@ class Assessor:
         if connection.execute(statement).first() is None:
             return []
         mark_judged(connection, model, day, outcomes)
+        self._retire(connection, model, day)
         raised = []
         for step in steps:
             self._write_step(connection, model, day, step)
@@ -228,6 +231,20 @@ class Assessor:
             if alert is not None:
                 raised.append(alert)
         return raised
+
+    def _retire(self, connection: Connection, model: str, day: str) -> None:
+        """Resolve the alerts of versions that have not answered live for a while."""
+        a, c = t.alerts.c, t.assessments.c
+        active = sa.select(a.id, a.version).where(a.model == model, a.status != "resolved")
+        for alert_id, version in list(connection.execute(active)):
+            seen = sa.select(sa.func.max(c.day)).where(c.model == model, c.version == version)
+            last = connection.scalar(seen.where(c.kind == "drift"))
+            if last is not None and date.fromisoformat(day) - date.fromisoformat(last) >= _GONE:
+                at = self._clock.now()
+                _, alert = self._alerts.change_in(
+                    connection, alert_id, "resolved", "no longer live", at
+                )
+                self.restart_in(connection, alert)
 
     def _write_step(self, connection: Connection, model: str, day: str, step: _Step) -> None:
         key = {"model": model, "version": step.version, "kind": step.kind}

@@ -6,7 +6,7 @@ position and reason.
 """
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -91,7 +91,7 @@ class _OutcomeData(msgspec.Struct):
 
 
 def read(events: Iterable[Event], now_ms: int) -> list[Item]:
-    """Read events of the known types.
+    """Read events of the known types, and of roles that are watched.
 
     Args:
         events: As they came, in any order.
@@ -100,7 +100,11 @@ def read(events: Iterable[Event], now_ms: int) -> list[Item]:
     Raises:
         EventInvalidError: One is broken; it names which.
     """
-    readers = {REQUEST: _request, RESPONSE: _response, OUTCOME: _outcome}
+    readers: dict[str, Callable[[Event, int], Item | None]] = {
+        REQUEST: _request,
+        RESPONSE: _response,
+        OUTCOME: _outcome,
+    }
     items = []
     for position, event in enumerate(events):
         reader = readers.get(event.type)
@@ -108,6 +112,8 @@ def read(events: Iterable[Event], now_ms: int) -> list[Item]:
             continue
         try:
             item = reader(event, now_ms)
+            if item is None:
+                continue
             _refuse_odd_names(item)
             items.append(item)
         except EventInvalidError as error:
@@ -132,7 +138,7 @@ def _key(event: Event, about: str) -> str:
     return hashlib.sha256(parts.encode()).hexdigest()[:32]
 
 
-def _request(event: Event, now_ms: int) -> Item:
+def _request(event: Event, now_ms: int) -> Item | None:
     body = _body(event)
     model = _attribute(event, "inferenceservicename")
     if not model:
@@ -141,6 +147,8 @@ def _request(event: Event, now_ms: int) -> Item:
         )
     parameters = body.get("parameters") or {}
     role = _role(event, parameters)
+    if role is None:
+        return None
     said = parameters.get("event_time")
     features = read_features(body)
     inference = Inference(
@@ -154,7 +162,7 @@ def _request(event: Event, now_ms: int) -> Item:
     return Item(_key(event, f"{model}\0{role}"), [inference])
 
 
-def _response(event: Event, now_ms: int) -> Item:
+def _response(event: Event, now_ms: int) -> Item | None:
     body = _body(event)
     model = _attribute(event, "inferenceservicename") or str(body.get("model_name") or "")
     if not model:
@@ -162,6 +170,8 @@ def _response(event: Event, now_ms: int) -> Item:
             "the response does not say which model", fix="set the attribute inferenceservicename"
         )
     role = _role(event, body.get("parameters") or {})
+    if role is None:
+        return None
     scores = read_scores(body)
     version = body.get("model_version") or _attribute(event, "modelversion")
     inference = Inference(
@@ -227,11 +237,10 @@ def _attribute(event: Event, name: str) -> str | None:
     return None if value in (None, "") else str(value)
 
 
-def _role(event: Event, parameters: dict[str, Any]) -> str:
+def _role(event: Event, parameters: dict[str, Any]) -> str | None:
+    """The role, None where it is none that is watched, such as a test's."""
     role = _attribute(event, "inferencerole") or parameters.get("role") or "live"
-    if role not in ROLES:
-        raise EventInvalidError(f"role '{role}' is neither live nor shadow")
-    return str(role)
+    return str(role) if role in ROLES else None
 
 
 def _event_time(event: Event, now_ms: int) -> int:

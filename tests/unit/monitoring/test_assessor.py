@@ -160,6 +160,20 @@ def test_a_new_reference_resolves_and_starts_over(server, log):
     assert close(server, DAYS[3]) == []
 
 
+def test_alerts_of_a_version_that_was_replaced_are_resolved_after_a_week(server, log):
+    put_reference(server)
+    put_reference(server, version="2")
+    for day in DAYS[:2]:
+        server.send(*a_day(log, day, shift=1.0))
+        close(server, day)
+    for day in DAYS[2:9]:
+        server.send(*a_day(log, day, version="2"))
+        close(server, day)
+        expected = [] if day == DAYS[8] else ["1"]
+        assert [a["version"] for a in server.get("/alerts", status="active")] == expected
+    assert server.get("/alerts")[0]["changed_by"] == "no longer live"
+
+
 def test_a_column_that_vanishes_is_drift(server, log):
     put_reference(server)
     events = a_day(log, DAYS[0], columns=("a", "b", "other"))

@@ -94,6 +94,11 @@ def test_all_three_content_modes_are_taken(server, log):
     assert server.send(event) == {"accepted": 0, "duplicates": 1, "ignored": 0}
 
 
+def test_roles_that_are_not_watched_are_let_through_and_counted(server, log):
+    events = [log.request("t", [[1.0]], role="test"), log.response("t", [0.5], role="test")]
+    assert server.send(*events) == {"accepted": 0, "duplicates": 0, "ignored": 2}
+
+
 def test_unknown_types_are_let_through_and_counted(server, log):
     event = msgspec.structs.replace(log.response("a", [0.5]), type="com.example.other")
     assert server.send(event) == {"accepted": 0, "duplicates": 0, "ignored": 1}
