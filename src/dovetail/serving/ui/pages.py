@@ -106,6 +106,7 @@ def make_pages(
     """
 
     def overview(_: Request) -> ServingPage:
+        """Which models answer, and in which form."""
         return ServingPage(
             rows=_rows(repository),
             followed=[
@@ -117,6 +118,7 @@ def make_pages(
         )
 
     def one(request: Request) -> ModelPage:
+        """One model: its versions, their forms, how to call it."""
         address = str(request.base_url).rstrip("/")
         return _model_page(repository, request.path_params["model"], address)
 
