@@ -107,12 +107,12 @@ class CircleView(msgspec.Struct, frozen=True, kw_only=True):
     notes: Sequence[str]
 
     def ring(self) -> Svg:
-        """The circle as a drawing: each stage with what fills it, coloured by its state."""
+        """The circle as a drawing: each stage with its joint, or who fills it from outside."""
         nodes = [
             Node(
                 id=joint.name,
                 label=joint.title,
-                note=_filling(joint),
+                note=joint.protocol if joint.filled_by == "embedded" else _filling(joint),
                 level=LEVELS[joint.state],
                 state=joint.state,
                 href=joint.page,

@@ -22,7 +22,7 @@ def number(value: float | None, digits: int | None = None) -> str:
     if value is None or (isinstance(value, float) and not math.isfinite(value)):
         return DASH
     if digits is not None:
-        return f"{value:,.{digits}f}"
+        return f"{round(value, digits) + 0.0:,.{digits}f}"
     return f"{value:,}" if isinstance(value, int) else f"{value:,.4g}"
 
 
@@ -71,7 +71,8 @@ def duration(seconds: float | None) -> str:
     if seconds is None:
         return DASH
     if seconds < 1:
-        return f"{seconds * 1000:.3g} ms"
+        ms = seconds * 1000
+        return f"{ms:.{0 if ms >= 10 else 1 if ms >= 1 else 2}f} ms"
     for span, unit in _UNITS:
         if seconds >= span:
             return f"{seconds / span:.0f} {unit}"

@@ -50,8 +50,26 @@ def test_a_whole_day_has_no_minutes() -> None:
 
 @pytest.mark.parametrize(
     ("seconds", "shown"),
+    [
+        (0.00042, "0.42 ms"),
+        (0.00431, "4.3 ms"),
+        (0.0129, "13 ms"),
+        (1.4, "1 s"),
+        (None, formats.DASH),
+    ],
+)
+def test_duration(seconds: float | None, shown: str) -> None:
+    assert formats.duration(seconds) == shown
+
+
+@pytest.mark.parametrize(
+    ("seconds", "shown"),
     [(3, "just now"), (95, "2 min ago"), (7200, "2 h ago"), (86400 * 9, "9 d ago")],
 )
 def test_age(seconds: int, shown: str) -> None:
     assert formats.age(NOW - timedelta(seconds=seconds), NOW) == shown
     assert formats.age(NOW + timedelta(minutes=5), NOW) == "in 5 min"
+
+
+def test_nothing_is_never_less_than_zero() -> None:
+    assert formats.number(-0.0004, 2) == "0.00"

@@ -7,7 +7,7 @@ from dovetail.web import svg
 from dovetail.web.charts import Chart, Event, Mark, Series, moments
 from dovetail.web.svg import Edge, Node
 from dovetail.web.svg.element import shorten
-from dovetail.web.svg.flow import _columns, _ordered
+from dovetail.web.svg.flow import _columns, _depths, _ordered, _places, _way
 from dovetail.web.svg.scale import ticks, time_ticks
 from dovetail.web.svg.sparkline import outline
 
@@ -88,11 +88,21 @@ def test_each_node_of_a_ring_leads_to_the_next(count: int) -> None:
 
 
 def test_a_node_stands_after_the_last_of_its_sources() -> None:
-    nodes = [Node(id=name, label=name) for name in "dcba"]
     edges = [Edge("a", "b"), Edge("b", "c"), Edge("a", "c"), Edge("c", "d")]
-    assert [[n.id for n in column] for column in _columns(nodes, edges)] == [
-        ["a"], ["b"], ["c"], ["d"],
-    ]  # fmt: skip
+    assert _depths("dcba", edges) == {"a": 0, "b": 1, "c": 2, "d": 3}
+
+
+def test_an_edge_that_skips_columns_has_a_lane_of_its_own() -> None:
+    nodes = [Node(id=name, label=name) for name in "abc"]
+    edges = [Edge("a", "b"), Edge("b", "c"), Edge("a", "c")]
+    depths = _depths("abc", edges)
+    ways = [_way(edge, i, depths) for i, edge in enumerate(edges)]
+    assert [len(way) for way in ways] == [2, 2, 3]
+    places, _ = _places(_ordered(_columns(depths, ways), ways), depths)
+    lane, box = places[ways[2][1]], places["b"]
+    assert lane[0] == box[0]
+    assert abs(lane[1] - box[1]) > 25
+    assert tags(svg.flow(nodes, edges, title="t")).count("rect") == 3
 
 
 def test_a_cycle_is_drawn_too() -> None:
@@ -103,10 +113,10 @@ def test_a_cycle_is_drawn_too() -> None:
 
 
 def test_crossings_are_avoided_within_a_column() -> None:
-    nodes = [Node(id=name, label=name) for name in ("a", "b", "y", "x")]
     edges = [Edge("a", "x"), Edge("b", "y")]
-    ordered = _ordered(_columns(nodes, edges), edges)
-    assert [[node.id for node in column] for column in ordered] == [["a", "b"], ["x", "y"]]
+    depths = _depths("abyx", edges)
+    ways = [_way(edge, i, depths) for i, edge in enumerate(edges)]
+    assert _ordered(_columns(depths, ways), ways) == [["a", "b"], ["x", "y"]]
 
 
 def test_a_gap_lifts_the_pen_and_a_lone_point_shows() -> None:

@@ -1,19 +1,25 @@
 """A directed graph in columns from left to right: pipelines, lineage, inference graphs.
 
-Each node stands one column after the last of its sources (longest path); within a column, nodes
-are ordered by the mean place of their sources, which keeps crossings few. A cycle is drawn too:
-the edge that closes it runs backwards.
+Each node stands one column after the last of its sources (longest path). An edge that skips
+columns gets a lane of its own in each of them, so it never runs beneath a box. Within a column,
+nodes and lanes are ordered by the mean place of what leads to them, which keeps crossings few. A
+cycle is drawn too: the edge that closes it runs backwards.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from itertools import pairwise
 
 from dovetail.web.svg.box import arrow, box
 from dovetail.web.svg.element import Svg, picture
 from dovetail.web.svg.parts import Edge, Node
 
 BOX = (168.0, 50.0)
-STEP = (236.0, 70.0)
-EDGE = 6.0
+STEP = 236.0
+SLOT = 70.0
+LANE = 26.0
+AIR = 6.0
+
+Point = tuple[float, float]
 
 
 def flow(nodes: Sequence[Node], edges: Sequence[Edge], *, title: str) -> Svg:
@@ -26,25 +32,22 @@ def flow(nodes: Sequence[Node], edges: Sequence[Edge], *, title: str) -> Svg:
     """
     known = {node.id for node in nodes}
     kept = [e for e in edges if e.source in known and e.target in known and e.source != e.target]
-    columns = _ordered(_columns(nodes, kept), kept)
-    height = max((len(column) for column in columns), default=1) * STEP[1]
-    at = {
-        node.id: (
-            BOX[0] / 2 + EDGE + i * STEP[0],
-            height / 2 + (j - (len(column) - 1) / 2) * STEP[1],
-        )
-        for i, column in enumerate(columns)
-        for j, node in enumerate(column)
-    }
-    width = (max(len(columns), 1) - 1) * STEP[0] + BOX[0] + 2 * EDGE
-    arrows = [_curve(at[edge.source], at[edge.target], edge.level) for edge in kept]
-    boxes = [box(node, *at[node.id], *BOX) for node in nodes]
+    depths = _depths([node.id for node in nodes], kept)
+    ways = [_way(edge, i, depths) for i, edge in enumerate(kept)]
+    columns = _ordered(_columns(depths, ways), ways)
+    places, height = _places(columns, depths)
+    width = (max(len(columns), 1) - 1) * STEP + BOX[0] + 2 * AIR
+    arrows = [
+        _line([places[stop] for stop in way], edge.level)
+        for way, edge in zip(ways, kept, strict=True)
+    ]
+    boxes = [box(node, *places[node.id], *BOX) for node in nodes]
     return picture(width, height, title, *arrows, *boxes, class_="graph flow")
 
 
-def _columns(nodes: Sequence[Node], edges: Sequence[Edge]) -> list[list[Node]]:
-    """Nodes by the longest way that leads to them; the edge that closes a cycle does not count."""
-    sources: dict[str, list[str]] = {node.id: [] for node in nodes}
+def _depths(nodes: Sequence[str], edges: Sequence[Edge]) -> dict[str, int]:
+    """The length of the longest way to each node; an edge that closes a cycle does not count."""
+    sources: dict[str, list[str]] = {node: [] for node in nodes}
     for edge in edges:
         sources[edge.target].append(edge.source)
     depth: dict[str, int] = {}
@@ -55,35 +58,70 @@ def _columns(nodes: Sequence[Node], edges: Sequence[Edge]) -> list[list[Node]]:
             depth[node] = max((depth_of(s, above | {s}) + 1 for s in before), default=0)
         return depth[node]
 
-    columns: list[list[Node]] = []
-    for node in nodes:
-        place = depth_of(node.id, frozenset({node.id}))
-        columns.extend([] for _ in range(place + 1 - len(columns)))
-        columns[place].append(node)
+    return {node: depth_of(node, frozenset({node})) for node in nodes}
+
+
+def _way(edge: Edge, index: int, depths: Mapping[str, int]) -> list[str]:
+    """The stops of an edge: its source, a lane in each column that it skips, its target."""
+    skipped = range(depths[edge.source] + 1, depths[edge.target])
+    return [edge.source, *(f"\0{column} {index}" for column in skipped), edge.target]
+
+
+def _columns(depths: Mapping[str, int], ways: Sequence[Sequence[str]]) -> list[list[str]]:
+    """What stands in each column: the nodes, then the lanes."""
+    columns: list[list[str]] = [[] for _ in range(max(depths.values(), default=-1) + 1)]
+    for node, depth in depths.items():
+        columns[depth].append(node)
+    for way in ways:
+        for lane in way[1:-1]:
+            columns[int(lane[1:].partition(" ")[0])].append(lane)
     return columns
 
 
-def _ordered(columns: list[list[Node]], edges: Sequence[Edge]) -> list[list[Node]]:
-    """Each column by the mean place of what leads to its nodes."""
+def _ordered(columns: Sequence[Sequence[str]], ways: Sequence[Sequence[str]]) -> list[list[str]]:
+    """Each column by the mean place of what leads to its stops; the middle where nothing does."""
+    sources: dict[str, list[str]] = {}
+    for way in ways:
+        for source, target in pairwise(way):
+            sources.setdefault(target, []).append(source)
     place: dict[str, float] = {}
     ordered = []
     for column in columns:
-        wishes = [(_mean_source(node.id, edges, place), i) for i, node in enumerate(column)]
+        wishes = []
+        for i, stop in enumerate(column):
+            before = [place[s] for s in sources.get(stop, ()) if s in place]
+            wishes.append((sum(before) / len(before) if before else 0.0, i))
         ordered.append([column[i] for _, i in sorted(wishes)])
-        place |= {node.id: j - (len(column) - 1) / 2 for j, node in enumerate(ordered[-1])}
+        place |= {stop: j - (len(column) - 1) / 2 for j, stop in enumerate(ordered[-1])}
     return ordered
 
 
-def _mean_source(node: str, edges: Sequence[Edge], place: dict[str, float]) -> float:
-    """The mean place of the placed sources of a node; the middle where it has none."""
-    places = [place[e.source] for e in edges if e.target == node and e.source in place]
-    return sum(places) / len(places) if places else 0.0
+def _places(
+    columns: Sequence[Sequence[str]], nodes: Mapping[str, int]
+) -> tuple[dict[str, Point], float]:
+    """The centre of each stop, and the height of the drawing."""
+    heights = [[SLOT if stop in nodes else LANE for stop in column] for column in columns]
+    tallest = max((sum(column) for column in heights), default=SLOT)
+    places = {}
+    for i, (column, tall) in enumerate(zip(columns, heights, strict=True)):
+        y = (tallest - sum(tall)) / 2
+        for stop, slot in zip(column, tall, strict=True):
+            places[stop] = (BOX[0] / 2 + AIR + i * STEP, y + slot / 2)
+            y += slot
+    return places, tallest
 
 
-def _curve(source: tuple[float, float], target: tuple[float, float], level: str) -> Svg:
-    """An arrow from the right side of one box to the left side of another."""
-    x0, y0 = source[0] + BOX[0] / 2 + 2, source[1]
-    x1, y1 = target[0] - BOX[0] / 2 - 3, target[1]
-    bend = max(abs(x1 - x0) / 2, 24)
-    path = f"M{x0:.1f} {y0:.1f}C{x0 + bend:.1f} {y0:.1f} {x1 - bend:.1f} {y1:.1f} {x1 - 4:.1f} "
-    return arrow(f"{path}{y1:.1f}", (x1, y1), (1.0, 0.0), level)
+def _line(stops: Sequence[Point], level: str) -> Svg:
+    """An arrow from the right side of the first box to the left side of the last."""
+    half = BOX[0] / 2
+    x, y = stops[0][0] + half + 2, stops[0][1]
+    path = f"M{x:.1f} {y:.1f}"
+    for i, (at_x, at_y) in enumerate(stops[1:], 1):
+        end = at_x - half - (7 if i == len(stops) - 1 else 0)
+        bend = max(abs(end - x) / 2, 24)
+        path += f"C{x + bend:.1f} {y:.1f} {end - bend:.1f} {at_y:.1f} {end:.1f} {at_y:.1f}"
+        if i < len(stops) - 1:
+            path += f"H{at_x + half:.1f}"
+        x, y = at_x + half, at_y
+    tip = (stops[-1][0] - half - 3, stops[-1][1])
+    return arrow(path, tip, (1.0, 0.0), level)
