@@ -28,7 +28,7 @@ def commands() -> None:
 def run_server(
     server: Mapping[str, Any], webhook: str | None, alpha_per_year: float | None
 ) -> None:
-    r"""Serve monitoring alone: a CloudEvents sink beside any inference server.
+    """Serve monitoring alone: a CloudEvents sink beside any inference server.
 
     \b
     dovetail monitoring run --port 8080
@@ -44,7 +44,7 @@ def run_server(
 @click.option("--token", envvar="DOVETAIL_TOKEN", help="API token.")
 @json_option
 def list_models(url: str, token: str | None, as_json: bool) -> None:
-    r"""List the watched models and their active alerts.
+    """List the watched models and their active alerts.
 
     \b
     dovetail monitoring list --url http://127.0.0.1:8080
@@ -89,7 +89,7 @@ def report(
     html: Path | None,
     as_json: bool,
 ) -> None:
-    r"""Compare two files once; the exit code is 1 when the verdict is drift.
+    """Compare two files once; the exit code is 1 when the verdict is drift.
 
     \b
     dovetail monitoring report --reference march.parquet --current april.parquet

@@ -237,3 +237,22 @@ def test_an_unknown_status_of_alerts_is_refused(server):
     assert answer.json()["detail"] == (
         "there is no status 'loud'. use open, acknowledged, resolved or active."
     )
+
+
+def test_evidence_and_alerts_are_the_same_on_postgresql(start, log, postgres_url):
+    told = []
+    for database in ("", postgres_url):
+        with start(database=database) as server:
+            put_reference(server)
+            raised = []
+            for day in DAYS[:4]:
+                server.send(*a_day(log, day, shift=0.7, concept=-1.0))
+                raised += close(server, day)
+                close(server, day)
+            server.post(f"/alerts/{raised[0]['id']}/resolve")
+            days = server.get("/models/flights/days")
+            for one in days:
+                one["alarms"] = [a["message"] for a in one["alarms"]]
+            told.append((days, sorted(a["message"] for a in raised)))
+    assert told[0] == told[1]
+    assert len(told[0][1]) == 2

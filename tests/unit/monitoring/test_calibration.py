@@ -47,3 +47,13 @@ def test_calibration_is_monotone_and_keeps_the_mean(rows):
 def test_calibration_pools_neighbours_that_go_down():
     fitted = Calibration.fit(np.array([0.1, 0.2, 0.3, 0.4]), np.array([0.0, 1.0, 0.0, 1.0]))
     assert fitted(np.array([0.1, 0.2, 0.25, 0.3, 0.4])).tolist() == [0.0, 0.5, 0.5, 0.5, 1.0]
+
+
+def test_calibration_is_the_isotonic_regression_of_scikit_learn():
+    isotonic = pytest.importorskip("sklearn.isotonic")
+    r = np.random.default_rng(4)
+    scores = np.round(r.beta(2, 5, 2000), 3)
+    labels = (r.random(2000) < scores**1.3).astype(float)
+    theirs = isotonic.IsotonicRegression(out_of_bounds="clip").fit(scores, labels)
+    grid = np.linspace(0, 1, 501)
+    assert Calibration.fit(scores, labels)(grid) == pytest.approx(theirs.predict(grid), abs=1e-12)
