@@ -17,6 +17,7 @@ from markupsafe import Markup
 
 from dovetail.web import assets, folders, formats, svg
 from dovetail.web.sorting import Sort
+from dovetail.web.svg.element import safe_href
 from dovetail.web.svg.plot import describe
 
 
@@ -52,6 +53,7 @@ def environment() -> jinja2.Environment:
         digest=digest,
         json=json,
         plot=svg.plot,
+        href=safe_href,
         describe=describe,
         split_fix=split_fix,
     )

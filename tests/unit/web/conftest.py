@@ -1,5 +1,6 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
 import httpx
@@ -10,6 +11,7 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse
 
 from dovetail.web import folders, pages
+from dovetail.web.charts import Chart, Event, Mark, Series
 from dovetail.web.serve import serve_in_thread
 
 ATTACK = '"><script>alert(1)</script><img src=x onerror=alert(1)>'
@@ -20,7 +22,18 @@ TEMPLATE = """{% extends "web/page.html" %}
 {{ ui.badge(ATTACK, "warn") }}{{ ui.facts([("Name", ATTACK)]) }}{{ ui.empty(ATTACK, ATTACK) }}
 {{ ui.problem(ATTACK, ATTACK, [ATTACK]) }}
 {{ ui.links([{"href": "/x", "text": ATTACK, "note": ""}]) }}
+{{ ui.chart(chart) }}{{ ui.timeline(events, ATTACK) }}{{ ui.code(ATTACK) }}
+{{ ui.links([{"href": "javascript:alert(1)", "text": "x", "note": ""}]) }}
+{{ ui.figure("x", 1, href="javascript:alert(1)") }}
 {% endblock %}"""
+EVENT = Event(at=datetime(2013, 5, 3, tzinfo=UTC), lane=ATTACK, text=ATTACK, href="javascript:x")
+CHART = Chart(
+    title=ATTACK,
+    x=[0.0, 1.0],
+    unit=ATTACK,
+    series=[Series(label=ATTACK, values=[1, 2])],
+    marks=[Mark(x=0.5, label=ATTACK, href=ATTACK)],
+)
 COLUMNS = [
     {"key": "name", "title": "Name", "href": "href", "sort": True},
     {"key": "auc", "title": "AUC", "kind": "number", "digits": 3},
@@ -49,7 +62,14 @@ def make_app() -> Starlette:
         made = shelf(request)
         if not isinstance(made, Shelf):
             return made
-        return {"count": made.count, "rows": made.rows, "columns": COLUMNS, "ATTACK": ATTACK}
+        return {
+            "count": made.count,
+            "rows": made.rows,
+            "columns": COLUMNS,
+            "ATTACK": ATTACK,
+            "chart": CHART,
+            "events": [EVENT],
+        }
 
     app = Starlette(
         routes=[

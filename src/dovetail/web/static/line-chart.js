@@ -199,7 +199,7 @@ class LineChart extends HTMLElement {
     const shown = chart.marks.map((mark) => ({ mark, at: plot.valToPos(mark.x, "x") }))
       .filter(({ at }) => at >= 0 && at <= width).sort((a, b) => a.at - b.at);
     shown.forEach(({ mark, at }, i) => {
-      const drawn = document.createElement(mark.href ? "a" : "span");
+      const drawn = document.createElement(/^(https?:|[/#?])/.test(mark.href) ? "a" : "span");
       drawn.className = `chart-mark level-${mark.level}`;
       if (drawn instanceof HTMLAnchorElement) drawn.href = mark.href;
       drawn.title = mark.label;

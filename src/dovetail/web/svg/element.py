@@ -48,11 +48,15 @@ def join(parts: Iterable["Svg | str"]) -> Svg:
     return Svg("".join(p if isinstance(p, Svg) else escape(p, quote=False) for p in parts))
 
 
+def safe_href(href: str) -> str:
+    """An address that leads somewhere; nothing for one that could run code."""
+    return href if href.startswith(SAFE_SCHEMES) else ""
+
+
 def link(href: str, *children: Svg | str, **attributes: object) -> Svg:
     """A link around elements; just the elements where the address is empty or could run code."""
-    if not href.startswith(SAFE_SCHEMES):
-        return join(children)
-    return tag("a", *children, href=href, **attributes)
+    safe = safe_href(href)
+    return tag("a", *children, href=safe, **attributes) if safe else join(children)
 
 
 def picture(width: float, height: float, title: str, *children: Svg | str, class_: str) -> Svg:

@@ -13,7 +13,7 @@ from dovetail.web.svg.box import arrow, box
 from dovetail.web.svg.element import Svg, picture
 from dovetail.web.svg.parts import Edge, Node
 
-BOX = (168.0, 50.0)
+BOX = (172.0, 50.0)
 STEP = 236.0
 SLOT = 70.0
 LANE = 26.0

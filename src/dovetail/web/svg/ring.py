@@ -9,7 +9,7 @@ from dovetail.web.svg.box import arrow, box
 from dovetail.web.svg.element import Svg, picture, tag
 from dovetail.web.svg.parts import INK, INK_2, Edge, Node
 
-BOX = (148.0, 50.0)
+BOX = (172.0, 50.0)
 GAP = 9.0
 
 
@@ -33,8 +33,8 @@ def ring(
         width: In pixels of the drawing; without it as wide as so many nodes need.
         height: In pixels of the drawing; likewise.
     """
-    width = width or max(760.0, 84.0 * len(nodes))
-    height = height or max(480.0, 55.0 * len(nodes))
+    width = width or max(760.0, 98.0 * len(nodes))
+    height = height or max(480.0, 58.0 * len(nodes))
     if not nodes:
         return picture(width, height, title, class_="graph ring")
     count = len(nodes)
