@@ -1,0 +1,68 @@
+"""The guide is typed as it stands, on another port."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import httpx
+import pytest
+
+GUIDE = Path(__file__).parents[3] / "docs/how-to/serving.md"
+BLOCK = re.compile(r"^```(console|python)\n(.*?)^```", re.MULTILINE | re.DOTALL)
+
+
+def steps():
+    """Python blocks, and commands that ask the guide's own server."""
+    for kind, text in BLOCK.findall(GUIDE.read_text()):
+        if kind == "python":
+            yield kind, text
+            continue
+        for command in re.split(r"^\$ ", text, flags=re.MULTILINE)[1:]:
+            if command.startswith(("curl", "dovetail serving list")) or "8080 &" in command:
+                yield kind, command.strip()
+
+
+@pytest.mark.skipif(shutil.which("curl") is None, reason="curl is not installed")
+def test_the_guide_works_as_it_stands(tmp_path, free_port):
+    port, server = str(free_port()), None
+    program = f"{sys.executable} -m dovetail.cli"
+    done = []
+    try:
+        for kind, text in steps():
+            if kind == "python":
+                command = [sys.executable, "-W", "error", "-c", text]
+            else:
+                line = text.replace("8080", port).replace("dovetail serving", f"{program} serving")
+                if line.endswith("&"):
+                    server = subprocess.Popen(
+                        line.removesuffix("&").split(), cwd=tmp_path, stderr=subprocess.DEVNULL
+                    )
+                    wait(port)
+                    continue
+                command = ["sh", "-c", line]
+            ran = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
+            assert ran.returncode == 0, f"{text}\n{ran.stdout}{ran.stderr}"
+            done.append(ran.stdout)
+    finally:
+        if server is not None:
+            server.terminate()
+            server.wait(30)
+    answers = [text for text in done if '"predict","shape":[2,1]' in text]
+    assert len(answers) == 2
+    assert answers[0] == answers[1]  # matrix and columns
+    assert os.listdir(tmp_path)
+
+
+def wait(port):
+    for _ in range(600):
+        try:
+            if httpx.get(f"http://127.0.0.1:{port}/v2/health/ready").status_code == 200:
+                return
+        except httpx.TransportError:
+            pass
+        time.sleep(0.1)
+    raise AssertionError("the server of the guide did not start")
