@@ -5,7 +5,8 @@ only. What it needs of the user is a `Recipe`: how to train, and what became of 
 """
 
 from dovetail.loop.compare import Comparison, compare
-from dovetail.loop.deploy import Deployer, make_deployer
+from dovetail.loop.deploy import Deployer, RegistryDeployer, make_deployer
+from dovetail.loop.folder import FolderDeployer
 from dovetail.loop.joints import Joints
 from dovetail.loop.machine import Loop
 from dovetail.loop.piece import piece
@@ -21,12 +22,14 @@ __all__ = [
     "Deployer",
     "Event",
     "Examples",
+    "FolderDeployer",
     "Joints",
     "Lesson",
     "Loop",
     "LoopSettings",
     "LoopStore",
     "Recipe",
+    "RegistryDeployer",
     "compare",
     "decide",
     "load_recipe",

@@ -15,6 +15,7 @@ from dovetail.wire.http import NotFound
 
 __all__ = ["Actions"]
 
+TRAINED_UNTIL = "dovetail.trained_until"
 EFFECTIVE = "Dovetail-Effective"
 REFERENCE_ROWS = 5000
 PRODUCER = "https://dovetail.invalid/loop"
@@ -45,6 +46,28 @@ class Actions:
                 model=model, version=version, kind=kind, verdict=verdict, facts=facts, at=at
             )
             self._joints.governance.put_evidence(evidence)
+
+    def adoptable(self) -> tuple[str, date] | None:
+        """Return the version that the alias names and the first day it was not trained on.
+
+        The day is the tag `dovetail.trained_until`, or else the day of registration.
+        """
+        try:
+            found = self._joints.registry.get_alias(self._settings.model, self._settings.alias)
+        except NotFound:
+            return None
+        tags = {tag.key: tag.value for tag in found.tags}
+        registered = datetime.fromtimestamp((found.creation_timestamp or 0) / 1000, UTC).date()
+        until = tags.get(TRAINED_UNTIL)
+        return str(found.version), date.fromisoformat(until) if until else registered
+
+    def is_registered(self, version: str) -> bool:
+        """Whether the registry has a version."""
+        try:
+            self._joints.registry.get_model_version(self._settings.model, version)
+        except NotFound:
+            return False
+        return True
 
     def move_alias(self, version: str, effective: datetime) -> None:
         """Point the alias at a version, unless it does already.
@@ -84,7 +107,7 @@ class Actions:
         """Give monitoring what the version was validated on, thinned evenly to 5,000 rows."""
         if self._joints.monitoring is None or len(rows) == 0:
             return
-        step = max(1, len(rows) // REFERENCE_ROWS)
+        step = -(-len(rows) // REFERENCE_ROWS)
         inputs, labels = rows.inputs[::step], rows.labels[::step]
         columns = {name: inputs[:, i] for i, name in enumerate(rows.columns)}
         reference = monitoring.Reference(
@@ -99,10 +122,11 @@ class Actions:
         self._joints.monitoring.put_reference(self._settings.model, reference)
 
     def record_training(self, version: str, cycle: str, until: date) -> None:
-        """Send an OpenLineage event: which data made which version."""
+        """Say in the registry, and to whoever keeps lineage, which data made which version."""
+        model = self._settings.model
+        self._joints.registry.set_model_version_tag(model, version, TRAINED_UNTIL, str(until))
         if self._joints.lineage is None:
             return
-        model = self._settings.model
         event = openlineage.RunEvent(
             event_type="COMPLETE",
             event_time=datetime(until.year, until.month, until.day, tzinfo=UTC),

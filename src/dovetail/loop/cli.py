@@ -1,8 +1,10 @@
 """`dovetail loop`: run it, see where it stands."""
 
 import os
+import sys
 import time
 from collections.abc import Callable
+from contextlib import closing
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -11,7 +13,7 @@ import click
 import msgspec
 
 from dovetail.base import telemetry
-from dovetail.base.errors import SettingsError
+from dovetail.base.errors import SettingsError, UnavailableError
 from dovetail.base.settings import JointSettings, ServerSettings, SettingsFile, read_file
 from dovetail.loop.deploy import make_deployer
 from dovetail.loop.handlers import state_of
@@ -23,11 +25,14 @@ from dovetail.loop.store import LoopStore
 from dovetail.web import commands as shared
 from dovetail.web.alone import Surroundings
 from dovetail.web.piece import Endpoint
+from dovetail.wire.http import WireError
 
 __all__ = ["commands"]
 
 config_option = click.option("--config", type=click.Path(path_type=Path), help="Settings file.")
 NAP = 300.0
+
+log = telemetry.logger("loop")
 
 
 @click.group()
@@ -37,8 +42,10 @@ def commands() -> None:
 
 @commands.command()
 @config_option
-@click.option("--once", is_flag=True, help="Do yesterday and end.")
-@click.option("--until", type=click.DateTime(["%Y-%m-%d"]), help="Do every day up to this one.")
+@click.option("--once", is_flag=True, help="Do what is due up to yesterday and end.")
+@click.option(
+    "--until", type=click.DateTime(["%Y-%m-%d"]), help="Do what is due up to this day and end."
+)
 def run(config: Path | None, once: bool, until: datetime | None) -> None:
     """Look after the model named in `[loop]`, a day at a time.
 
@@ -49,27 +56,43 @@ def run(config: Path | None, once: bool, until: datetime | None) -> None:
     telemetry.configure_logs(server.log_level)
     settings = _settings(file)
     connect, is_on = _connections(file, server)
-    store = LoopStore(_database(server), settings.model)
-    with Joints.connect(connect, is_on) as joints:
+    sys.path.insert(0, str((config or Path("dovetail.toml")).absolute().parent))
+    with (
+        closing(LoopStore(_database(server), settings.model)) as store,
+        Joints.connect(connect, is_on) as joints,
+    ):
+        recipe = load_recipe(settings.recipe, joints)
         weights = store.get("weights", {})
         deployer = make_deployer(joints, settings.model, settings.repository, weights)
-        loop = Loop(settings, joints, deployer, load_recipe(settings.recipe, joints), store)
+        loop = Loop(settings, joints, deployer, recipe, store)
         loop.resume()
-        _days(loop, once=once, until=until.date() if until else None)
-    store.close()
-
-
-def _days(loop: Loop, *, once: bool, until: date | None) -> None:
-    while True:
-        yesterday = until or (datetime.now(UTC) - timedelta(days=1)).date()
-        last = loop.store.get("last_day")
-        day = date.fromisoformat(last) + timedelta(days=1) if last else yesterday
-        while day <= yesterday:
-            for event in loop.tick(day):
-                click.echo(f"{event.day}  {event.kind:<12} {event.text}")
-            day += timedelta(days=1)
         if once or until:
-            return
+            _days(loop, until.date() if until else _yesterday())
+        else:
+            _for_ever(loop)
+
+
+def _yesterday() -> date:
+    return (datetime.now(UTC) - timedelta(days=1)).date()
+
+
+def _days(loop: Loop, end: date) -> None:
+    """Do every day after the last one that was done; at first only the end itself."""
+    last = loop.store.get("last_day")
+    day = date.fromisoformat(last) + timedelta(days=1) if last else end
+    while day <= end:
+        for event in loop.tick(day):
+            click.echo(f"{event.day}  {event.kind:<12} {event.text}")
+        day += timedelta(days=1)
+
+
+def _for_ever(loop: Loop) -> None:
+    """Do each day when it is over; while a joint does not answer, try again."""
+    while True:
+        try:
+            _days(loop, _yesterday())
+        except (WireError, UnavailableError) as error:
+            log.warning("a joint does not answer, trying again", why=str(error), seconds=NAP)
         time.sleep(NAP)
 
 
@@ -81,9 +104,8 @@ def list_events(config: Path | None, as_json: bool) -> None:
 
     Example: dovetail loop list
     """
-    store = _store(config)
-    events = store.history()
-    store.close()
+    with closing(_store(config)) as store:
+        events = store.history()
     if as_json:
         shared.print_json(events)
         return
@@ -99,9 +121,8 @@ def get(config: Path | None, as_json: bool) -> None:
 
     Example: dovetail loop get
     """
-    store = _store(config)
-    state = state_of(store)
-    store.close()
+    with closing(_store(config)) as store:
+        state = state_of(store)
     if as_json:
         shared.print_json(state)
         return

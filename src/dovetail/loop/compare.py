@@ -6,15 +6,17 @@ Sampling Techniques, section 9A) with Student's t on days - 1 degrees of freedom
 """
 
 import math
+from statistics import NormalDist
 
 import msgspec
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["Comparison", "auc", "compare", "log_loss"]
+__all__ = ["Comparison", "auc", "compare", "log_loss", "t_quantile"]
 
 Floats = npt.NDArray[np.floating]
 EDGE = 1e-7
+NEWTON_STEPS = 60
 
 
 class Comparison(msgspec.Struct, frozen=True, kw_only=True):
@@ -28,7 +30,7 @@ class Comparison(msgspec.Struct, frozen=True, kw_only=True):
         champion_auc: area under the champion's ROC curve; None with a single class.
         challenger_auc: the challenger's.
         gain: log-loss that the challenger saves per row.
-        low: lower end of the gain's interval.
+        low: lower end of the gain's interval; minus infinity (null in JSON) below two days.
         high: upper end of the gain's interval.
     """
 
@@ -105,15 +107,46 @@ def _margin(sums: Floats, sizes: Floats, mean: float, confidence: float) -> floa
         return math.inf
     residuals = sums - mean * sizes
     variance = clusters / (clusters - 1) * float((residuals**2).sum()) / float(sizes.sum()) ** 2
-    return _t_quantile((1 + confidence) / 2, clusters - 1) * math.sqrt(variance)
+    return t_quantile((1 + confidence) / 2, clusters - 1) * math.sqrt(variance)
 
 
-def _t_quantile(p: float, freedom: int) -> float:
-    """Student's t quantile, Cornish-Fisher expansion (Abramowitz and Stegun, 26.7.5)."""
-    from statistics import NormalDist
+def t_quantile(p: float, freedom: int) -> float:
+    """Return Student's t quantile.
 
+    Newton's method on the exact distribution function for whole degrees of freedom (Abramowitz and
+    Stegun, 26.7.3 and 26.7.4), from the normal quantile stretched towards heavier tails.
+
+    Args:
+        p: probability, above 0.5 and below 1.
+        freedom: degrees of freedom, from 1 up.
+    """
+    if freedom == 1:
+        return math.tan(math.pi * (p - 0.5))
+    if freedom == 2:
+        return (2 * p - 1) / math.sqrt(2 * p * (1 - p))
     z = NormalDist().inv_cdf(p)
-    g1 = (z**3 + z) / 4
-    g2 = (5 * z**5 + 16 * z**3 + 3 * z) / 96
-    g3 = (3 * z**7 + 19 * z**5 + 17 * z**3 - 15 * z) / 384
-    return z + g1 / freedom + g2 / freedom**2 + g3 / freedom**3
+    t = z + (z**3 + z) / (4 * freedom)
+    scale = math.lgamma((freedom + 1) / 2) - math.lgamma(freedom / 2)
+    for _ in range(NEWTON_STEPS):
+        density = math.exp(scale - (freedom + 1) / 2 * math.log1p(t * t / freedom))
+        step = (p - _t_probability(t, freedom)) * math.sqrt(math.pi * freedom) / density
+        t += step
+        if abs(step) < 1e-12 * t:
+            break
+    return t
+
+
+def _t_probability(t: float, freedom: int) -> float:
+    """Return how likely a t variable is to be at most `t`, by the finite series in the angle."""
+    angle = math.atan2(t, math.sqrt(freedom))
+    cosine, square = math.cos(angle), math.cos(angle) ** 2
+    is_odd = freedom % 2 == 1
+    term = cosine if is_odd else 1.0
+    total = term if freedom > 1 else 0.0
+    for k in range(2 if is_odd else 1, freedom - 2, 2):
+        term *= square * k / (k + 1)
+        total += term
+    within = math.sin(angle) * total
+    if is_odd:
+        within = 2 / math.pi * (angle + within)
+    return 0.5 + within / 2

@@ -20,7 +20,7 @@ class State(msgspec.Struct, frozen=True, kw_only=True):
         last_day: the last day that was done.
         trained_until: first day that the champion was not trained on.
         cycle: the cycle under way.
-        refused: why the gate keeps it waiting.
+        refused: why the gate keeps a promotion or a return waiting.
     """
 
     model: str
@@ -45,7 +45,7 @@ def state_of(store: LoopStore) -> State:
         last_day=store.get("last_day"),
         trained_until=store.get("trained_until"),
         cycle=cycle,
-        refused=facts.get("refusal"),
+        refused=facts.get("refusal") or store.get("return_refused"),
     )
 
 

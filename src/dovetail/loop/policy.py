@@ -7,8 +7,9 @@ log-loss summed over predictions. The harm is estimated from two sources:
   (Platt 1999; Cox 1958) fitted on the window, less what it gains by chance (one half per fitted
   parameter and row, Akaike 1974), is a lower bound of what a fresh model would save.
 - What ageing has cost before. Each finished comparison measured how much a fresh model saved
-  after so many days; the average per day of age, shrunk towards the configured `staleness`,
-  predicts what the present champion has lost by now.
+  over one that was so many days older; the average per day of age, shrunk towards the configured
+  `staleness`, predicts what the present champion has lost by now. Comparisons that the fresh
+  model lost count against it, so that a loop which retrains in vain learns to wait.
 
 The larger of the two, times the predictions expected over `horizon` days, is weighed against the
 cost.
@@ -21,22 +22,24 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
-from dovetail.loop.compare import log_loss
+from dovetail.loop.compare import EDGE, log_loss
 from dovetail.loop.settings import LoopSettings
 
 __all__ = ["Decision", "Lesson", "decide", "recalibration_gain"]
 
 Reason = Literal["pays", "age", "young", "no labels", "not yet"]
 PRIOR_DAYS = 60.0
-NEWTON_STEPS = 12
+NEWTON_STEPS = 25
+TINY = 1e-12
+Floats = npt.NDArray[np.floating]
 
 
 class Lesson(msgspec.Struct, frozen=True, kw_only=True):
-    """What one comparison taught: the gain of a fresh model over one of some age.
+    """What one comparison taught: the gain of a fresh model over an older one.
 
     Attributes:
-        age: days since the champion's training data ended.
-        gain: log-loss that the fresh model saved per row.
+        age: days by which the older one's training data ended earlier.
+        gain: log-loss that the fresh model saved per row; negative where it lost.
     """
 
     age: int
@@ -122,9 +125,9 @@ def decide(
 
 def _ageing_rate(prior: float, lessons: Sequence[Lesson]) -> float:
     """Return log-loss per row and day of age: the prior counts as `PRIOR_DAYS` of experience."""
-    gained = sum(max(lesson.gain, 0.0) for lesson in lessons)
+    gained = sum(lesson.gain for lesson in lessons)
     days = sum(lesson.age for lesson in lessons)
-    return (prior * PRIOR_DAYS + gained) / (PRIOR_DAYS + days)
+    return max(0.0, (prior * PRIOR_DAYS + gained) / (PRIOR_DAYS + days))
 
 
 def recalibration_gain(scores: npt.NDArray[np.float64], labels: npt.NDArray[np.int8]) -> float:
@@ -137,18 +140,37 @@ def recalibration_gain(scores: npt.NDArray[np.float64], labels: npt.NDArray[np.i
     rows = len(labels)
     if rows == 0 or labels.min() == labels.max():
         return 0.0
-    clipped = np.clip(scores, 1e-6, 1 - 1e-6)
-    logit = np.log(clipped / (1 - clipped))
-    design = np.stack([np.ones(rows), logit], axis=1)
-    weights = np.array([0.0, 1.0])
+    logit = _logit(scores)
+    before = float(log_loss(scores, labels).mean())
+    best, weights = before, np.array([0.0, 1.0])
     for _ in range(NEWTON_STEPS):
-        fitted = 1 / (1 + np.exp(-(design @ weights)))
-        curvature = fitted * (1 - fitted)
-        hessian = design.T @ (design * curvature[:, None]) + 1e-9 * np.eye(2)
-        step = np.linalg.solve(hessian, design.T @ (labels - fitted))
-        weights = weights + step
-        if float(np.abs(step).max()) < 1e-8:
+        step = _newton_step(logit, labels, weights)
+        found = _loss(logit, labels, weights + step)
+        while found > best and float(np.abs(step).max()) > TINY:
+            step = step / 2
+            found = _loss(logit, labels, weights + step)
+        if best - found < TINY:
             break
-    fitted = 1 / (1 + np.exp(-(design @ weights)))
-    saved = float(log_loss(clipped, labels).mean() - log_loss(fitted, labels).mean())
-    return max(0.0, saved - len(weights) / (2 * rows))
+        best, weights = found, weights + step
+    return max(0.0, before - best - len(weights) / (2 * rows))
+
+
+def _logit(scores: Floats) -> Floats:
+    clipped = np.clip(scores.astype(np.float64), EDGE, 1 - EDGE)
+    return np.asarray(np.log(clipped) - np.log1p(-clipped))
+
+
+def _recalibrated(logit: Floats, weights: Floats) -> Floats:
+    return np.asarray(1 / (1 + np.exp(-np.clip(weights[0] + weights[1] * logit, -35, 35))))
+
+
+def _loss(logit: Floats, labels: npt.NDArray[np.int8], weights: Floats) -> float:
+    return float(log_loss(_recalibrated(logit, weights), labels).mean())
+
+
+def _newton_step(logit: Floats, labels: npt.NDArray[np.int8], weights: Floats) -> Floats:
+    fitted = _recalibrated(logit, weights)
+    design = np.stack([np.ones_like(logit), logit], axis=1)
+    hessian = design.T @ (design * (fitted * (1 - fitted))[:, None])
+    ridge = 1e-9 * np.trace(hessian) + TINY  # scores that are all alike leave the slope open
+    return np.asarray(np.linalg.solve(hessian + ridge * np.eye(2), design.T @ (labels - fitted)))

@@ -36,6 +36,26 @@ class Examples:
     days: npt.NDArray[np.int64]
     keys: npt.NDArray[np.str_]
 
+    def __post_init__(self) -> None:
+        """Check that the columns fit together.
+
+        Raises:
+            RecipeError: they do not, or a label is neither 0 nor 1.
+        """
+        rows = len(self.labels)
+        if self.inputs.shape != (rows, len(self.columns)):
+            raise RecipeError(
+                f"the recipe gave inputs of shape {list(self.inputs.shape)}",
+                why=f"there are {rows} labels and {len(self.columns)} columns",
+            )
+        if len(self.days) != rows or len(self.keys) != rows:
+            raise RecipeError(
+                f"the recipe gave {len(self.days)} days and {len(self.keys)} keys",
+                why=f"there are {rows} labels",
+            )
+        if not bool(np.isin(self.labels, (0, 1)).all()):
+            raise RecipeError("the recipe gave labels other than 0 and 1")
+
     def __len__(self) -> int:
         """Return the number of rows."""
         return len(self.labels)
@@ -76,4 +96,10 @@ def load_recipe(name: str, joints: Joints) -> Recipe:
     except (ImportError, AttributeError) as error:
         raise RecipeError(f"recipe {name!r} cannot be loaded", why=str(error)) from error
     recipe: Recipe = factory(joints)
+    for method in ("train", "examples"):
+        if not callable(getattr(recipe, method, None)):
+            raise RecipeError(
+                f"recipe {name!r} made a {type(recipe).__name__} without {method}()",
+                fix="return an object with train(until, key) and examples(start, end)",
+            )
     return recipe

@@ -45,7 +45,8 @@ class LoopSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
         float, _about("Share of live traffic that the canary answers.", gt=0, lt=100)
     ] = 20.0
     probation: Annotated[
-        int, _about("Days after which a new champion is compared with the one before.", ge=0)
+        int,
+        _about("Days after which a champion is compared with the one before; 0: never.", ge=0),
     ] = 14
     confidence: Annotated[
         float, _about("Confidence of every comparison's interval.", gt=0.5, lt=1)

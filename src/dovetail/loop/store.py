@@ -20,7 +20,7 @@ metadata = sa.MetaData()
 cycles = sa.Table(
     "loop_cycles",
     metadata,
-    sa.Column("id", sa.String(128), primary_key=True),
+    sa.Column("id", sa.Text, primary_key=True),
     sa.Column("model", sa.Text, nullable=False, index=True),
     sa.Column("started", sa.String(10), nullable=False),
     sa.Column("state", sa.String(16), nullable=False),
@@ -47,7 +47,7 @@ values = sa.Table(
     sa.Column("key", sa.String(64), primary_key=True),
     sa.Column("value", sa.Text, nullable=False),
 )
-FINAL = ("promoted", "rejected", "rolled_back", "failed")
+FINAL = ("promoted", "rejected", "rolled_back")
 
 
 class Cycle(msgspec.Struct, frozen=True, kw_only=True):
@@ -57,7 +57,7 @@ class Cycle(msgspec.Struct, frozen=True, kw_only=True):
         id: model and the day on which it began.
         model: the registered model.
         started: the day, YYYY-MM-DD.
-        state: training, comparing, canary, promoting; or promoted, rejected, rolled_back, failed.
+        state: training, comparing, canary, promoting; or promoted, rejected, rolled_back.
         champion: the version in force when it began; None for the very first.
         challenger: the version that was trained.
         facts: what later steps need of earlier ones.
@@ -78,7 +78,7 @@ class Event(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         id: position in the history.
         day: on which day, YYYY-MM-DD.
-        kind: looked, training, trained, compared, rejected, canary, refused, promoted,
+        kind: adopted, looked, training, trained, compared, rejected, canary, refused, promoted,
             kept, rolled_back.
         version: which version it is about.
         text: one sentence.
@@ -122,8 +122,14 @@ class LoopStore:
         )
         return [Cycle(**{**row, "facts": msgspec.json.decode(row["facts"])}) for row in rows]
 
-    def begin(self, day: date, champion: str | None, event: Event) -> Cycle:
-        """Start a cycle and say so, in one transaction."""
+    def begin(
+        self,
+        day: date,
+        champion: str | None,
+        event: Event,
+        values: Mapping[str, Any] | None = None,
+    ) -> Cycle:
+        """Start a cycle and say so, with lasting values that change with it, in one transaction."""
         cycle = Cycle(
             id=f"{self.model}-{day}",
             model=self.model,
@@ -137,7 +143,7 @@ class LoopStore:
         def store(connection: Connection) -> None:
             row = {**msgspec.structs.asdict(cycle), "facts": "{}"}
             connection.execute(sa.insert(cycles).values(row))
-            self._note(connection, event, cycle.id)
+            self._note(connection, event, cycle.id, values)
 
         self._database.write(store)
         return cycle
@@ -146,7 +152,7 @@ class LoopStore:
         self,
         cycle: Cycle,
         state: str,
-        event: Event | None,
+        event: Event,
         *,
         challenger: str | None = None,
         facts: Mapping[str, Any] | None = None,
@@ -176,27 +182,20 @@ class LoopStore:
                 .where(cycles.c.id == cycle.id)
                 .values(state=state, challenger=moved.challenger, facts=text)
             )
-            if event is not None:
-                self._note(connection, event, cycle.id)
-            for key, value in (values or {}).items():
-                self._set(connection, key, value)
+            self._note(connection, event, cycle.id, values)
 
         self._database.write(store)
         return moved
 
     def note(self, event: Event, values: Mapping[str, Any] | None = None) -> None:
         """Record something outside a cycle, and lasting values that change with it."""
+        self._database.write(lambda c: self._note(c, event, event.cycle, values))
 
-        def store(connection: Connection) -> None:
-            self._note(connection, event, event.cycle)
-            for key, value in (values or {}).items():
-                self._set(connection, key, value)
-
-        self._database.write(store)
-
-    def history(self) -> list[Event]:
-        """Return everything that happened, oldest first."""
+    def history(self, day: date | None = None) -> list[Event]:
+        """Return everything that happened, or what happened on one day, oldest first."""
         query = sa.select(events).where(events.c.model == self.model).order_by(events.c.id)
+        if day is not None:
+            query = query.where(events.c.day == str(day))
         rows = self._database.read(lambda c: c.execute(query).mappings().all())
         return [
             Event(
@@ -216,8 +215,7 @@ class LoopStore:
         """Store lasting values durably."""
 
         def store(connection: Connection) -> None:
-            for key, value in given.items():
-                self._set(connection, key, value)
+            self._set(connection, given)
 
         self._database.write(store)
 
@@ -225,7 +223,13 @@ class LoopStore:
         """Close the database."""
         self._database.close()
 
-    def _note(self, connection: Connection, event: Event, cycle: str | None) -> None:
+    def _note(
+        self,
+        connection: Connection,
+        event: Event,
+        cycle: str | None,
+        values: Mapping[str, Any] | None,
+    ) -> None:
         row = {
             "model": self.model,
             "cycle": cycle,
@@ -236,13 +240,15 @@ class LoopStore:
             "facts": msgspec.json.encode(event.facts).decode(),
         }
         connection.execute(sa.insert(events).values(row))
+        self._set(connection, values or {})
 
-    def _set(self, connection: Connection, key: str, value: Any) -> None:
-        text = msgspec.json.encode(value).decode()
-        row = {"model": self.model, "key": key, "value": text}
-        statement = insert(values, self._database.dialect).values(row)
-        connection.execute(
-            statement.on_conflict_do_update(
-                index_elements=["model", "key"], set_={"value": statement.excluded.value}
+    def _set(self, connection: Connection, given: Mapping[str, Any]) -> None:
+        for key, value in given.items():
+            text = msgspec.json.encode(value).decode()
+            row = {"model": self.model, "key": key, "value": text}
+            statement = insert(values, self._database.dialect).values(row)
+            connection.execute(
+                statement.on_conflict_do_update(
+                    index_elements=["model", "key"], set_={"value": statement.excluded.value}
+                )
             )
-        )

@@ -1,1 +1,1 @@
-"""Laws that any implementation of a joint must pass, and sample data to try them on."""
+"""Laws that any implementation of a joint must pass, twins in memory, and sample data."""

@@ -12,6 +12,7 @@ from dovetail.web.pages import page_route
 __all__ = ["page_routes"]
 
 LEVELS = {
+    "adopted": "ok",
     "promoted": "ok",
     "kept": "ok",
     "canary": "info",
