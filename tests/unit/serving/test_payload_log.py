@@ -63,6 +63,13 @@ def counted(name, **labels):
     return prometheus_client.REGISTRY.get_sample_value(name, labels) or 0
 
 
+def test_requests_of_the_role_test_are_told_to_nobody(server, sink):
+    for name, role in (("t1", "test"), ("r1", "live")):
+        body = {**BODY, "id": name, "parameters": {"role": role}}
+        assert httpx.post(server.url + LATE, json=body).status_code == 200
+    assert [event.id for event in sink.wait(2)] == ["r1", "r1"]
+
+
 def test_a_request_and_its_answer_become_two_events(server, sink):
     answer = httpx.post(server.url + LATE, json=BODY)
     request, response = sink.wait(2)

@@ -142,7 +142,7 @@ REFUSED = {
     ),
     "a role that is none": (
         {**REQUEST, "parameters": {"role": "hero"}},
-        "role 'hero' is not known. one of live, shadow",
+        "role 'hero' is not known. one of live, shadow, test",
     ),
     "a time that is none": (
         {**REQUEST, "parameters": {"event_time": "yesterday"}},

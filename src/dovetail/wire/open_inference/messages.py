@@ -48,7 +48,7 @@ class InferenceRequest(Message, frozen=True, kw_only=True):
         inputs: The input tensors.
         id: The caller's name for this call, repeated in the answer.
         parameters: For the call as a whole; ours are ``event_time`` (RFC 3339) and ``role``
-            ("live" or "shadow").
+            ("live", "shadow", or "test", which is not logged).
         outputs: The outputs wanted; none means all.
     """
 
