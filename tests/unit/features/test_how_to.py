@@ -1,0 +1,31 @@
+"""What the how-to shows is run as it stands; commands that need a running server are not."""
+
+import re
+import shlex
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner
+
+from dovetail.features.cli import commands
+
+PAGE = Path(__file__).parents[3] / "docs/how-to/features.md"
+BLOCK = re.compile(r"^```(\w+)([^\n]*)\n(.*?)^```", re.M | re.S)
+
+
+def test_the_how_to_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    names: dict[str, Any] = {}
+    lines: list[str] = []
+    for language, options, body in BLOCK.findall(PAGE.read_text()):
+        if "file=" in options:
+            Path(options.split("file=")[1].strip()).write_text(body)
+        elif language == "python" and "no-run" not in options:
+            exec(compile(body, str(PAGE), "exec"), names)
+        lines += re.findall(r"^\$ dovetail features (.*)$", body, re.M)
+    names["questions"].write_parquet("questions.parquet")
+    for line in lines:
+        if line.split()[0] in ("check", "list", "join"):
+            done = CliRunner().invoke(commands, shlex.split(line))
+            assert done.exit_code == 0, (line, done.output, done.exception)
