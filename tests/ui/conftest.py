@@ -13,7 +13,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, ConsoleMessage, Page, Playwright, Response
+from playwright.sync_api import (
+    Browser,
+    ConsoleMessage,
+    Page,
+    Playwright,
+    Response,
+    sync_playwright,
+)
 
 HERE = Path(__file__).parent
 PICTURES = HERE.parent.parent / "test-results"
@@ -44,7 +51,14 @@ class Seen:
 Check = Callable[..., Seen]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
+def playwright() -> Iterator[Playwright]:
+    """Playwright for one file: while it lives, its event loop keeps all others off this thread."""
+    with sync_playwright() as started:
+        yield started
+
+
+@pytest.fixture(scope="module")
 def browser(playwright: Playwright) -> Iterator[Browser]:
     """Debian's Chromium; a test that needs it is skipped where there is none."""
     path = next((found for name in CHROMIUMS if (found := shutil.which(name))), None)
