@@ -69,7 +69,7 @@ def choose(predictor: Predictor, *, wanted: bool = True) -> tuple[Predictor, Com
     if not wanted:
         return predictor, Compilation(original=name, serves=name, why="compiling is switched off")
     try:
-        faster = predictor.compiled()
+        faster = predictor.compiled().open()
         sample = predictor.sample(ROWS)
         difference, agrees = _compare(predictor, faster, sample)
     except (NotConvertibleError, BadModelError, InferenceFailedError) as error:

@@ -11,6 +11,7 @@ from dovetail.base.errors import DovetailError
 from dovetail.serving import compile as compiling
 from dovetail.serving import formats
 from dovetail.serving.errors import BadTensorError
+from dovetail.serving.isolation import Forms
 from dovetail.serving.predictor import Predictor
 from dovetail.serving.signature import MatrixSignature
 from dovetail.serving.statistics import Statistics
@@ -69,6 +70,7 @@ class Model:
         name: str = "",
         version: str = "1",
         compile: bool = True,
+        forms: Forms | None = None,
         uri: str = "",
         digest: str = "",
     ) -> "Model":
@@ -79,6 +81,7 @@ class Model:
             name: the model's name; by default that of the file.
             version: the version.
             compile: whether the compiled form may serve.
+            forms: where forms are kept; None compiles in this process.
             uri: where the files came from; by default the path.
             digest: of the files, if known.
 
@@ -86,8 +89,10 @@ class Model:
             BadModelError: it is missing, damaged or not supported.
             UntrustedError: loading it would execute code.
         """
-        predictor = formats.load(Path(path))
-        chosen, record = compiling.choose(predictor, wanted=compile)
+        if forms is not None and compile:
+            chosen, record = forms.choose(Path(path), digest)
+        else:
+            chosen, record = compiling.choose(formats.load(Path(path)), wanted=compile)
         known = name or Path(path).stem
         return cls(known, version, chosen, record, uri=uri or str(path), digest=digest)
 

@@ -9,6 +9,7 @@ from starlette.routing import Route
 from dovetail.serving.files import Files
 from dovetail.serving.follow import Follower
 from dovetail.serving.handlers import Handlers
+from dovetail.serving.isolation import Forms
 from dovetail.serving.payload_log import PayloadLog
 from dovetail.serving.repository import Repository
 from dovetail.serving.routes import make_routes, render_error
@@ -38,9 +39,10 @@ class _Server:
         )
         self.repository = Repository(
             self.store,
-            Files(context.state / "serving"),
+            Files(context.state / "serving" / "models"),
             sources,
             compile=settings.compile,
+            forms=Forms(context.state / "serving" / "compiled") if settings.isolate else None,
             clock=context.clock,
         )
         self.payload_log = _payload_log(context, settings)

@@ -5,10 +5,13 @@ A format gives a `Predictor`. One that has an equivalent in a faster form is `Co
 """
 
 from collections.abc import Mapping
-from typing import Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from dovetail.serving.signature import Signature
 from dovetail.serving.tensors import Array, TensorSpec
+
+if TYPE_CHECKING:
+    from dovetail.serving.compiled import CompiledForm
 
 __all__ = ["Compilable", "Predictor"]
 
@@ -36,7 +39,7 @@ class Predictor(Protocol):
 class Compilable(Protocol):
     """A predictor that has an equivalent in a faster form."""
 
-    def compiled(self) -> Predictor:
+    def compiled(self) -> "CompiledForm":
         """Return the faster form.
 
         Raises:

@@ -17,6 +17,7 @@ from dovetail.base.errors import DovetailError, InvalidInputError
 from dovetail.base.telemetry import logger
 from dovetail.serving.errors import NotReadyError, UnknownModelError
 from dovetail.serving.files import Files
+from dovetail.serving.isolation import Forms
 from dovetail.serving.model import Model
 from dovetail.serving.sources import Sources, parse_uri
 from dovetail.serving.store import Store, Version
@@ -46,14 +47,22 @@ class Repository:
         files: where the models' files are kept.
         sources: where they come from.
         compile: whether compiled forms may serve.
+        forms: where they are kept; None compiles in this process.
         clock: what time it is.
     """
 
     def __init__(
-        self, store: Store, files: Files, sources: Sources, *, compile: bool, clock: Clock
+        self,
+        store: Store,
+        files: Files,
+        sources: Sources,
+        *,
+        compile: bool,
+        forms: Forms | None,
+        clock: Clock,
     ) -> None:
         self._store, self._files, self._sources = store, files, sources
-        self._compile, self._clock = compile, clock
+        self._compile, self._forms, self._clock = compile, forms, clock
         self._table: dict[str, _Loaded] = {}
         self._known: dict[tuple[str, str], Version] = {}
         self._reasons: dict[tuple[str, str], str] = {}
@@ -250,6 +259,7 @@ class Repository:
                 name=version.model,
                 version=version.version,
                 compile=self._compile,
+                forms=self._forms,
                 uri=version.uri,
                 digest=version.digest,
             )

@@ -27,6 +27,13 @@ class ServingSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     compile: Annotated[
         bool, _about("Serve the compiled form of a model where it agrees with the original.")
     ] = True
+    isolate: Annotated[
+        bool,
+        _about(
+            "Compile in a process of its own: a damaged model cannot take the server down, and the"
+            " memory that compiling needs is given back."
+        ),
+    ] = True
     payload_log: Annotated[
         str,
         _about(

@@ -69,7 +69,9 @@ def server(tmp_path_factory: pytest.TempPathFactory, model_file: Path) -> Iterat
     echo = state / "echo.identity"
     echo.touch()
     settings = ServingSettings(
-        models=(f"late={model_file}", f"echo={echo}"), folders=(str(model_file.parent.parent),)
+        models=(f"late={model_file}", f"echo={echo}"),
+        folders=(str(model_file.parent.parent),),
+        isolate=False,
     )
     with run_piece(piece, settings, state=state) as running:
         wait_ready(running.url)
@@ -166,7 +168,10 @@ def run(tmp_path: Path, registry: Registry) -> Callable[..., AbstractContextMana
         with run_piece(
             piece,
             ServingSettings(
-                models=models, follow_seconds=0.05, folders=(str(tmp_path / "may"),), **settings
+                models=models,
+                follow_seconds=0.05,
+                folders=(str(tmp_path / "may"),),
+                **{"isolate": False, **settings},
             ),
             state=tmp_path / "state",
             joints=joints or {"tracking": registry.url},

@@ -170,7 +170,7 @@ def test_files_that_changed_on_disk_are_not_served(run, tmp_path):
     with run() as server:
         load(server, "models:/late/1")
         load(server, "models:/late/2")
-    kept = tmp_path / "state" / "serving" / "late" / "1" / "model" / "model.lgb"
+    kept = tmp_path / "state" / "serving" / "models" / "late" / "1" / "model" / "model.lgb"
     kept.write_text(kept.read_text().replace("leaf_value=", "leaf_value=9", 1))
     with run() as server:
         assert "are not those that were loaded" in states(server)["1"][1]

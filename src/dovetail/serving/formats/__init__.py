@@ -1,7 +1,7 @@
 """Model formats, one module each, behind one seam.
 
-To add a format: write `formats/<name>.py` with the two functions of `Format`, and name it in
-`FORMATS` below. `matches` must be cheap and import nothing heavy; `load` gives a
+To add a format: write `formats/<name>.py` with the three functions of `Format`, and name it in
+`FORMATS` below. `matches` and `compiles` must be cheap and import nothing heavy; `load` gives a
 `predictor.Predictor`. Formats whose files can execute code do not belong here.
 """
 
@@ -12,7 +12,7 @@ from typing import Protocol, cast
 from dovetail.serving.errors import BadModelError
 from dovetail.serving.predictor import Predictor
 
-__all__ = ["FORMATS", "Format", "detect", "load"]
+__all__ = ["FORMATS", "Format", "compiles", "detect", "load"]
 
 FORMATS = {
     "mlflow": "dovetail.serving.formats.mlflow",
@@ -28,6 +28,9 @@ class Format(Protocol):
 
     def matches(self, path: Path) -> bool:
         """Whether the file or folder looks like this format."""
+
+    def compiles(self, path: Path) -> bool:
+        """Whether what `load` gives may be `predictor.Compilable`."""
 
     def load(self, path: Path) -> Predictor:
         """Load the file or folder.
@@ -57,6 +60,15 @@ def detect(path: Path) -> str:
     raise BadModelError(
         path, "its format is not recognised", fix=f"known formats: {', '.join(sorted(FORMATS))}"
     )
+
+
+def compiles(path: Path) -> bool:
+    """Whether a model may have a compiled form.
+
+    Raises:
+        BadModelError: nothing is there, or no format recognises it.
+    """
+    return resolve(detect(path)).compiles(path)
 
 
 def load(path: Path) -> Predictor:

@@ -9,7 +9,7 @@ from pathlib import Path
 from dovetail.serving.signature import AnySignature
 from dovetail.serving.tensors import Array, TensorSpec
 
-__all__ = ["Identity", "load", "matches"]
+__all__ = ["Identity", "compiles", "load", "matches"]
 
 
 class Identity:
@@ -27,6 +27,12 @@ class Identity:
 def matches(path: Path) -> bool:
     """Whether the file's name says so."""
     return path.suffix == ".identity"
+
+
+def compiles(path: Path) -> bool:
+    """Whether it may have a compiled form: never."""
+    del path
+    return False
 
 
 def load(path: Path) -> Identity:

@@ -11,17 +11,16 @@ from typing import Any
 import numpy as np
 
 from dovetail.base.extras import require
+from dovetail.serving.compiled import INPUT, OUTPUT, CompiledForm
 from dovetail.serving.errors import BadModelError, InferenceFailedError
 from dovetail.serving.formats.lightgbm_onnx import convert
 from dovetail.serving.formats.lightgbm_text import check_text
-from dovetail.serving.formats.onnx import open_session
 from dovetail.serving.formats.tree_sample import sample_features
 from dovetail.serving.signature import MatrixSignature
 from dovetail.serving.tensors import Array, TensorSpec
 
-__all__ = ["CompiledTrees", "LightgbmPredictor", "load", "matches"]
+__all__ = ["LightgbmPredictor", "compiles", "load", "matches"]
 
-_INPUT, _OUTPUT = "input", "predict"
 _SUFFIXES = {".bst", ".lgb", ".txt", ".lightgbm"}
 _FILES = ("model.bst", "model.lgb", "model.txt")
 
@@ -42,63 +41,39 @@ class LightgbmPredictor:
     ) -> None:
         width = booster.num_feature()
         names = tuple(columns) if len(columns) == width else tuple(booster.feature_name())
-        self.signature = MatrixSignature(_INPUT, names, width)
+        self.signature = MatrixSignature(INPUT, names, width)
         self.classes = booster.num_model_per_iteration()
-        self.outputs = (TensorSpec(_OUTPUT, "FP64", (-1, self.classes)),)
+        self.outputs = (TensorSpec(OUTPUT, "FP64", (-1, self.classes)),)
         self._booster, self._example = booster, example
 
     def run(self, inputs: Mapping[str, Array]) -> dict[str, Array]:
         """Predict with one thread."""
-        matrix = inputs[_INPUT]
+        matrix = inputs[INPUT]
         if not len(matrix):  # LightGBM refuses zero rows
-            return {_OUTPUT: np.empty((0, self.classes))}
+            return {OUTPUT: np.empty((0, self.classes))}
         try:
             answer = self._booster.predict(matrix, num_threads=1)
         except Exception as error:
             raise InferenceFailedError("LightGBM could not predict", why=str(error)) from error
-        return {_OUTPUT: np.asarray(answer, np.float64).reshape(len(matrix), self.classes)}
+        return {OUTPUT: np.asarray(answer, np.float64).reshape(len(matrix), self.classes)}
 
-    def compiled(self) -> "CompiledTrees":
+    def compiled(self) -> CompiledForm:
         """Return the same trees as an ONNX graph in double precision."""
         model = convert(self._booster.dump_model())
-        return CompiledTrees(open_session(model.onnx), model.categories, self)
+        return CompiledForm(
+            onnx=model.onnx,
+            columns=self.signature.columns,
+            width=self.signature.width,
+            classes=self.classes,
+            categories=model.categories,
+        )
 
     def sample(self, rows: int) -> dict[str, Array]:
         """Return the author's example and random rows around the trees' thresholds."""
         drawn = sample_features(self._booster.dump_model(), rows)
         if self._example is not None and self._example.shape[1:] == drawn.shape[1:]:
             drawn = np.concatenate([self._example[:rows].astype(np.float64), drawn])
-        return {_INPUT: drawn}
-
-
-class CompiledTrees:
-    """The compiled form: one ONNX node, answering as the booster does.
-
-    Args:
-        session: an `onnxruntime.InferenceSession` of a `lightgbm_onnx.TreeModel`.
-        categories: indices of the categorical features.
-        original: whose signature and outputs it takes over.
-    """
-
-    platform = "onnxruntime_onnx"
-
-    def __init__(
-        self, session: Any, categories: Sequence[int], original: LightgbmPredictor
-    ) -> None:
-        self.signature, self.outputs = original.signature, original.outputs
-        self._run, self._categories = session.run, list(categories)
-        self._names = [_OUTPUT]
-
-    def run(self, inputs: Mapping[str, Array]) -> dict[str, Array]:
-        """Run the graph; LightGBM cuts categories to whole numbers, so they are cut here."""
-        matrix = inputs[_INPUT]
-        if self._categories:
-            matrix = matrix.copy()
-            matrix[:, self._categories] = np.trunc(matrix[:, self._categories])
-        try:
-            return {_OUTPUT: self._run(self._names, {_INPUT: matrix})[0]}
-        except Exception as error:
-            raise InferenceFailedError("onnxruntime could not predict", why=str(error)) from error
+        return {INPUT: drawn}
 
 
 def matches(path: Path) -> bool:
@@ -108,6 +83,12 @@ def matches(path: Path) -> bool:
         return False
     with file.open("rb") as stream:
         return stream.read(5).rstrip() == b"tree"
+
+
+def compiles(path: Path) -> bool:
+    """Whether it may have a compiled form: always."""
+    del path
+    return True
 
 
 def load(

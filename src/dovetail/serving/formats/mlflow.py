@@ -18,7 +18,7 @@ from dovetail.serving.formats import lightgbm, onnx
 from dovetail.serving.predictor import Predictor
 from dovetail.serving.tensors import Array
 
-__all__ = ["FLAVOURS", "load", "matches"]
+__all__ = ["FLAVOURS", "compiles", "load", "matches"]
 
 _LARGEST = 4 << 20
 _BOOSTER = "of scikit-learn's wrappers of LightGBM, log `model.booster_`"
@@ -44,6 +44,12 @@ FLAVOURS: dict[str, Callable[[Path, tuple[str, ...], Array | None], Predictor]] 
 def matches(path: Path) -> bool:
     """Whether it is a folder with an `MLmodel` file."""
     return (path / "MLmodel").is_file()
+
+
+def compiles(path: Path) -> bool:
+    """Whether the native flavour may have a compiled form."""
+    flavours = _read(path).get("flavors")
+    return isinstance(flavours, dict) and "onnx" not in flavours and "lightgbm" in flavours
 
 
 def load(path: Path) -> Predictor:

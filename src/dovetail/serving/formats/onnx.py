@@ -13,7 +13,7 @@ from dovetail.serving.errors import BadModelError, BadTensorError, InferenceFail
 from dovetail.serving.signature import MatrixSignature, NamedSignature, Signature
 from dovetail.serving.tensors import Array, TensorSpec
 
-__all__ = ["OnnxPredictor", "load", "matches", "open_session"]
+__all__ = ["OnnxPredictor", "compiles", "load", "matches", "open_session"]
 
 _TYPES = {
     "tensor(bool)": "BOOL",
@@ -72,6 +72,12 @@ class OnnxPredictor:
 def matches(path: Path) -> bool:
     """Whether it is an `.onnx` file or a folder with exactly one."""
     return _file(path) is not None
+
+
+def compiles(path: Path) -> bool:
+    """Whether it may have a compiled form: never."""
+    del path
+    return False
 
 
 def load(path: Path) -> OnnxPredictor:
@@ -154,6 +160,8 @@ def _check_external_data(file: Path) -> None:
     onnxruntime refuses such paths too, but not in every version that we support, and what a path
     resolves to must not depend on links inside the folder.
     """
+    if not _mentions(file, b"location"):
+        return
     onnx = require("onnx", extra="serving", feature="an ONNX model")
     try:
         model = onnx.load(str(file), load_external_data=False)
@@ -168,6 +176,17 @@ def _check_external_data(file: Path) -> None:
                     raise BadModelError(
                         file, f"tensor {tensor.name!r} lies outside the folder: {entry.value!r}"
                     )
+
+
+def _mentions(file: Path, word: bytes) -> bool:
+    """Whether a file holds a word, without reading it whole."""
+    kept = b""
+    with file.open("rb") as stream:
+        while chunk := stream.read(1 << 20):
+            if word in kept + chunk:
+                return True
+            kept = chunk[1 - len(word) :]
+    return False
 
 
 def _first_line(error: Exception) -> str:

@@ -1,0 +1,146 @@
+"""Compiling in a process of its own, once per model.
+
+Reading a model runs native code of a large library. In a process of its own a damaged model cannot
+take the server down, and the library's memory goes when the form is made. The form is kept by the
+digest of the model's files, so the next start opens it at once.
+
+`main` is what that process runs.
+"""
+
+import os
+import shutil
+import subprocess
+import sys
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from dovetail import __version__
+from dovetail.base.errors import DovetailError, IntegrityError, UntrustedError
+from dovetail.base.ids import new_id
+from dovetail.base.telemetry import logger
+from dovetail.serving import formats
+from dovetail.serving.compile import Compilation, choose
+from dovetail.serving.compiled import CompiledForm, CompiledPredictor
+from dovetail.serving.errors import BadModelError
+from dovetail.serving.predictor import Predictor
+
+__all__ = ["Forms"]
+
+log = logger("serving")
+_SECONDS = 600
+_PROGRAM = "import sys; from dovetail.serving.isolation import main; sys.exit(main(*sys.argv[1:]))"
+_RECORD, _ERROR = "choice.json", "error.json"
+_LIBRARIES = ("lightgbm", "onnx", "onnxruntime")
+
+
+class Forms:
+    """Compiled forms, kept by what they were made of and by.
+
+    Args:
+        root: the folder of all of them.
+    """
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+
+    def choose(self, path: Path, digest: str) -> tuple[Predictor, Compilation]:
+        """Return the form of a model that should serve.
+
+        Args:
+            path: the model's file or folder.
+            digest: of its files.
+
+        Raises:
+            BadModelError: it is damaged, or ended the process that read it.
+            UntrustedError: reading it would execute code.
+        """
+        if not formats.compiles(path):
+            return choose(formats.load(path))
+        folder = self._root / f"{digest[:32]}-{_made_by()}"
+        if not (folder / _RECORD).is_file():
+            self._make(path, folder)
+        record = msgspec.json.decode((folder / _RECORD).read_bytes(), type=Compilation)
+        if not record.compiled:
+            log.warning("model not compiled", why=record.why)
+            return formats.load(path), record
+        try:
+            return CompiledForm.read(folder).open(), record
+        except (IntegrityError, BadModelError):
+            shutil.rmtree(folder)
+            raise
+
+    def _make(self, path: Path, folder: Path) -> None:
+        staging = self._root / f".{new_id()}"
+        staging.mkdir(parents=True)
+        try:
+            _run(path, staging)
+            folder.parent.mkdir(parents=True, exist_ok=True)
+            shutil.rmtree(folder, ignore_errors=True)
+            staging.rename(folder)
+        finally:
+            shutil.rmtree(staging, ignore_errors=True)
+
+
+def _run(path: Path, folder: Path) -> None:
+    """Run the process and raise here what it raised there."""
+    done = subprocess.run(
+        [sys.executable, "-c", _PROGRAM, str(path), str(folder)],
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(part for part in sys.path if part)},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        timeout=_SECONDS,
+        check=False,
+    )
+    if done.returncode == 0:
+        return
+    if not (folder / _ERROR).is_file():
+        lines = done.stderr.decode(errors="replace").strip().splitlines()
+        raise BadModelError(
+            path,
+            f"the process that read it ended with {done.returncode}",
+            fix=f"its last words: {lines[-1][:200]}" if lines else "",
+        )
+    said: dict[str, Any] = msgspec.json.decode((folder / _ERROR).read_bytes())
+    if said["code"] == UntrustedError.code:
+        raise UntrustedError(said["what"], why=said["why"], fix=said["fix"])
+    if said["code"] == BadModelError.code:
+        raise BadModelError(path, said["why"], fix=said["fix"])
+    choose(formats.load(path))  # a library is missing: say so here, in its own words
+
+
+def _made_by() -> str:
+    """Name what decides the form beside the model: our version and the libraries'."""
+    found = [__version__]
+    for library in _LIBRARIES:
+        try:
+            found.append(version(library))
+        except PackageNotFoundError:
+            found.append("none")
+    return "-".join(found)
+
+
+def main(model: str, target: str) -> int:
+    """Choose a model's form and write it and the choice into a folder.
+
+    Args:
+        model: the model's file or folder.
+        target: the folder to write into.
+
+    Returns:
+        The exit code: 0 when the choice is written, 1 when the error is.
+    """
+    folder = Path(target)
+    try:
+        chosen, record = choose(formats.load(Path(model)))
+    except DovetailError as error:
+        said = {"code": error.code, "what": error.what, "why": error.why, "fix": error.fix}
+        (folder / _ERROR).write_bytes(msgspec.json.encode(said))
+        return 1
+    if isinstance(chosen, CompiledPredictor):
+        chosen.form.write(folder)
+    (folder / _RECORD).write_bytes(msgspec.json.encode(record))
+    return 0

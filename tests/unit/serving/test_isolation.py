@@ -1,0 +1,77 @@
+"""A model is compiled once, in a process of its own."""
+
+import shutil
+import subprocess
+import sys
+import textwrap
+
+import numpy as np
+import pytest
+
+from dovetail.base.errors import IntegrityError, UntrustedError
+from dovetail.serving import BadModelError, Model, isolation
+from dovetail.serving.isolation import Forms
+
+ROWS = np.random.default_rng(0).normal(size=(20, 4))
+
+
+@pytest.fixture(scope="module")
+def forms(tmp_path_factory):
+    return Forms(tmp_path_factory.mktemp("forms"))
+
+
+def choose(forms, file, digest="d" * 64):
+    predictor, record = forms.choose(file, digest)
+    return predictor.run({"input": ROWS})["predict"], record
+
+
+def test_the_form_is_made_once_and_opened_without_the_library(forms, model_file):
+    answer, record = choose(forms, model_file)
+    np.testing.assert_allclose(answer, Model.load(model_file, compile=False).predict(ROWS))
+    assert record.compiled
+    program = f"""
+        import sys
+        from pathlib import Path
+        from dovetail.serving.isolation import Forms
+        predictor, record = Forms(Path({str(forms._root)!r})).choose(
+            Path({str(model_file)!r}), "d" * 64
+        )
+        assert record.compiled
+        assert predictor.signature.columns == ("Column_0", "Column_1", "Column_2", "Column_3")
+        found = {{"lightgbm", "sklearn", "pandas", "onnx"}} & set(sys.modules)
+        assert not found, found
+    """
+    subprocess.run([sys.executable, "-c", textwrap.dedent(program)], check=True)
+
+
+def test_a_form_that_was_changed_is_made_anew(forms, model_file):
+    before, _ = choose(forms, model_file)
+    (graph,) = forms._root.glob("*/model.onnx")
+    graph.write_bytes(graph.read_bytes()[:-8] + b"12345678")
+    with pytest.raises(IntegrityError, match="was changed"):
+        choose(forms, model_file)
+    np.testing.assert_array_equal(choose(forms, model_file)[0], before)
+
+
+def test_a_damaged_model_says_the_same_as_in_this_process(forms, tmp_path):
+    (tmp_path / "late.txt").write_text("tree\nversion=v4\n")
+    with pytest.raises(BadModelError, match="the file is truncated"):
+        choose(forms, tmp_path / "late.txt", "e" * 64)
+
+
+def test_a_pickle_is_refused_as_in_this_process(forms, tmp_path, model_file):
+    shutil.copy(model_file, tmp_path / "model.pkl")
+    (tmp_path / "MLmodel").write_text("flavors: {lightgbm: {data: model.pkl}}\n")
+    with pytest.raises(UntrustedError, match="could execute code"):
+        choose(forms, tmp_path, "f" * 64)
+
+
+def test_a_model_that_ends_the_process_fails_alone(forms, tmp_path, model_file, monkeypatch):
+    killer = tmp_path / "python"
+    killer.write_text("#!/bin/sh\necho about to die >&2\nkill -SEGV $$\n")
+    killer.chmod(0o755)
+    monkeypatch.setattr(isolation.sys, "executable", str(killer))
+    with pytest.raises(BadModelError) as caught:
+        choose(forms, model_file, "a" * 64)
+    assert "the process that read it ended with -11" in str(caught.value)
+    assert "about to die" in str(caught.value)
