@@ -6,7 +6,8 @@ with FastAPI's `detail` where Feast answers 500.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
 
 import orjson
 from anyio import to_thread
@@ -20,6 +21,9 @@ from dovetail.features.handlers import Handlers
 from dovetail.web.piece import ErrorShape
 from dovetail.web.problems import problem
 from dovetail.wire import feast
+
+if TYPE_CHECKING:
+    from concurrent.futures import Future
 
 JSON = "application/json"
 PATHS = (
@@ -39,67 +43,76 @@ _CLASSES = {
 
 def routes(handlers: Handlers) -> Sequence[BaseRoute]:
     """Return the routes of Feast's protocol."""
-    engine = handlers.engine
+    server = _Server(handlers)
+    answers = (
+        server.get_online_features,
+        server.push,
+        server.write_to_online_store,
+        server.materialize,
+        server.materialize_incremental,
+    )
+    posts = zip(PATHS, answers, strict=True)
+    return [
+        *(Route(path, answer, methods=["POST"]) for path, answer in posts),
+        Route("/health", server.health, methods=["GET"]),
+    ]
 
-    async def ready() -> None:
-        if not engine.loaded:
-            await to_thread.run_sync(engine.wait)
 
-    async def get_online_features(request: Request) -> Response:
+class _Server:
+    """The answers to Feast's paths."""
+
+    def __init__(self, handlers: Handlers) -> None:
+        self._handlers, self._engine = handlers, handlers.engine
+
+    async def get_online_features(self, request: Request) -> Response:
         """Features of entities, as known now or as of a moment."""
         question = feast.decode(await request.body(), feast.GetOnlineFeatures)
-        await ready()
-        return Response(orjson.dumps(handlers.get_online_features(question)), media_type=JSON)
+        await self._ready()
+        answer = self._handlers.get_online_features(question)
+        return Response(orjson.dumps(answer), media_type=JSON)
 
-    async def push(request: Request) -> Response:
+    async def push(self, request: Request) -> Response:
         """Rows of a source, for every view of it."""
         rows = feast.decode(await request.body(), feast.Push)
-        await ready()
-        if rows.to == "online":
-            await asyncio.wrap_future(handlers.push(rows))
-        else:
-            await to_thread.run_sync(lambda: handlers.push(rows).result())
+        await self._ready()
+        await self._finish(lambda: self._handlers.push(rows), instant=rows.to == "online")
         return Response()
 
-    async def write_to_online_store(request: Request) -> Response:
+    async def write_to_online_store(self, request: Request) -> Response:
         """Rows of one view."""
         rows = feast.decode(await request.body(), feast.WriteToOnlineStore)
-        await ready()
-        await asyncio.wrap_future(handlers.write_to_online_store(rows))
+        await self._ready()
+        await self._finish(lambda: self._handlers.write_to_online_store(rows))
         return Response(b"null", media_type=JSON)
 
-    async def materialize(request: Request) -> Response:
+    async def materialize(self, request: Request) -> Response:
         """Rows of the tables between two times."""
         span = feast.decode(await request.body(), feast.Materialize)
-        await ready()
-        await to_thread.run_sync(handlers.materialize, span)
+        await self._ready()
+        await to_thread.run_sync(self._handlers.materialize, span)
         return Response(b"null", media_type=JSON)
 
-    async def materialize_incremental(request: Request) -> Response:
+    async def materialize_incremental(self, request: Request) -> Response:
         """Rows of the tables since the last time."""
         span = feast.decode(await request.body(), feast.MaterializeIncremental)
-        await ready()
-        await to_thread.run_sync(handlers.materialize_incremental, span)
+        await self._ready()
+        await to_thread.run_sync(self._handlers.materialize_incremental, span)
         return Response(b"null", media_type=JSON)
 
-    async def health(_: Request) -> Response:
+    async def health(self, _: Request) -> Response:
         """Whether the server answers."""
         return Response()
 
-    answers: tuple[Callable[[Request], Awaitable[Response]], ...] = (
-        get_online_features,
-        push,
-        write_to_online_store,
-        materialize,
-        materialize_incremental,
-    )
-    return [
-        *(
-            Route(path, answer, methods=["POST"])
-            for path, answer in zip(PATHS, answers, strict=True)
-        ),
-        Route("/health", health, methods=["GET"]),
-    ]
+    async def _ready(self) -> None:
+        if not self._engine.loaded:
+            await to_thread.run_sync(self._engine.wait)
+
+    async def _finish(self, write: Callable[[], "Future[int]"], *, instant: bool = True) -> None:
+        """Wait until a write is durable, without holding the event loop up."""
+        if instant and self._engine.is_queued:
+            await asyncio.wrap_future(write())
+        else:
+            await to_thread.run_sync(lambda: write().result())
 
 
 def error_shape() -> ErrorShape:

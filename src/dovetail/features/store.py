@@ -122,9 +122,18 @@ class Store:
             EVENTS.c.source == sa.bindparam("of"),
             EVENTS.c.id.in_(sa.bindparam("ids", expanding=True)),
         )
-        self._insert_event = sa.insert(EVENTS)
+        self._insert_event = (
+            sa.insert(EVENTS)
+            if self.is_queued
+            else insert(EVENTS, self._db.dialect).on_conflict_do_nothing().returning(EVENTS.c.id)
+        )
         self._upsert_latest = _upsert_latest(self._db.dialect)
         self._count_rows = _count_rows(self._db.dialect)
+
+    @property
+    def is_queued(self) -> bool:
+        """Whether writes wait in a queue of their own, so that handing one in is instant."""
+        return self._db.dialect == "sqlite"
 
     def close(self) -> None:
         """Finish writing and close."""
@@ -169,30 +178,28 @@ class Store:
     def _keep_new(
         self, connection: Connection, source: str, events: Sequence[Event]
     ) -> list[Event]:
-        """Insert the events whose id is new and return them, each id once."""
+        """Insert the events whose id is new and return them, each id once.
+
+        On SQLite there is one writer, so asking first is enough. On PostgreSQL another server
+        may insert the same event at the same time; the database says whose was first.
+        """
         by_id: dict[str, Event] = {}
         for event in events:
             by_id.setdefault(event.id_text, event)
-        ids = list(by_id)
-        for start in range(0, len(ids), BATCH):
-            part = ids[start : start + BATCH]
-            for (seen,) in connection.execute(self._known_ids, {"of": source, "ids": part}):
-                del by_id[seen]
-        if by_id:
-            connection.execute(
-                self._insert_event,
-                [
-                    {
-                        "source": source,
-                        "id": text,
-                        "event_us": event.event_us,
-                        "known_us": event.known_us,
-                        "row": orjson.dumps(event.row).decode(),
-                    }
-                    for text, event in by_id.items()
-                ],
-            )
-        return list(by_id.values())
+        if self.is_queued:
+            ids = list(by_id)
+            for start in range(0, len(ids), BATCH):
+                part = {"of": source, "ids": ids[start : start + BATCH]}
+                for (seen,) in connection.execute(self._known_ids, part):
+                    del by_id[seen]
+        if not by_id:
+            return []
+        rows = [_event_row(source, text, by_id[text]) for text in sorted(by_id)]
+        if self.is_queued:
+            connection.execute(self._insert_event, rows)
+            return list(by_id.values())
+        added = {text for (text,) in connection.execute(self._insert_event, rows)}
+        return [event for text, event in by_id.items() if text in added]
 
     def _keep_latest(
         self, connection: Connection, view: LatestView, events: Sequence[Event], order: int
@@ -316,6 +323,16 @@ def key_value(text: str) -> Any:
 
 def _has_id(events: Sequence[Event]) -> bool:
     return bool(events) and bool(events[0].id)
+
+
+def _event_row(source: str, text: str, event: Event) -> dict[str, Any]:
+    return {
+        "source": source,
+        "id": text,
+        "event_us": event.event_us,
+        "known_us": event.known_us,
+        "row": orjson.dumps(event.row).decode(),
+    }
 
 
 def _upsert_latest(dialect: str) -> sa.Insert:

@@ -94,6 +94,11 @@ class Engine:
                 self.memories[view.name].learn(whole)
 
     @property
+    def is_queued(self) -> bool:
+        """Whether `push` returns at once; otherwise it is called from a thread."""
+        return self._store.is_queued
+
+    @property
     def loaded(self) -> bool:
         """Whether what is kept is in memory."""
         return self._loaded.is_set()
