@@ -1,4 +1,4 @@
-"""The commands of the whole: up, demo, doctor, token."""
+"""The commands of the whole: up, doctor, token."""
 
 import sys
 from pathlib import Path

@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
@@ -73,7 +74,11 @@ def probe(joint: str, filled_by: str, endpoint: Endpoint | None) -> Probe:
         filled_by: what the settings say of it.
         endpoint: where to ask; None where the joint is off.
     """
-    known = {"joint": joint, "protocol": PROTOCOLS[joint], "filled_by": filled_by}
+    known: dict[str, Any] = {
+        "joint": joint,
+        "protocol": PROTOCOLS[joint],
+        "filled_by": filled_by,
+    }
     if endpoint is None:
         fix = f'set {joint} = "embedded" under [joints]'
         return Probe(**known, alive=None, detail=REMEDIES[joint], fix=fix)
@@ -106,7 +111,11 @@ def probe_all(configuration: Configuration, connect: Callable[[str], Endpoint]) 
 
 
 def _folder(target: str) -> Probe:
-    known = {"joint": "data", "protocol": PROTOCOLS["data"], "filled_by": target}
+    known: dict[str, Any] = {
+        "joint": "data",
+        "protocol": PROTOCOLS["data"],
+        "filled_by": target,
+    }
     tables = [path.parent.name for path in Path(target).glob("*/_delta_log")]
     if not Path(target).is_dir():
         return Probe(**known, alive=False, detail="no such folder", fix="make it, or name another")

@@ -14,8 +14,8 @@ __all__ = ["configure_logs", "logger"]
 
 
 def logger(piece: str) -> Any:
-    """Return the structured logger of a piece."""
-    return structlog.get_logger(piece).bind(piece=piece)
+    """Return the structured logger of a piece; it follows whatever is configured later."""
+    return structlog.get_logger(piece=piece)
 
 
 def configure_logs(level: str = "info", *, json: bool | None = None) -> None:

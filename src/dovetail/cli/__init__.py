@@ -16,7 +16,7 @@ __all__ = ["COMMANDS", "Lazy", "main"]
 
 COMMANDS = {
     "up": ("dovetail.app.commands:up", "Serve every piece on one address."),
-    "demo": ("dovetail.app.commands:demo", "Run the whole circle on a year of flights."),
+    "demo": ("dovetail.app.demo.command:demo", "Run the whole circle on a year of flights."),
     "doctor": ("dovetail.app.commands:doctor", "Say what answers behind each joint."),
     "token": ("dovetail.app.commands:token", "Make, list and revoke API tokens."),
     "data": ("dovetail.data.cli:commands", "Versioned, validated tables."),
