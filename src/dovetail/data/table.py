@@ -128,6 +128,14 @@ class Table:
         )
         return Commit(self.name, self._open().version(), rows.height)
 
+    def last(self, stream: str) -> int:
+        """Return the number of the last batch of a stream; 0 before the first.
+
+        Raises:
+            TableNotFoundError: There is no such table.
+        """
+        return int(self._open().transaction_version(_transaction((stream, 0))[0]) or 0)
+
     def read(
         self,
         *,

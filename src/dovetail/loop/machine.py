@@ -22,7 +22,7 @@ from dovetail.loop.deploy import Deployer
 from dovetail.loop.evaluation import Evaluation
 from dovetail.loop.happenings import end_of, event, verdict
 from dovetail.loop.joints import Joints
-from dovetail.loop.policy import Decision, Lesson, decide
+from dovetail.loop.policy import Decision, Lesson, Trial, decide
 from dovetail.loop.probation import Probation
 from dovetail.loop.recipe import Recipe
 from dovetail.loop.settings import LoopSettings
@@ -175,7 +175,15 @@ class Loop:
             labels=rows.labels,
             days=(day - start).days + 1,
             lessons=msgspec.convert(self.store.get("lessons", []), list[Lesson]),
+            trial=self._last_trial(day),
         )
+
+    def _last_trial(self, day: date) -> Trial | None:
+        stood = self.store.get("trial")
+        if stood is None:
+            return None
+        days_ago = (day - date.fromisoformat(stood["day"])).days
+        return Trial(days_ago=days_ago, gain=stood["gain"])
 
     # Training
 
@@ -205,7 +213,8 @@ class Loop:
             self._drop(challenger)
             text = f"version {challenger} is not surely better than {cycle.champion}"
             rejected = event(day, "rejected", challenger, text, facts)
-            return self.store.advance(cycle, "rejected", rejected, values={**lessons, **_done(day)})
+            values = {**lessons, "trial": {"day": str(day), "gain": found.gain}, **_done(day)}
+            return self.store.advance(cycle, "rejected", rejected, values=values)
         won = event(day, "compared", challenger, verdict(challenger, cycle.champion, found), facts)
         if cycle.champion is None or self.settings.canary_days == 0:
             return self.store.advance(cycle, "promoting", won, values=lessons)
@@ -259,7 +268,8 @@ class Loop:
         self._drop(challenger)
         text = f"version {challenger} did worse than {champion} as a canary"
         lost = event(day, "rolled_back", challenger, text, facts)
-        values = {"weights": weights, **_done(day)}
+        trial = {"day": str(day), "gain": found.gain}
+        values = {"weights": weights, "trial": trial, **_done(day)}
         return self.store.advance(cycle, "rolled_back", lost, values=values)
 
     # Promoting
@@ -293,6 +303,7 @@ class Loop:
                 "trained_until": str(trained_until),
                 "previous_trained_until": self.store.get("trained_until"),
                 "promoted_on": str(day),
+                "trial": None,
                 "looked": str(day),
                 **_done(day),
             },

@@ -11,6 +11,9 @@ log-loss summed over predictions. The harm is estimated from two sources:
   `staleness`, predicts what the present champion has lost by now. Comparisons that the fresh
   model lost count against it, so that a loop which retrains in vain learns to wait.
 
+- A champion that has stood a comparison starts afresh there: what was measured then, plus what
+  ageing is expected to have cost since.
+
 The larger of the two, times the predictions expected over `horizon` days, is weighed against the
 cost.
 """
@@ -25,7 +28,7 @@ import numpy.typing as npt
 from dovetail.loop.compare import EDGE, log_loss
 from dovetail.loop.settings import LoopSettings
 
-__all__ = ["Decision", "Lesson", "decide", "recalibration_gain"]
+__all__ = ["Decision", "Lesson", "Trial", "decide", "recalibration_gain"]
 
 Reason = Literal["pays", "age", "young", "no labels", "not yet"]
 PRIOR_DAYS = 60.0
@@ -43,6 +46,18 @@ class Lesson(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     age: int
+    gain: float
+
+
+class Trial(msgspec.Struct, frozen=True, kw_only=True):
+    """The last comparison that the champion has stood: it tells how stale it was then.
+
+    Attributes:
+        days_ago: days since.
+        gain: log-loss per row that the fresh model would have saved.
+    """
+
+    days_ago: int
     gain: float
 
 
@@ -78,6 +93,7 @@ def decide(
     labels: npt.NDArray[np.int8],
     days: int,
     lessons: Sequence[Lesson],
+    trial: Trial | None = None,
 ) -> Decision:
     """Weigh a retraining.
 
@@ -88,11 +104,14 @@ def decide(
         labels: what came true, shape [rows].
         days: days in the window.
         lessons: what earlier comparisons taught, oldest first.
+        trial: the champion's last comparison, if it has stood one.
     """
     rate = _ageing_rate(settings.staleness, lessons)
     recalibration = recalibration_gain(scores, labels)
     daily = len(labels) / max(days, 1)
-    per_row = max(recalibration, rate * age)
+    waited = age if trial is None else min(age, trial.days_ago)
+    ageing = rate * waited + (0.0 if trial is None else max(trial.gain, 0.0))
+    per_row = max(recalibration, ageing)
     expected = per_row * daily * settings.horizon
     weighed = (
         f"expected to save {expected:.0f} over {settings.horizon} days, costs {settings.cost:.0f}"
@@ -105,19 +124,20 @@ def decide(
             text=text,
             age=age,
             recalibration=recalibration,
-            ageing=rate * age,
+            ageing=ageing,
             expected=expected,
             cost=settings.cost,
         )
 
     if len(labels) == 0:
         return answer(False, "no labels", "no outcome is known yet")
-    if age < settings.min_age:
-        young = f"the champion is {age} days old, younger than {settings.min_age}"
+    if waited < settings.min_age:
+        since = "the champion is" if trial is None else "the last trial was"
+        young = f"{since} {waited} days old, younger than {settings.min_age}"
         return answer(False, "young", young)
     if expected > settings.cost:
         return answer(True, "pays", weighed)
-    if age >= settings.max_age:
+    if waited >= settings.max_age:
         old = f"the champion is {age} days old, the limit is {settings.max_age}"
         return answer(True, "age", old)
     return answer(False, "not yet", weighed)

@@ -19,7 +19,7 @@ FIRST = date(2024, 1, 1)
 ROWS = 150
 COLUMNS = ("wind", "rain", "delay")
 SETTINGS = LoopSettings(
-    model=MODEL, check_every=2, window=4, holdout=3, min_age=3, max_age=1000, horizon=30,
+    model=MODEL, check_every=2, window=4, holdout=3, min_age=2, max_age=1000, horizon=30,
     cost=60.0, staleness=0.0, canary_days=2, probation=4,
 )  # fmt: skip
 SUNNY, RAINY = (1.5, -1.0, 0.5), (-1.0, 1.5, 0.5)

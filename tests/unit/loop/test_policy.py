@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 
 from dovetail.loop.compare import log_loss
-from dovetail.loop.policy import Lesson, decide, recalibration_gain
+from dovetail.loop.policy import Lesson, Trial, decide, recalibration_gain
 from dovetail.loop.settings import LoopSettings
 
 SETTINGS = LoopSettings(
@@ -106,3 +106,15 @@ def test_ageing_is_learned_from_lessons_shrunk_towards_the_prior():
 
 def test_ageing_never_makes_better():
     assert look(45, lessons=(Lesson(age=30, gain=-0.5),)).ageing == 0.0
+
+
+def test_a_champion_that_stood_a_trial_is_weighed_from_there():
+    given = {"age": 200, "scores": np.full(100, 0.5), "labels": np.tile([0, 1], 50).astype(np.int8)}
+    stood = Trial(days_ago=10, gain=-0.001)
+    found = decide(SETTINGS, **given, days=10, lessons=[], trial=stood)
+    assert (found.reason, found.retrain) == ("not yet", False)
+    assert found.ageing == pytest.approx(SETTINGS.staleness * 10)
+    fresh = decide(SETTINGS, **given, days=10, lessons=[], trial=Trial(days_ago=9, gain=1.0))
+    assert found.age == fresh.age == 200
+    assert fresh.reason == "young"
+    assert fresh.text == "the last trial was 9 days old, younger than 10"

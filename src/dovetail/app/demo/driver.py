@@ -6,7 +6,7 @@ has a name made of its content, so that doing an hour or a day again changes not
 """
 
 from collections.abc import Sequence
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 import numpy as np
 import numpy.typing as npt
@@ -15,9 +15,10 @@ from dovetail.app.demo.served import Served, ServedDay
 from dovetail.app.demo.tap import Tap
 from dovetail.app.demo.vectors import vectors
 from dovetail.app.demo.workspace import MODEL
-from dovetail.app.demo.world import Tick, World
-from dovetail.loop.deploy import Deployer, positive_scores
+from dovetail.app.demo.world import Tick, World, shadow_name
+from dovetail.loop.deploy import Deployer
 from dovetail.loop.joints import Joints
+from dovetail.loop.scoring import positive_scores
 from dovetail.wire import feast, monitoring
 from dovetail.wire.open_inference import InferenceRequest, InferenceResponse, from_array
 
@@ -63,7 +64,7 @@ class Driver:
                 self._features.push(source, columns)
             rows = self._look_up(tick)
             wanted = self._deployer.route(tick.request_id)
-            answer = self._infer(tick.request_id, tick.at, "live", rows, wanted)
+            answer = self._infer(tick.request_id, tick.clock, "live", rows, wanted)
             inputs.append(rows)
             scores.append(positive_scores(answer, len(rows)))
             versions += [str(answer.model_version or wanted)] * len(rows)
@@ -87,7 +88,7 @@ class Driver:
         for tick in self._world.ticks(day):
             part = slice(tick.flights.start - start, tick.flights.stop - start)
             version = str(served.versions[part.start])
-            self._infer(tick.request_id, tick.at, "live", served.inputs[part], version)
+            self._infer(tick.request_id, tick.clock, "live", served.inputs[part], version)
         self._tap.flush()
 
     def settle(self, day: date) -> None:
@@ -126,10 +127,8 @@ class Driver:
         return answer
 
     def _shadow(self, day: date, served: ServedDay) -> None:
-        start = self._world.rows_of(day, day + timedelta(days=1)).start
-        for name, part, at in self._world.shadow_requests(day):
-            rows = served.inputs[part.start - start : part.stop - start]
-            self._infer(name, at, "shadow", rows, FIRST)
+        noon = datetime(day.year, day.month, day.day, 12, tzinfo=UTC)
+        self._infer(shadow_name(day), noon, "shadow", served.inputs, FIRST)
 
     def _tell_outcomes(self, day: date) -> None:
         landed = self._world.landed_on(day)

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
+from zoneinfo import ZoneInfo
 
 import numpy as np
 import numpy.typing as npt
@@ -19,11 +20,11 @@ from dovetail.app.demo.vectors import KEYS, KNOWN
 if TYPE_CHECKING:
     import polars as pl
 
-__all__ = ["SOURCES", "Tick", "World"]
+__all__ = ["SOURCES", "Tick", "World", "airport_clock", "shadow_name"]
 
 SOURCES = {"weather": "observed", "departures": "reported", "arrivals": "landed"}
 FULL_HOUR_US = 3_600_000_000
-DAY_US = 24 * FULL_HOUR_US
+HOME = ZoneInfo("America/New_York")
 NIGHT_ENDS = time(9, tzinfo=UTC)
 
 
@@ -44,6 +45,14 @@ class Tick:
     flights: slice
     keys: Mapping[str, Sequence[Any]]
     known: Mapping[str, npt.NDArray[np.float64]]
+
+    @property
+    def clock(self) -> datetime:
+        """What the clocks at the airport show, written as if it were UTC.
+
+        Monitoring counts by UTC days. A flight at eleven in the evening belongs to its own day.
+        """
+        return airport_clock(self.at)
 
     @property
     def request_id(self) -> str:
@@ -153,23 +162,10 @@ class World:
         return names, (flights - starts).tolist()
 
     def shadow_request(self, flights: npt.NDArray[np.int64]) -> tuple[list[str], list[int]]:
-        """Return the same for the requests that the first model gets at the end of the day."""
-        starts = self._spans[np.searchsorted(self._spans, flights, side="right") - 1]
-        names = [self._shadow_name(int(start)) for start in starts]
+        """Return the same for the request that the first model gets at the end of each day."""
+        starts = self._days[np.searchsorted(self._days, flights, side="right") - 1]
+        names = [shadow_name(date.fromordinal(int(self.day_numbers[start]))) for start in starts]
         return names, (flights - starts).tolist()
-
-    def shadow_requests(self, day: date) -> list[tuple[str, slice, datetime]]:
-        """Return the name, the flights and the moment of each request of a day's shadow."""
-        rows = self.rows_of(day, day + timedelta(days=1))
-        starts = [int(s) for s in self._spans if rows.start <= s < rows.stop]
-        return [
-            (
-                self._shadow_name(start),
-                slice(start, stop),
-                datetime.fromtimestamp(int(self._asked[start]) / 1_000_000, UTC),
-            )
-            for start, stop in zip(starts, [*starts[1:], rows.stop], strict=True)
-        ]
 
     def landed_on(self, day: date) -> npt.NDArray[np.int64]:
         """Return the flights whose outcome became known between a day's close and the last."""
@@ -184,19 +180,15 @@ class World:
         flights: npt.NDArray[np.int64] = found + near.start
         return flights
 
-    def _shadow_name(self, start: int) -> str:
-        day = date.fromordinal(int(self.day_numbers[start]))
-        return f"first-{day}-{int(self._asked[start]) // DAY_US}"
-
     @cached_property
     def _hours(self) -> npt.NDArray[np.int64]:
         """The first flight of every tick."""
         return _starts(self.day_numbers, self._asked)
 
     @cached_property
-    def _spans(self) -> npt.NDArray[np.int64]:
-        """The first flight of every day and of every UTC date within it."""
-        return _starts(self.day_numbers, self._asked // DAY_US)
+    def _days(self) -> npt.NDArray[np.int64]:
+        """The first flight of every day."""
+        return _starts(self.day_numbers)
 
     @cached_property
     def _moments(self) -> dict[str, npt.NDArray[np.int64]]:
@@ -217,6 +209,16 @@ class World:
     @cached_property
     def _known(self) -> dict[str, npt.NDArray[np.float64]]:
         return {name: self.flights[name].cast(float).to_numpy() for name in KNOWN}
+
+
+def airport_clock(at: datetime) -> datetime:
+    """Return what the clocks at the airport show, written as if it were UTC."""
+    return at.astimezone(HOME).replace(tzinfo=UTC)
+
+
+def shadow_name(day: date) -> str:
+    """Return the name of the request that the first model gets at the end of a day."""
+    return f"first-{day}"
 
 
 def _live_name(asked: int) -> str:
