@@ -1,8 +1,10 @@
 """What the online store must not lose: events by id, latest rows, how far sources came.
 
 Serves `online.engine`, which keeps the same facts in memory. An event with an id is kept
-whole, so tiles can be counted again when the server starts, also for a view that was
-defined after the event came. Times are microseconds since 1970.
+whole, once, so that everything can be computed again when the server starts, also for a view
+that was defined after the event came. The table of latest rows holds what has no id, and what
+is still needed of events that are old enough to be forgotten. Times are microseconds since
+1970.
 """
 
 import time
@@ -147,7 +149,7 @@ class Store:
         Args:
             source: Name of the source.
             events: Events of it; those with an id that is known already are passed over.
-            latest: LatestViews of the source.
+            latest: LatestViews whose rows are kept on their own, for a source without an id.
             at: The time now.
 
         Returns:
@@ -261,16 +263,25 @@ class Store:
             event = Event(tuple(orjson.loads(identity)), event_us, known_us, orjson.loads(row))
             yield key_value(key), event, order
 
-    def forget(self, source: str, before: int, oldest: Mapping[str, Mapping[Any, int]]) -> None:
+    def forget(
+        self,
+        source: str,
+        before: int,
+        oldest: Mapping[str, Mapping[Any, int]],
+        rows: Mapping[LatestView, Sequence[Event]],
+    ) -> None:
         """Drop events known before a moment, and superseded rows of LatestViews.
 
         Args:
             source: Name of the source.
             before: The moment.
             oldest: For each LatestView, by key, the event time of the oldest row needed.
+            rows: For each LatestView, the rows still needed whose events are dropped.
         """
 
         def work(connection: Connection) -> None:
+            for of, kept in rows.items():
+                self._keep_latest(connection, of, kept, 0)
             connection.execute(
                 sa.delete(EVENTS).where(EVENTS.c.source == source, EVENTS.c.known_us < before)
             )
@@ -279,15 +290,15 @@ class Store:
             )
             c = LATEST.c
             for view, keys in oldest.items():
-                rows = [{"k": key_text(key), "t": event_us} for key, event_us in keys.items()]
-                if rows:
+                limits = [{"k": key_text(key), "t": event_us} for key, event_us in keys.items()]
+                if limits:
                     connection.execute(
                         sa.delete(LATEST).where(
                             c.view == view,
                             c.key == sa.bindparam("k"),
                             c.event_us < sa.bindparam("t"),
                         ),
-                        rows,
+                        limits,
                     )
 
         self._db.write(work)

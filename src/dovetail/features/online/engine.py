@@ -80,18 +80,17 @@ class Engine:
                 for key, event, order in self._store.latest(view.name):
                     values = tuple(event.row.get(f) for f in view.features)
                     memory.learn_values(key, event, values, order)
-            if feed.windows:
-                self._recount(name, feed)
+            self._learn_again(name, feed)
         self._fresh = fresh
         self._loaded.set()
 
-    def _recount(self, source: str, feed: _Feed) -> None:
-        """Count the kept events of a source again; an old row may lack a new column."""
+    def _learn_again(self, source: str, feed: _Feed) -> None:
+        """Take the kept events of a source in again; an old row may lack a new column."""
         blank = dict.fromkeys(feed.columns)
         for event in self._store.events(source):
             whole = Event(event.id, event.event_us, event.known_us, {**blank, **event.row})
-            for view in feed.windows:
-                self.memories[view.name].learn(whole)
+            for memory in feed.memories:
+                memory.learn(whole)
 
     @property
     def is_queued(self) -> bool:
@@ -138,7 +137,8 @@ class Engine:
             for event in events:
                 memory.check(event)
         at = moment_us(self.clock.now())
-        kept = self._store.take(source, events, feed.latest, at)
+        has_id = bool(self.definitions.sources[source].id_columns)
+        kept = self._store.take(source, events, () if has_id else feed.latest, at)
         return _then(kept, lambda taken: self._learn(source, feed, taken, len(events), at))
 
     def _learn(self, source: str, feed: _Feed, taken: Taken, sent: int, at: int) -> int:
@@ -199,7 +199,13 @@ class Engine:
             held = self._fresh[source]
             self._fresh[source] = Freshness(**{**vars(held), "forgotten_us": before})
             oldest = {m.view.name: m.forget(before + feed.reach_us) for m in feed.memories}
-        self._store.forget(source, before, oldest)
+            rows = {
+                view: memory.known_before(before)
+                for view in feed.latest
+                if view.source.id_columns
+                and isinstance(memory := self.memories[view.name], LatestMemory)
+            }
+        self._store.forget(source, before, oldest, rows)
         log.info("forgot old events", source=source, before=moment_text(before))
 
     def freshness(self) -> Mapping[str, Freshness]:

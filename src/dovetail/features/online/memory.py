@@ -208,6 +208,19 @@ class LatestMemory:
                     break
         return oldest
 
+    def known_before(self, moment: int) -> list[Event]:
+        """Return the rows held that became known before a moment, with keys and features."""
+        names = (*self.view.keys, *self.view.features)
+        found = []
+        for key, held in self._versions.items():
+            keys = key if isinstance(key, tuple) else (key,)
+            for version in held:
+                event_us, known_us, *identity = version.rank
+                if known_us < moment:
+                    row = dict(zip(names, (*keys, *version.row.values), strict=True))
+                    found.append(Event(tuple(identity), event_us, known_us, row))
+        return found
+
 
 class _Version(NamedTuple):
     rank: tuple[Any, ...]
