@@ -1,4 +1,4 @@
-"""The promise of the product: point `tracking` at a real MLflow server and the circle runs on it."""
+"""Point `tracking` at a real MLflow server and the same circle runs on it."""
 
 import json
 import os
