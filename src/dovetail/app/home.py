@@ -3,7 +3,7 @@
 import threading
 import time
 from collections.abc import Callable, Sequence
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 from typing import Any, Generic, TypeVar
 
 from starlette.requests import Request
@@ -169,7 +169,7 @@ def _watched(
     except (WireError, DovetailError):
         return [], []
     months = [_month(month, first.get(month.month)) for month in live]
-    return months, [_alarm(alert) for alert in alerts if alert.raised]
+    return months, [_alarm(alert) for alert in alerts if alert.day]
 
 
 def _month(live: monitoring.Month, first: monitoring.Month | None) -> MonthFacts:
@@ -188,9 +188,8 @@ def _month(live: monitoring.Month, first: monitoring.Month | None) -> MonthFacts
 
 
 def _alarm(alert: monitoring.Alert) -> EventFacts:
-    at = datetime.fromisoformat(str(alert.raised).replace("Z", "+00:00"))
     return EventFacts(
-        at=at if at.tzinfo else at.replace(tzinfo=UTC),
+        at=_noon(str(alert.day)),
         kind="alarm" if alert.kind == "performance" else "warning",
         label=alert.kind,
         text=alert.message,

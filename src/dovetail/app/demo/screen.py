@@ -114,7 +114,7 @@ def gather(
         retrainings=max(0, len(trained) - 1),
         promotions=max(0, len(promoted) - 1),
         alarms=[
-            {"raised": a.raised, "kind": a.kind, "message": a.message, "status": a.status}
+            {"day": str(a.day), "kind": a.kind, "message": a.message, "status": a.status}
             for a in client.alerts(model=model)
         ],
         features_compared=parity[0],
