@@ -6,6 +6,7 @@ integers, so one rule of rounding and of inclusive edges serves both.
 
 import re
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 
 from dovetail.features.errors import DefinitionError, RowsError
 
@@ -87,6 +88,7 @@ def moment_us(value: object, *, what: str = "time") -> int:
     return (at - EPOCH) // _MICROSECOND
 
 
+@lru_cache(maxsize=8192)
 def moment_text(at: int) -> str:
     """Write microseconds since 1970 as RFC 3339 in UTC.
 
