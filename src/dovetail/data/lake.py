@@ -39,6 +39,7 @@ class Lake:
         self.root = Path(root)
         self.records = Records(self.root)
         self.snapshots = Snapshots(self.records)
+        self._tables: dict[str, Table] = {}
 
     def table(self, name: str) -> Table:
         """Return a table, which may not exist yet.
@@ -50,7 +51,7 @@ class Lake:
             raise TableNameError(
                 f"{name!r} cannot be a table", fix="Use letters, digits, dots, dashes, underscores"
             )
-        return Table(name, self.root / name, self.records)
+        return self._tables.setdefault(name, Table(name, self.root / name, self.records))
 
     def tables(self) -> list[Table]:
         """Return the tables that exist, by name."""

@@ -9,7 +9,8 @@ model's metadata, so a record that was changed is found too.
 import hashlib
 import os
 import shutil
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -25,7 +26,7 @@ from dovetail.data.table import Table
 if TYPE_CHECKING:
     import polars as pl
 
-CHUNK = 1 << 20
+THREADS = 8
 
 
 class SnapshotFile(msgspec.Struct, frozen=True):
@@ -121,11 +122,12 @@ class Snapshots:
     ) -> Snapshot:
         """Record the files of a version, hold copies of them, and return the record."""
         number = table.version if version is None else version
-        files = []
-        for path, rows, size in table.files(number):
-            digest = _digest(table.path / path)
-            self._copy(table.path / path, digest)
-            files.append(SnapshotFile(path, digest, rows, size))
+
+        files = [
+            SnapshotFile(path, _digest(table.path / path), rows, size)
+            for path, rows, size in table.files(number)
+        ]
+        self._hold(table.path, files)
         record = Snapshot(
             id=new_id(),
             table=table.name,
@@ -210,17 +212,21 @@ class Snapshots:
     def _held(self, digest: str) -> Path:
         return self._copies / f"{digest}.parquet"
 
-    def _copy(self, source: Path, digest: str) -> None:
-        target = self._held(digest)
-        if target.exists():
-            return
-        target.parent.mkdir(parents=True, exist_ok=True)
-        part = target.with_suffix(f".{new_id()}")
-        with source.open("rb") as old, part.open("wb") as new:
-            shutil.copyfileobj(old, new, CHUNK)
-            new.flush()
-            os.fsync(new.fileno())
-        part.replace(target)
+    def _hold(self, folder: Path, files: Sequence[SnapshotFile]) -> None:
+        """Copy files that are not held yet; all are written before the first is synced."""
+        self._copies.mkdir(parents=True, exist_ok=True)
+        parts: list[tuple[Path, Path]] = []
+        for file in files:
+            target = self._held(file.sha256)
+            if not target.exists():
+                part = target.with_suffix(f".{new_id()}")
+                shutil.copyfile(folder / file.path, part)
+                parts.append((part, target))
+        with ThreadPoolExecutor(THREADS) as pool:
+            list(pool.map(_sync, [part for part, _ in parts]))
+        for part, target in parts:
+            part.replace(target)
+        _sync(self._copies)
 
 
 class Released(msgspec.Struct, frozen=True):
@@ -236,6 +242,15 @@ def _compare(path: Path, file: SnapshotFile) -> str:
     if not path.exists():
         return "the file is gone"
     return "" if _digest(path) == file.sha256 else "the bytes were changed"
+
+
+def _sync(path: Path) -> None:
+    """Make a file or folder durable."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def _digest(path: Path) -> str:

@@ -6,8 +6,9 @@ again changes nothing, rows are checked before they are written, and columns do 
 unless that is asked for.
 """
 
+import threading
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -69,6 +70,8 @@ class Table:
     name: str
     path: Path
     records: Records
+    _lock: Any = field(default_factory=threading.Lock, repr=False, compare=False)
+    _kept: list[Any] = field(default_factory=list, repr=False, compare=False)
 
     @property
     def exists(self) -> bool:
@@ -104,37 +107,50 @@ class Table:
     def _write(
         self, rows: "pl.DataFrame", mode: str, batch: str | tuple[str, int] | None, evolve: bool
     ) -> Commit:
+        with self._lock:
+            held = self._writer()
+            app, number = _transaction(batch)
+            if held is not None and app and (held.transaction_version(app) or -1) >= number:
+                return Commit(self.name, held.version(), 0, repeated=True)
+            rows = storable(rows)
+            if held is not None and not (evolve and mode == "overwrite"):
+                rows = aligned(self.name, rows, self._schema(held), evolve)
+            self.records.admit(self.name, rows, batch)
+            self._commit(held, rows, mode, (app, number), evolve)
+            written = self._writer()
+            assert written is not None
+            return Commit(self.name, written.version(), rows.height)
+
+    def _commit(
+        self, held: Any, rows: "pl.DataFrame", mode: str, batch: tuple[str, int], evolve: bool
+    ) -> None:
         deltalake = _deltalake()
-        held = self._open() if self.exists else None
-        app, number = _transaction(batch)
-        if held is not None and app and (held.transaction_version(app) or -1) >= number:
-            return Commit(self.name, held.version(), 0, repeated=True)
-        rows = storable(rows)
-        if held is not None and not (evolve and mode == "overwrite"):
-            rows = aligned(self.name, rows, self._schema(held), evolve)
-        self.records.admit(self.name, rows, batch)
+        app, number = batch
         facts = {"dovetail.rows": str(rows.height), **({"dovetail.batch": app} if app else {})}
-        stamps = [deltalake.Transaction(app, number)] if app else []
         deltalake.write_deltalake(
             held if held is not None else str(self.path),
             rows,
             mode=mode,
-            name=self.name,
+            name=self.name if held is None else None,
             configuration=FOREVER if held is None else None,
             schema_mode=("merge" if mode == "append" else "overwrite") if evolve else None,
             commit_properties=deltalake.CommitProperties(
-                custom_metadata=facts, app_transactions=stamps
+                custom_metadata=facts,
+                app_transactions=[deltalake.Transaction(app, number)] if app else [],
             ),
         )
-        return Commit(self.name, self._open().version(), rows.height)
 
-    def last(self, stream: str) -> int:
-        """Return the number of the last batch of a stream; 0 before the first.
-
-        Raises:
-            TableNotFoundError: There is no such table.
-        """
-        return int(self._open().transaction_version(_transaction((stream, 0))[0]) or 0)
+    def _writer(self) -> Any:
+        """Return the newest version, kept open between writes; None before the first."""
+        deltalake = _deltalake()
+        if not (self.path / "_delta_log").is_dir():
+            self._kept.clear()
+            return None
+        if self._kept:
+            self._kept[0].update_incremental()
+        elif self.exists:
+            self._kept.append(deltalake.DeltaTable(str(self.path)))
+        return self._kept[0] if self._kept else None
 
     def read(
         self,
@@ -180,10 +196,11 @@ class Table:
 
     def files(self, version: int | None = None) -> list[tuple[str, int, int]]:
         """Return path, rows and bytes of the files of a version, sorted by path."""
-        import pyarrow as pa
+        import polars as pl
 
-        actions = pa.table(self._open(version).get_add_actions(flatten=True)).to_pylist()
-        return sorted((a["path"], a["num_records"] or 0, a["size_bytes"]) for a in actions)
+        actions = self._open(version).get_add_actions(flatten=True)
+        wanted = pl.DataFrame(actions.select(["path", "num_records", "size_bytes"]))
+        return sorted((path, rows or 0, size) for path, rows, size in wanted.iter_rows())
 
     def vacuum(self, *, dry_run: bool = False) -> list[str]:
         """Delete files that neither the newest version nor a snapshot needs.
