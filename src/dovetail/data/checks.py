@@ -6,6 +6,7 @@ that a small batch does not cry wolf.
 
 import math
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -102,6 +103,7 @@ def _column(values: "pl.Series", column: Column, sample_rows: int) -> list[Findi
     for rule in _RULES.get(kind, ()):
         found += rule(known, column)
     found += _constant(known, column)
+    found += _repeat(known, column)
     found += _drift(known, column, sample_rows)
     return found
 
@@ -133,11 +135,13 @@ def _range(known: "pl.Series", column: Column) -> Iterator[Finding]:
 
 
 def _times(known: "pl.Series", column: Column) -> Iterator[Finding]:
-    texts = known.dt.to_string("iso:strict")
     for bound, low in ((column.minimum, True), (column.maximum, False)):
         if bound is None:
             continue
-        outside = int((texts < bound).sum() if low else (texts > bound).sum())
+        at = datetime.fromisoformat(bound)
+        naive = getattr(known.dtype, "time_zone", None) is None
+        at = at.replace(tzinfo=None) if naive else at if at.tzinfo else at.replace(tzinfo=UTC)
+        outside = int((known < at).sum() if low else (known > at).sum())
         if outside:
             word = "before" if low else "after"
             text = f"column {column.name!r} has {outside} times {word} {bound}"
@@ -149,7 +153,9 @@ def _domain(known: "pl.Series", column: Column) -> Iterator[Finding]:
         return
     texts = known.cast(str)
     strange = texts.filter(~texts.is_in(list(column.values)))
-    if len(strange):
+    share = column.unseen or 0.0
+    chance = 3 * math.sqrt(share * (1 - share) * len(known))
+    if len(strange) > share * len(known) + chance:
         shown = ", ".join(repr(v) for v in strange.unique().sort().head(3))
         text = f"column {column.name!r} has {len(strange)} values not seen before: {shown}"
         yield Finding(column.name, "domain", text, rows=len(strange))
@@ -172,6 +178,13 @@ def _constant(known: "pl.Series", column: Column) -> Iterator[Finding]:
     if column.varies and len(known) >= SMALLEST_SAMPLE and known.n_unique() == 1:
         text = f"column {column.name!r} holds only {known[0]!r}"
         yield Finding(column.name, "constant", text, rows=len(known))
+
+
+def _repeat(known: "pl.Series", column: Column) -> Iterator[Finding]:
+    repeated = len(known) - known.n_unique() if column.differs else 0
+    if repeated:
+        text = f"column {column.name!r} repeats {repeated} values"
+        yield Finding(column.name, "repeat", text, rows=repeated)
 
 
 def _drift(known: "pl.Series", column: Column, sample_rows: int) -> Iterator[Finding]:
@@ -215,5 +228,4 @@ _RULES: dict[str, tuple[_Check, ...]] = {
     "number": (_range,),
     "text": (_domain, _lengths),
     "time": (_times,),
-    "date": (_times,),
 }

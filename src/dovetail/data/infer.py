@@ -7,6 +7,7 @@ not refuse, until a person takes the rule out of `warn_only`.
 
 import math
 from collections.abc import Sequence
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from dovetail.base.extras import require
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
 
 ROOM = 0.5
 VALUES = 200
+MANY_VALUES = 20_000
+YEAR = timedelta(days=366)
 DECILES = tuple(i / 10 for i in range(1, 10))
 
 
@@ -68,12 +71,14 @@ def _column(frame: "pl.DataFrame", name: str) -> Column:
         "varies": known.n_unique() > 1,
     }
     if _identifies(known, kind):
-        return Column(name=name, kind=kind, **facts)
+        return Column(name=name, kind=kind, differs=True, **facts)
     if kind in ("integer", "number"):
         numbers = known.cast(float).drop_nans()
         facts |= _range(numbers) if len(numbers) else {}
     elif kind == "text" and len(known):
         facts |= _texts(known)
+    elif kind == "time" and len(known):
+        facts |= _times(known)
     return Column(name=name, kind=kind, **facts)
 
 
@@ -108,4 +113,17 @@ def _texts(known: "pl.Series") -> dict[str, Any]:
     if counts.height <= VALUES and counts.height <= max(2, len(known) // 10):
         shares = {v: n / len(known) for v, n in counts.iter_rows()}
         facts |= {"values": tuple(sorted(shares)), "shares": shares}
+    elif counts.height <= MANY_VALUES:
+        once = int((counts.to_series(1) == 1).sum()) / len(known)
+        chance = 3 * math.sqrt(once * (1 - once) / len(known))
+        facts |= {"values": tuple(sorted(counts.to_series(0))), "unseen": once + chance + 0.01}
     return facts
+
+
+def _times(known: "pl.Series") -> dict[str, Any]:
+    """Bound times by the width of the sample on each side, a year at least: time goes on."""
+    low, high = known.min(), known.max()
+    assert isinstance(low, datetime)
+    assert isinstance(high, datetime)
+    width = max(high - low, YEAR)
+    return {"minimum": (low - width).isoformat(), "maximum": (high + width).isoformat()}

@@ -11,9 +11,9 @@ from msgspec import Meta
 
 Kind = Literal["number", "integer", "text", "boolean", "time", "date", "other"]
 Rule = Literal[
-    "columns", "type", "null", "range", "domain", "length", "constant", "unique", "drift", "rows"
+    "columns", "type", "null", "range", "domain", "length", "constant", "unique", "repeat", "drift"
 ]
-LENIENT: tuple[Rule, ...] = ("range", "domain", "length", "drift", "constant")
+LENIENT: tuple[Rule, ...] = ("range", "domain", "length", "drift", "constant", "repeat")
 
 
 class Column(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -27,6 +27,10 @@ class Column(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     values: Annotated[tuple[str, ...] | None, Meta(description="All values that may occur.")] = None
     shortest: Annotated[int | None, Meta(description="Least length of a text.")] = None
     longest: Annotated[int | None, Meta(description="Greatest length of a text.")] = None
+    unseen: Annotated[
+        float | None, Meta(description="Greatest share of values that the sample did not have.")
+    ] = None
+    differs: Annotated[bool, Meta(description="Whether no value may occur twice.")] = False
     varies: Annotated[bool, Meta(description="Whether two values at least must occur.")] = False
     deciles: Annotated[
         tuple[float, ...] | None, Meta(description="Deciles 0.1 to 0.9 of the numbers.")

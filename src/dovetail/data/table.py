@@ -110,8 +110,10 @@ class Table:
         with self._lock:
             held = self._writer()
             app, number = _transaction(batch)
-            if held is not None and app and (held.transaction_version(app) or -1) >= number:
-                return Commit(self.name, held.version(), 0, repeated=True)
+            if held is not None and app:
+                last = held.transaction_version(app)
+                if last is not None and last >= number:
+                    return Commit(self.name, held.version(), 0, repeated=True)
             rows = storable(rows)
             if held is not None and not (evolve and mode == "overwrite"):
                 rows = aligned(self.name, rows, self._schema(held), evolve)

@@ -26,6 +26,7 @@ def draw(seed: int) -> pl.DataFrame:
             ),
             "delay": r.exponential(15, ROWS).round(),
             "distance": r.integers(80, 2500, ROWS),
+            "tail": [f"N{i}" for i in r.integers(0, 800, ROWS)],
             "late": r.random(ROWS) < 0.2,
             "hour": [start + timedelta(hours=int(h)) for h in r.integers(0, 8000, ROWS)],
         }
@@ -60,6 +61,14 @@ CORRUPTIONS: dict[str, tuple[Callable[[pl.DataFrame], pl.DataFrame], str]] = {
             distance=pl.when(pl.int_range(pl.len()) < 5).then(-9999).otherwise("distance")
         ),
         "range",
+    ),
+    "times of another century": (
+        lambda d: d.with_columns(hour=C("hour").dt.offset_by("-100y")),
+        "range",
+    ),
+    "values nobody knows": (
+        lambda d: d.with_columns(tail=pl.lit("X") + C("tail")),
+        "domain",
     ),
     "a column more": (lambda d: d.with_columns(leak=C("late")), "columns"),
     "a column less": (lambda d: d.drop("late"), "columns"),

@@ -52,8 +52,8 @@ def test_a_batch_counts_once(lake: Lake, batch: str | tuple[str, int]) -> None:
 
 def test_a_numbered_stream_only_goes_forward(lake: Lake) -> None:
     table = lake.table("flights")
-    numbers = [table.append(ROWS, batch=("replay", n)).repeated for n in (1, 3, 2, 3, 4)]
-    assert numbers == [False, False, True, True, False]
+    numbers = [table.append(ROWS, batch=("replay", n)).repeated for n in (0, 0, 3, 2, 3, 4)]
+    assert numbers == [False, True, False, True, True, False]
 
 
 def test_columns_do_not_change_unless_asked(lake: Lake) -> None:
@@ -132,6 +132,7 @@ def test_killed_at_any_moment_no_batch_is_lost_or_doubled(tmp_path: Path) -> Non
         writer.kill()
         writer.wait()
         writer.stdout.close()
+        assert told == stop_at
         counts = dict(Lake(tmp_path).table("flights").read().group_by("n").len().iter_rows())
         assert set(range(told + 1)) <= set(counts)
         assert set(counts.values()) == {50}
