@@ -59,7 +59,8 @@ def _thresholds(dump: Mapping[str, Any], width: int) -> tuple[list[set[float]], 
 def _candidates(numbers: set[float], categories: set[float]) -> Array:
     """Return the values worth trying for one feature."""
     at = np.array(sorted(numbers), np.float64)
-    single = at.astype(np.float32).astype(np.float64)
+    with np.errstate(over="ignore"):  # LightGBM writes 1e300 for "any number"
+        single = at.astype(np.float32).astype(np.float64)
     parts = [np.array([0.0, -1.0, 1.0]), at, single]
     if len(at):
         parts += [np.nextafter(at, -np.inf), np.nextafter(at, np.inf)]
