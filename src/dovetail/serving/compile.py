@@ -11,16 +11,18 @@ from collections.abc import Mapping
 import msgspec
 import numpy as np
 
+from dovetail.base.errors import DovetailError
 from dovetail.base.telemetry import logger
 from dovetail.serving.errors import BadModelError, InferenceFailedError, NotConvertibleError
 from dovetail.serving.predictor import Compilable, Predictor
-from dovetail.serving.tensors import Array
+from dovetail.serving.tensors import DATATYPES, Array
 
 __all__ = ["ABSOLUTE", "RELATIVE", "Compilation", "choose"]
 
 ROWS = 256
 RELATIVE, ABSOLUTE = 1e-6, 1e-9
 _TIMED = 9
+_LONG = 0.05
 
 log = logger("serving")
 
@@ -65,7 +67,9 @@ def choose(predictor: Predictor, *, wanted: bool = True) -> tuple[Predictor, Com
     """
     name = predictor.platform
     if not isinstance(predictor, Compilable):
-        return predictor, Compilation(original=name, serves=name, why="it is served as stored")
+        took = _probe_us(predictor)
+        why = "it is served as stored"
+        return predictor, Compilation(original=name, serves=name, original_us=took, why=why)
     if not wanted:
         return predictor, Compilation(original=name, serves=name, why="compiling is switched off")
     try:
@@ -123,6 +127,18 @@ def _compare(
     return largest, agrees
 
 
+def _probe_us(predictor: Predictor) -> float | None:
+    """Return how long one row of zeros takes, which also warms the model up; None if it cannot."""
+    try:
+        inputs = {
+            spec.name: np.zeros([max(size, 1) for size in spec.shape], DATATYPES[spec.datatype])
+            for spec in predictor.signature.inputs
+        }
+        return round(_one_row_us(predictor, inputs), 1)
+    except DovetailError:
+        return None  # zeros do not suit it; the first real request tells
+
+
 def _one_row_us(predictor: Predictor, sample: Mapping[str, Array]) -> float:
     """Return the best of a few timings, which other load on the machine disturbs least."""
     row = {name: np.ascontiguousarray(array[:1]) for name, array in sample.items()}
@@ -130,5 +146,8 @@ def _one_row_us(predictor: Predictor, sample: Mapping[str, Array]) -> float:
     for _ in range(_TIMED):
         start = time.perf_counter()
         predictor.run(row)
-        best = min(best, time.perf_counter() - start)
+        took = time.perf_counter() - start
+        best = min(best, took)
+        if took > _LONG:
+            break
     return best * 1e6

@@ -31,14 +31,14 @@ class Follower:
         self._repository, self._sources = repository, sources
         self._models, self._seconds = tuple(models), seconds
         self.problems: dict[str, str] = {}
+        self.has_looked = not self._models
         self._done: set[str] = set()
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="serving-follow", daemon=True)
 
     def start(self) -> None:
-        """Look once now, then go on in the background while anything is left to do."""
+        """Begin to look, in the background."""
         if self._models:
-            self.look()
             self._thread.start()
 
     def stop(self) -> None:
@@ -72,8 +72,11 @@ class Follower:
             self._done.add(uri)
 
     def _run(self) -> None:
-        while not self._stop.wait(self._seconds):
+        while True:
             self.look()
+            self.has_looked = True
+            if self._stop.wait(self._seconds):
+                return
 
 
 def name_of(entry: str) -> tuple[str, str]:

@@ -95,8 +95,8 @@ class Handlers:
             told = told_of(request)
             wanted = tuple(output.name for output in request.outputs)
         except (BadRequestError, BadTensorError):
-            failed = model or repository.loaded(name)[-1]
-            failed.statistics.count_failure(time.perf_counter_ns() - start)
+            for failed in [model] if model else repository.loaded(name)[-1:]:
+                failed.statistics.count_failure(time.perf_counter_ns() - start)
             raise
         outputs = model.infer(tensors, wanted)
         head: dict[str, Any] = {"model_name": name, "model_version": model.version}

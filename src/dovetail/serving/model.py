@@ -20,7 +20,7 @@ from dovetail.wire.open_inference import ModelMetadata, TensorMetadata
 
 __all__ = ["Model"]
 
-_SLOW_US = 2000.0
+_SLOW_US = 200.0
 
 
 class Model:

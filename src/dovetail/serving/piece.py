@@ -48,16 +48,22 @@ class _Server:
         self.payload_log = _payload_log(context, settings)
         self.handlers = Handlers(self.repository, self.payload_log)
         self.follower = Follower(self.repository, sources, settings.models, settings.follow_seconds)
-        self.waiting: str | None = "models are being loaded"
+        self._restored = False
+
+    @property
+    def waiting(self) -> str | None:
+        """Why the server is not ready; None when it is."""
+        if self._restored and self.follower.has_looked:
+            return None
+        return "models are being loaded"
 
     def start(self) -> None:
-        """Load what was loaded before, then what the settings name."""
+        """Load what was loaded before; what the settings name follows in the background."""
         self.repository.restore()
+        self._restored = True
         if self.payload_log is not None:
             self.payload_log.start()
-        self.waiting = None if self.repository.loaded() else self.waiting
         self.follower.start()
-        self.waiting = None
 
     def stop(self) -> None:
         """Stop looking, send what is to be told, close the store."""

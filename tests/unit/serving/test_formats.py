@@ -67,6 +67,16 @@ def test_an_mlflow_folder_gives_names_to_its_columns(folder):
     assert model.predict([[1, 2, 3, 4]]).shape == (1, 1)
 
 
+@pytest.mark.parametrize(
+    ("example", "rows"),
+    [([[1, 2, 3, 4]], 1), ({"inputs": [[1, 2, 3, 4]] * 2}, 2), ([["a", 2, 3, 4]], 0), ({}, 0)],
+    ids=["a list", "a tensor", "text", "nothing"],
+)
+def test_an_example_of_numbers_joins_the_sample(folder, example, rows):
+    (folder / "input_example.json").write_text(json.dumps(example))
+    assert Model.load(folder).compilation.rows == 256 + rows
+
+
 def test_a_bare_file_has_the_same_answers_as_the_folder(folder, model_file):
     rows = np.random.default_rng(0).normal(size=(20, 4))
     np.testing.assert_array_equal(
@@ -122,6 +132,7 @@ def test_an_onnx_file_answers(tmp_path):
     model = Model.load(tmp_path / "adder.onnx")
     assert model.predict([[1, 2, 3]]).tolist() == [[2, 3, 4]]
     assert model.compilation.why == "it is served as stored"
+    assert model.compilation.original_us is not None
 
 
 def test_a_truncated_onnx_file_is_refused(tmp_path):

@@ -135,8 +135,9 @@ def _example(path: Path, description: Mapping[str, Any]) -> Array | None:
         return None
     try:
         document = msgspec.json.decode(file.read_bytes())
-        rows = document.get("data", document.get("inputs")) if isinstance(document, dict) else None
-        example = np.array(rows, dtype=np.float64)
+        if isinstance(document, dict):
+            document = document.get("data", document.get("inputs"))
+        example = np.array(document, dtype=np.float64)
     except (TypeError, ValueError):
         return None
     return example if example.ndim == 2 else None
