@@ -46,6 +46,7 @@ class Grammar:
         numeric_comparators: the comparators of numeric attributes.
         aliases: other spellings of attributes.
         invalid_entity: the words for an entity that is not in `entities`.
+        invalid_clause: the words for text that is no clause, with the text and the whole filter.
     """
 
     entities: Mapping[str, Entity]
@@ -54,6 +55,7 @@ class Grammar:
     numeric: frozenset[str]
     comparators: Mapping[Entity, frozenset[str]]
     invalid_entity: str
+    invalid_clause: str = "Invalid clause(s) in filter string: {0}"
     listed: frozenset[str] | None = frozenset()
     numeric_comparators: frozenset[str] = NUMERIC
     aliases: Mapping[str, str] = field(default_factory=dict)
@@ -87,6 +89,7 @@ RUNS = Grammar(
         **dict.fromkeys(("created", "Created"), "start_time"),
         **dict.fromkeys(("run name", "Run name", "Run Name"), "run_name"),
     },
+    invalid_clause="Invalid clause(s) in filter string: '{0}'",
     invalid_entity="Valid values are ['metric', 'parameter', 'tag', 'attribute', 'dataset']",
 )
 
@@ -137,5 +140,9 @@ LOGGED_MODELS = Grammar(
             ("last_updated_time", "last_updated_timestamp_ms"), "last_updated_timestamp"
         ),
     },
+    invalid_clause=(
+        "Invalid filter string: {1!r}. Expected a list of comparisons separated by 'AND' (e.g. "
+        "'metrics.loss > 0.1 AND params.lr = 0.01')."
+    ),
     invalid_entity="Expected one of ['attributes', 'metrics', 'params', 'tags']",
 )

@@ -73,16 +73,18 @@ def parse_filter(text: str | None, grammar: Grammar) -> list[Condition]:
     while at < len(tokens):
         clause, width = _clause(tokens[at:])
         if clause is None:
-            invalid.append(f"'{tokens[at].text}'")
+            invalid.append(tokens[at].text)
         else:
             conditions.append(_condition(clause, grammar))
         at += width
         if at < len(tokens) and tokens[at].is_keyword("AND"):
             at += 1
             if at == len(tokens):
-                invalid.append("'AND'")
+                invalid.append("AND")
     if invalid:
-        raise InvalidParameterError(f"Invalid clause(s) in filter string: {', '.join(invalid)}")
+        quoted = "'" in grammar.invalid_clause
+        listed = ("', '" if quoted else ", ").join(invalid)
+        raise InvalidParameterError(grammar.invalid_clause.format(listed, text))
     return conditions
 
 

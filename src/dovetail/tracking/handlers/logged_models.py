@@ -90,11 +90,11 @@ def delete(b: Backend, c: Connection, q: GetLoggedModel) -> Empty:
     return Empty()
 
 
-def set_tags(b: Backend, c: Connection, q: SetLoggedModelTags) -> LoggedModelResponse:
+def set_tags(b: Backend, c: Connection, q: SetLoggedModelTags) -> Empty:
     """Set tags of a logged model."""
     logged_models.get(c, q.model_id, allow_deleted=True)
     logged_models.set_tags(c, q.model_id, {tag.key: tag.value for tag in q.tags})
-    return _response(c, q.model_id, allow_deleted=True)
+    return Empty()
 
 
 def delete_tag(b: Backend, c: Connection, q: DeleteLoggedModelTag) -> Empty:

@@ -25,6 +25,7 @@ from dovetail.wire.mlflow import (
     ENDPOINTS,
     PREFIX,
     Endpoint,
+    InvalidRequest,
     Message,
     decode,
     encode,
@@ -90,12 +91,15 @@ class _Operation(Route):
 
     async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
         path = scope.get("path_params") or {}
-        if self._in_query:
-            pairs = parse_qsl(scope["query_string"].decode(), keep_blank_values=True)
-            request = from_query(pairs, self._spec.request, path)
-        else:
-            body = await read_body(receive)
-            request = decode(merged(body, path) if path else body, self._spec.request)
+        body = b"" if self._in_query else await read_body(receive)
+        try:
+            if self._in_query:
+                pairs = parse_qsl(scope["query_string"].decode(), keep_blank_values=True)
+                request = from_query(pairs, self._spec.request, path)
+            else:
+                request = decode(merged(body, path) if path else body, self._spec.request)
+        except InvalidRequest as error:
+            raise InvalidParameterError(error.message) from error
         check_required(request)
         writes = not self._spec.reads
         await send_json(send, await self._operations.run(self._handler, request, writes=writes))
