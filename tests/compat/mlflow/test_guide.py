@@ -1,0 +1,73 @@
+"""The guide is typed as it stands, on another port."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+GUIDE = Path(__file__).parents[3] / "docs/how-to/tracking.md"
+BLOCK = re.compile(r"^```(console|python)\n(.*?)^```", re.MULTILINE | re.DOTALL)
+PORT = "5000"
+QUIET = {"MLFLOW_DISABLE_TELEMETRY": "true", "DO_NOT_TRACK": "true"}
+
+pytestmark = pytest.mark.compat
+
+
+def steps() -> Iterator[tuple[str, str]]:
+    """Python blocks, and commands that start or ask the guide's own server."""
+    for kind, text in BLOCK.findall(GUIDE.read_text()):
+        if kind == "python":
+            yield kind, text
+            continue
+        for command in re.split(r"^\$ ", text, flags=re.MULTILINE)[1:]:
+            if command.startswith("curl") or command.strip().endswith("&"):
+                yield "console", command.strip()
+
+
+@pytest.mark.skipif(shutil.which("curl") is None, reason="curl is not installed")
+def test_the_guide_works_as_it_stands(tmp_path: Path, free_port) -> None:
+    pytest.importorskip("mlflow", reason="mlflow is not installed: requirements/all.txt")
+    port, server, done = str(free_port()), None, []
+    try:
+        for kind, text in steps():
+            here = text.replace(PORT, port)
+            if here.endswith("&"):
+                program = [sys.executable, "-m", "dovetail.cli"]
+                line = here.removesuffix("&").split()
+                server = subprocess.Popen([*program, *line[1:]], cwd=tmp_path)
+                _wait(port)
+                continue
+            command = [sys.executable, "-c", here] if kind == "python" else ["sh", "-c", here]
+            ran = subprocess.run(
+                command, cwd=tmp_path, capture_output=True, text=True, env={**os.environ, **QUIET}
+            )
+            assert ran.returncode == 0, f"{text}\n{ran.stdout}{ran.stderr}"
+            assert '"error_code"' not in ran.stdout
+            done.append(ran.stdout)
+    finally:
+        if server is not None:
+            server.terminate()
+            server.wait(30)
+    found, alias, own, page = done[1:]
+    assert '"run_name":"first"' in found
+    assert '"version":"1"' in alias
+    assert own == "first {'auc': 0.79}\n1\n"
+    assert '"metrics.auc":0.79' in page
+
+
+def _wait(port: str) -> None:
+    for _ in range(600):
+        try:
+            if httpx.get(f"http://127.0.0.1:{port}/health").is_success:
+                return
+        except httpx.TransportError:
+            pass
+        time.sleep(0.1)
+    raise AssertionError("the server of the guide did not start")
