@@ -49,6 +49,7 @@ def run(root: str | None, server: Mapping[str, Any]) -> None:
 @click.option("--table", required=True, help="Table to write to.")
 @click.option("--batch", help="Names the rows; the same batch is written once.")
 @click.option("--overwrite", is_flag=True, help="Replace the rows instead of adding to them.")
+@click.option("--upsert", help="Columns that identify a row, commas between; replace by them.")
 @click.option("--evolve", is_flag=True, help="Allow columns to change.")
 @ROOT
 @shared.json_option
@@ -57,6 +58,7 @@ def put(
     table: str,
     batch: str | None,
     overwrite: bool,
+    upsert: str | None,
     evolve: bool,
     root: str,
     as_json: bool,
@@ -66,8 +68,11 @@ def put(
     Example: dovetail data put april.parquet --table flights --batch 2013-04
     """
     target = Lake(root).table(table)
-    write = target.overwrite if overwrite else target.append
-    done = write(_read(file), batch=batch, evolve=evolve)
+    if upsert:
+        done = target.upsert(_read(file), upsert.split(","), batch=batch)
+    else:
+        write = target.overwrite if overwrite else target.append
+        done = write(_read(file), batch=batch, evolve=evolve)
     if as_json:
         return shared.print_json(done)
     said = "was there already" if done.repeated else f"{done.rows} rows written"

@@ -6,7 +6,9 @@ again changes nothing, rows are checked before they are written, and columns do 
 unless that is asked for.
 """
 
+import random
 import threading
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -18,6 +20,7 @@ import msgspec
 from dovetail.base.extras import require
 from dovetail.data.align import aligned, as_frame, storable
 from dovetail.data.errors import TableNotFoundError
+from dovetail.data.merge import check_keys, merge
 from dovetail.data.records import Records
 
 if TYPE_CHECKING:
@@ -29,6 +32,7 @@ FOREVER = {
     "delta.deletedFileRetentionDuration": "interval 36500 days",
 }
 WHY = "versioned tables"
+ATTEMPTS = 12
 
 
 class Commit(msgspec.Struct, frozen=True):
@@ -104,31 +108,77 @@ class Table:
         """Replace the rows; earlier versions stay readable. See `append`."""
         return self._write(as_frame(rows), "overwrite", batch, evolve)
 
-    def _write(
-        self, rows: "pl.DataFrame", mode: str, batch: str | tuple[str, int] | None, evolve: bool
+    def upsert(
+        self,
+        rows: Rows,
+        keys: Sequence[str],
+        *,
+        batch: str | tuple[str, int] | None = None,
     ) -> Commit:
-        with self._lock:
-            held = self._writer()
-            app, number = _transaction(batch)
-            if held is not None and app:
-                last = held.transaction_version(app)
-                if last is not None and last >= number:
+        """Replace the rows whose keys are there and add the others, in one version.
+
+        Args:
+            rows: Each key at most once. See `append`.
+            keys: Columns that identify a row.
+            batch: Identifies the rows. See `append`.
+
+        Raises:
+            InvalidInputError: A key is null or occurs twice.
+        """
+        frame = as_frame(rows)
+        check_keys(self.name, frame, keys)
+        return self._write(frame, "upsert", batch, False, keys)
+
+    def _write(
+        self,
+        rows: "pl.DataFrame",
+        mode: str,
+        batch: str | tuple[str, int] | None,
+        evolve: bool,
+        keys: Sequence[str] = (),
+    ) -> Commit:
+        stamp = _transaction(batch)
+        rows = storable(rows)
+        for attempt in range(ATTEMPTS):
+            with self._lock:
+                held = self._writer()
+                if held is not None and _is_written(held, stamp):
                     return Commit(self.name, held.version(), 0, repeated=True)
-            rows = storable(rows)
-            if held is not None and not (evolve and mode == "overwrite"):
-                rows = aligned(self.name, rows, self._schema(held), evolve)
-            self.records.admit(self.name, rows, batch)
-            self._commit(held, rows, mode, (app, number), evolve)
-            written = self._writer()
-            assert written is not None
-            return Commit(self.name, written.version(), rows.height)
+                if held is not None and not (evolve and mode == "overwrite"):
+                    rows = aligned(self.name, rows, self._schema(held), evolve)
+                if attempt == 0:
+                    self.records.admit(self.name, rows, batch)
+                try:
+                    self._commit(held, rows, mode, stamp, evolve, keys)
+                except _deltalake().exceptions.CommitFailedError:
+                    if attempt == ATTEMPTS - 1:
+                        raise
+                else:
+                    written = self._writer()
+                    assert written is not None
+                    return Commit(self.name, written.version(), rows.height)
+            time.sleep(random.uniform(0, 0.02 * (attempt + 1)))
+        raise AssertionError("unreachable")
 
     def _commit(
-        self, held: Any, rows: "pl.DataFrame", mode: str, batch: tuple[str, int], evolve: bool
+        self,
+        held: Any,
+        rows: "pl.DataFrame",
+        mode: str,
+        stamp: tuple[str, int],
+        evolve: bool,
+        keys: Sequence[str],
     ) -> None:
         deltalake = _deltalake()
-        app, number = batch
+        app, number = stamp
         facts = {"dovetail.rows": str(rows.height), **({"dovetail.batch": app} if app else {})}
+        properties = deltalake.CommitProperties(
+            custom_metadata=facts,
+            app_transactions=[deltalake.Transaction(app, number)] if app else [],
+        )
+        if mode == "upsert" and held is not None:
+            return merge(held, rows, keys, properties)
+        mode = "append" if mode == "upsert" else mode
         deltalake.write_deltalake(
             held if held is not None else str(self.path),
             rows,
@@ -136,10 +186,7 @@ class Table:
             name=self.name if held is None else None,
             configuration=FOREVER if held is None else None,
             schema_mode=("merge" if mode == "append" else "overwrite") if evolve else None,
-            commit_properties=deltalake.CommitProperties(
-                custom_metadata=facts,
-                app_transactions=[deltalake.Transaction(app, number)] if app else [],
-            ),
+            commit_properties=properties,
         )
 
     def _writer(self) -> Any:
@@ -249,6 +296,12 @@ def _transaction(batch: str | tuple[str, int] | None) -> tuple[str, int]:
     if batch is None:
         return "", 0
     return (f"batch/{batch}", 1) if isinstance(batch, str) else (f"stream/{batch[0]}", batch[1])
+
+
+def _is_written(held: Any, stamp: tuple[str, int]) -> bool:
+    app, number = stamp
+    last = held.transaction_version(app) if app else None
+    return last is not None and last >= number
 
 
 def _number(text: str | None) -> int | None:

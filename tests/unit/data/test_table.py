@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+import threading
 import time
 from datetime import UTC, datetime
 from pathlib import Path
@@ -10,6 +11,7 @@ import polars as pl
 import pyarrow as pa
 import pytest
 
+from dovetail.base.errors import InvalidInputError
 from dovetail.data import Column, Lake, Schema
 from dovetail.data.errors import (
     RejectedError,
@@ -136,3 +138,37 @@ def test_killed_at_any_moment_no_batch_is_lost_or_doubled(tmp_path: Path) -> Non
         counts = dict(Lake(tmp_path).table("flights").read().group_by("n").len().iter_rows())
         assert set(range(told + 1)) <= set(counts)
         assert set(counts.values()) == {50}
+
+
+def test_an_upsert_replaces_by_key(lake: Lake) -> None:
+    table = lake.table("flights")
+    table.upsert(ROWS, ["n"])
+    done = table.upsert(pl.DataFrame({"n": [2, 3], "origin": ["EWR", "LGA"]}), ["n"], batch="b")
+    assert table.read().sort("n").rows() == [(1, "JFK"), (2, "EWR"), (3, "LGA")]
+    again = table.upsert(pl.DataFrame({"n": [2], "origin": ["JFK"]}), ["n"], batch="b")
+    assert (done.version, again.version, again.repeated) == (1, 1, True)
+    with pytest.raises(InvalidInputError, match="have a key twice"):
+        table.upsert(pl.concat([ROWS, ROWS]), ["n"])
+    with pytest.raises(InvalidInputError, match="have a null"):
+        table.upsert(ROWS, ["origin"])
+
+
+def test_concurrent_writers_lose_nothing(lake: Lake) -> None:
+    lake.table("flights").append(pl.DataFrame({"n": range(4), "v": [0] * 4}))
+    repeats = []
+
+    def write(writer: int) -> None:
+        table = Lake(lake.root).table("flights")
+        for round_ in range(4):
+            table.upsert(pl.DataFrame({"n": [writer], "v": [round_]}), ["n"])
+            row = pl.DataFrame({"n": [100 + round_], "v": [0]})
+            repeats.append(table.append(row, batch=f"round {round_}").repeated)
+
+    threads = [threading.Thread(target=write, args=(i,)) for i in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    rows = sorted(lake.table("flights").read().iter_rows())
+    assert rows == [(0, 3), (1, 3), (2, 3), (3, 0), (100, 0), (101, 0), (102, 0), (103, 0)]
+    assert repeats.count(False) == 4
