@@ -14,6 +14,7 @@ from typing import Any
 from dovetail.base import telemetry
 from dovetail.base.clock import Clock
 from dovetail.base.errors import UnavailableError
+from dovetail.features.aggregations import Measure
 from dovetail.features.catalog import Definitions
 from dovetail.features.errors import RowsError
 from dovetail.features.moments import moment_text, moment_us
@@ -29,13 +30,26 @@ PATIENCE_S = 60.0
 
 @dataclass(frozen=True)
 class _Feed:
-    """What a source feeds."""
+    """What a source feeds.
+
+    Views often count the same things, so each distinct measure is taken of an event once;
+    `counts` says which of them each window view adds up.
+    """
 
     latest: tuple[LatestView, ...]
-    windows: tuple[WindowView, ...]
     columns: tuple[str, ...]
     memories: tuple[Memory, ...]
+    measures: tuple[Measure, ...]
+    counts: tuple[tuple[WindowMemory, tuple[int, ...]], ...]
     reach_us: int
+
+    def measured(self, events: Sequence[Event]) -> dict[int, list[int]]:
+        """Return what each event adds, by the identity of the event.
+
+        Raises:
+            RowsError: An event cannot be counted.
+        """
+        return {id(event): [m.of(event.row) for m in self.measures] for event in events}
 
 
 class Engine:
@@ -62,11 +76,18 @@ class Engine:
     def _feed(self, source: str) -> _Feed:
         views = self.definitions.views_of(source)
         windows = tuple(v for v in views if isinstance(v, WindowView))
+        measures = tuple(dict.fromkeys(m for v in windows for m in v.measures))
+        memories = tuple(self.memories[v.name] for v in views)
         return _Feed(
             latest=tuple(v for v in views if isinstance(v, LatestView)),
-            windows=windows,
             columns=tuple(dict.fromkeys(c for v in views for c in v.columns)),
-            memories=tuple(self.memories[v.name] for v in views),
+            memories=memories,
+            measures=measures,
+            counts=tuple(
+                (m, tuple(measures.index(x) for x in m.view.measures))
+                for m in memories
+                if isinstance(m, WindowMemory)
+            ),
             reach_us=max((w + v.tile_us for v in windows for w in v.window_us), default=0),
         )
 
@@ -131,21 +152,25 @@ class Engine:
     def take(self, source: str, events: Sequence[Event]) -> "Future[int]":
         """Take events of a source in; see `push`."""
         feed = self._feeds[source]
-        for view in feed.windows:
-            memory = self.memories[view.name]
-            assert isinstance(memory, WindowMemory)
-            for event in events:
-                memory.check(event)
+        measured = feed.measured(events)
         at = moment_us(self.clock.now())
         has_id = bool(self.definitions.sources[source].id_columns)
         kept = self._store.take(source, events, () if has_id else feed.latest, at)
-        return _then(kept, lambda taken: self._learn(source, feed, taken, len(events), at))
+        return _then(kept, lambda taken: self._learn(source, taken, measured, at))
 
-    def _learn(self, source: str, feed: _Feed, taken: Taken, sent: int, at: int) -> int:
+    def _learn(
+        self, source: str, taken: Taken, measured: Mapping[int, Sequence[int]], at: int
+    ) -> int:
+        feed, sent = self._feeds[source], len(measured)
         with self._lock:
-            for memory in feed.memories:
+            for window, wanted in feed.counts:
                 for event in taken.new:
-                    memory.learn(event, taken.order)
+                    amounts = measured[id(event)]
+                    window.learn_amounts(event, [amounts[i] for i in wanted])
+            for memory in feed.memories:
+                if isinstance(memory, LatestMemory):
+                    for event in taken.new:
+                        memory.learn(event, taken.order)
             held = self._fresh.get(source, Freshness())
             self._fresh[source] = held.after(taken.new, sent - len(taken.new), at)
         return len(taken.new)

@@ -84,19 +84,17 @@ class WindowMemory:
 
     def learn(self, event: Event, order: int = 0) -> None:
         """Add an event to its tile; the caller sees to it that it comes once."""
+        self.learn_amounts(event, [m.of(event.row) for m in self.view.measures])
+
+    def learn_amounts(self, event: Event, amounts: Sequence[int]) -> None:
+        """Add what an event adds, one amount a measure of the view, to its tile."""
         key = key_of(event.row, self.view.keys)
         if key is None:
             return
-        amounts = [m.of(event.row) for m in self.view.measures]
         ladder = self._ladders.get(key)
         if ladder is None:
             ladder = self._ladders[key] = Ladder(len(amounts))
         ladder.add(event.known_us // self.view.tile_us, amounts)
-
-    def check(self, event: Event) -> None:
-        """Raise RowsError if the event cannot be counted."""
-        for measure in self.view.measures:
-            measure.of(event.row)
 
     def rows(self, keys: Sequence[Hashable], as_of: int) -> list[Row]:
         """Answer each key from the finished tiles before a moment."""
