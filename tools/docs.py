@@ -10,7 +10,6 @@ import difflib
 import importlib
 import inspect
 import pkgutil
-import re
 import sys
 import tempfile
 import types
@@ -27,11 +26,14 @@ import prometheus_client
 from starlette.routing import BaseRoute, Mount, Route
 
 import dovetail
+from dovetail.app.configuration import Configuration
+from dovetail.app.home import home_routes
 from dovetail.base.errors import DovetailError
-from dovetail.base.settings import PREFIX, JointSettings, ServerSettings
+from dovetail.base.settings import PREFIX, JointSettings, ServerSettings, SettingsFile
 from dovetail.cli import _root as command_line
 from dovetail.web.alone import Surroundings
 from dovetail.web.app import create_app
+from dovetail.web.auth import Tokens
 from dovetail.web.piece import Piece
 from dovetail.web.problems import STATUSES, status_of
 
@@ -39,7 +41,7 @@ REFERENCE = Path(__file__).resolve().parent.parent / "docs" / "reference"
 ORDER = ("data", "features", "tracking", "governance", "serving", "monitoring", "loop")
 NOTE = "<!-- Written by tools/docs.py from the code; `make reference` writes it again. -->"
 WIDTH = 88
-ECHO = re.compile(r"^(GET|POST|PUT|PATCH|DELETE|OPTIONS)\b[^ ]* /[^ ]*?[.:]?( |$)")
+ALIASES = {"/ajax-api/": "/api/", "/api/2.0/preview/": "/api/2.0/"}
 
 
 def pieces() -> list[Piece]:
@@ -170,7 +172,7 @@ def _walk(
 
 
 def routes(all_pieces: Sequence[Piece]) -> list[str]:
-    """Every route: those that each server has, then piece by piece."""
+    """Every route: those that each server has, those of `dovetail up`, then piece by piece."""
     lines = [
         "# Routes",
         "",
@@ -181,11 +183,15 @@ def routes(all_pieces: Sequence[Piece]) -> list[str]:
     ]
     # Built, never started: what a service holds open ends with this process.
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as state:
-        around = Surroundings(
-            ServerSettings(state=state), {piece.name: "embedded" for piece in all_pieces}
-        )
-        common = create_app([], transport=around.transport).routes
+        joints = dict.fromkeys((piece.name for piece in all_pieces), "embedded")
+        server = ServerSettings(state=state)
+        around = Surroundings(server, joints)
+        tokens = Tokens(around.database_url("web"))
+        common = create_app([], transport=around.transport, tokens=tokens).routes
+        settings_file = SettingsFile({}, "settings", {})
+        home = home_routes(Configuration(server, joints, settings_file, {}), around, [])
         lines += ["## Every server", "", *_routes_table(common)]
+        lines += ["## All pieces together", "", *_routes_table(home)]
         for piece in all_pieces:
             service = piece.build(around.context(), piece.settings())
             lines += [f"## {piece.title}", "", f"Joint: {piece.joint}.", ""]
@@ -194,11 +200,22 @@ def routes(all_pieces: Sequence[Piece]) -> list[str]:
 
 
 def _routes_table(all_routes: Sequence[BaseRoute]) -> list[str]:
-    rows = []
-    for path, methods, endpoint in _flat(all_routes):
-        verbs = ", ".join(sorted(methods - {"HEAD"})) or "any"
-        rows.append([verbs, f"`{path}`", _endpoint_doc(path, endpoint)])
-    return table(("method", "path", "what it does"), rows)
+    found = [
+        (", ".join(sorted(methods - {"HEAD"})) or "any", path, _endpoint_doc(path, endpoint))
+        for path, methods, endpoint in _flat(all_routes)
+    ]
+    known = {(verbs, path) for verbs, path, _ in found}
+    rows, aliased = [], set()
+    for verbs, path, said in found:
+        other = next((a for a in ALIASES if path.startswith(a)), None)
+        if other is not None and (verbs, path.replace(other, ALIASES[other], 1)) in known:
+            aliased.add(other)
+        else:
+            rows.append([verbs, f"`{path}`", said])
+    lines = table(("method", "path", "what it does"), rows)
+    for other in sorted(aliased):
+        lines += [f"What is below `{ALIASES[other]}` also answers below `{other}`.", ""]
+    return lines
 
 
 def _flat(
@@ -214,27 +231,20 @@ def _flat(
 
 
 def _endpoint_doc(path: str, endpoint: object) -> str:
-    """What a route does: its docstring, else the name of what answers."""
+    """What a route does: the docstring of what answers, or of the view behind a page."""
     while isinstance(endpoint, partial):
         endpoint = endpoint.func
     if not (inspect.isroutine(endpoint) or inspect.isclass(endpoint)):
         endpoint = type(endpoint)
+    is_page = False
     if inspect.isfunction(endpoint) and endpoint.__qualname__.startswith("page_route."):
-        return _page_doc(path, endpoint)
-    said = ECHO.sub("", first_line(endpoint))
-    return said[:1].upper() + said[1:] if said else _words(endpoint)
-
-
-def _page_doc(path: str, endpoint: types.FunctionType) -> str:
-    inside = inspect.getclosurevars(endpoint).nonlocals
-    said = first_line(inside.get("view")) or _words(inside.get("view"))
-    return f"{said} The page's data." if path.endswith(".json") else f"{said} A page."
-
-
-def _words(endpoint: object) -> str:
-    """A function's name as a phrase, for handlers whose name says all."""
-    name: str = getattr(endpoint, "__name__", "")
-    return re.sub("(?<=[a-z])(?=[A-Z])", " ", name.strip("_")).replace("_", " ").capitalize() + "."
+        endpoint, is_page = inspect.getclosurevars(endpoint).nonlocals["view"], True
+    said = first_line(endpoint)
+    if not said:
+        raise SystemExit(f"{path} is answered by {endpoint!r}, which has no docstring")
+    if is_page and path.endswith(".json"):
+        return f"Data of the page: {said[:1].lower()}{said[1:]}"
+    return f"Page: {said[:1].lower()}{said[1:]}" if is_page else said
 
 
 # --- metrics --------------------------------------------------------------------------------------

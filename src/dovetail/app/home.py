@@ -51,9 +51,11 @@ def home_routes(
     year = _Recent(lambda: _year_facts(configuration, around))
 
     def show_circle(_: Request) -> Any:
+        """The circle: what fills each joint, and what needs attention."""
         return circle_view(circle.get())
 
     def show_year(_: Request) -> Any:
+        """A year of a model with the loop, beside the same year without it."""
         return year_view(year.get())
 
     return [

@@ -157,6 +157,7 @@ class Guard:
         ]
 
     async def _set(self, request: Request) -> Response:
+        """Point an alias at a version, if its gate is open; recorded either way."""
         body = await request.body()
         call = _decode(body, request)
         actor = request.state.principal.name
@@ -168,6 +169,7 @@ class Guard:
         return await self._carry_out(request, body, intent)
 
     async def _delete(self, request: Request) -> Response:
+        """Delete an alias; recorded."""
         body = await request.body()
         call = _decode(body, request)
         actor = request.state.principal.name

@@ -33,7 +33,7 @@ class Api:
         self._governance = governance
 
     async def add_evidence(self, request: Request) -> Response:
-        """POST /governance/evidence."""
+        """Give evidence on a model version: its kind, its verdict and the facts."""
         given = msgspec.json.decode(await request.body(), type=wire.Evidence)
         fields = msgspec.structs.asdict(given)
         actor = request.state.principal.name
@@ -43,7 +43,7 @@ class Api:
         return _json(entry, 201)
 
     async def approve(self, request: Request) -> Response:
-        """POST /governance/approvals."""
+        """Stand for a version taking an alias; needs the role approver."""
         principal = require_role(request, "approver")
         given = msgspec.json.decode(await request.body(), type=wire.Approval)
         entry = await run_in_threadpool(
@@ -58,11 +58,11 @@ class Api:
         return _json(entry, 201)
 
     def check(self, request: Request) -> Response:
-        """GET /governance/gates/{model}/{version}/{alias}."""
+        """Say whether a version may take an alias, and what is missing."""
         return _json(self._governance.check(**request.path_params))
 
     def log(self, request: Request) -> Response:
-        """GET /governance/log: entries, newest first."""
+        """Return the entries of the record, newest first."""
         query = request.query_params
         limit, before = _whole(query.get("limit", "100")), query.get("before")
         entries = self._governance.record.entries(
@@ -74,14 +74,14 @@ class Api:
         return _json(entries)
 
     def verify(self, _: Request) -> Response:
-        """GET /governance/verify: how many entries are intact, or what is wrong."""
+        """Check the record: how many entries are intact, or what is wrong."""
         try:
             return _json(wire.Verification(ok=True, entries=self._governance.record.verify()))
         except IntegrityError as error:
             return _json(wire.Verification(ok=False, message=str(error)))
 
     def alias(self, request: Request) -> Response:
-        """GET /governance/aliases/{model}/{alias}?at=: which version it named."""
+        """Say which version an alias named, now or `at` an instant."""
         model, alias = request.path_params["model"], request.path_params["alias"]
         at = request.query_params.get("at")
         entry = self._governance.record.alias_at(model, alias, _instant(at) if at else None)
@@ -93,7 +93,7 @@ class Api:
         return _json(known)
 
     async def lineage(self, request: Request) -> Response:
-        """POST /api/v1/lineage: an OpenLineage run event."""
+        """Take an OpenLineage run event."""
         body = await request.body()
         actor = request.state.principal.name
         await run_in_threadpool(record_event, self._governance, body, actor)

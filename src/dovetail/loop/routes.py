@@ -17,11 +17,11 @@ def routes(store: LoopStore) -> list[BaseRoute]:
     """Return the routes."""
 
     def state(_: Request) -> Response:
-        """GET /loop/state: where the loop stands."""
+        """Say where the loop stands."""
         return _json(state_of(store))
 
     def history(_: Request) -> Response:
-        """GET /loop/history: everything that happened, oldest first."""
+        """Return everything that happened, oldest first."""
         return _json(store.history())
 
     return [Route("/loop/state", state), Route("/loop/history", history)]

@@ -36,15 +36,18 @@ def _taking_in(monitoring: Monitoring) -> list[BaseRoute]:
     limit = monitoring.settings.max_body_mb * 2**20
 
     async def events(request: Request) -> Response:
+        """Take CloudEvents: inferences and outcomes, each once, durable before the answer."""
         body = await _read(request, limit)
         return await run_in_threadpool(_accept, monitoring, dict(request.headers), body)
 
     async def put_reference(request: Request) -> Response:
+        """Give the sample that a model version was validated on."""
         body = await _read(request, limit)
         model = request.path_params["name"]
         return await run_in_threadpool(_put_reference, monitoring, model, body)
 
     async def close(request: Request) -> Response:
+        """Say that a day is complete, so that it is judged now."""
         body = await _read(request, _SMALL)
         return await run_in_threadpool(_close, monitoring, request.path_params["name"], body)
 
@@ -58,15 +61,19 @@ def _taking_in(monitoring: Monitoring) -> list[BaseRoute]:
 
 def _figures(monitoring: Monitoring) -> list[BaseRoute]:
     def models(_: Request) -> Response:
+        """List the models that events have named."""
         return _json(monitoring.models())
 
     def performance(request: Request) -> Response:
+        """Return one window as a whole: realised and estimated figures."""
         return _json(monitoring.performance(*_window(request)))
 
     def days(request: Request) -> Response:
+        """Return the same figures day by day."""
         return _json(monitoring.days(*_window(request)))
 
     def months(request: Request) -> Response:
+        """Return the same figures month by month."""
         return _json(monitoring.months(request.path_params["name"], _choice(request)))
 
     return [
@@ -79,12 +86,14 @@ def _figures(monitoring: Monitoring) -> list[BaseRoute]:
 
 def _alerts(monitoring: Monitoring) -> list[BaseRoute]:
     def alerts(request: Request) -> Response:
+        """List alerts, of one `status` or `model` if given."""
         query = request.query_params
         found = monitoring.find_alerts(query.get("status", ""), query.get("model", ""))
         return _json(found)
 
     def change(status: Status) -> Callable[[Request], Response]:
         def endpoint(request: Request) -> Response:
+            """Acknowledge or resolve an alert."""
             by = request.state.principal.name
             return _json(monitoring.change_alert(request.path_params["id"], status, by))
 

@@ -30,7 +30,7 @@ def run_server(
     compile: bool | None,
     server: dict[str, Any],
 ) -> None:
-    r"""Serve models: files, MLflow model folders, or models:/ URIs of a registry.
+    """Serve models: files, MLflow model folders, or models:/ URIs of a registry.
 
     \b
     Example:
@@ -47,7 +47,7 @@ def run_server(
 @click.option("--url", default=_URL, show_default=True, help="An Open Inference server.")
 @json_option
 def list_models(url: str, as_json: bool) -> None:
-    r"""List the models of any Open Inference server that has a repository index.
+    """List the models of any Open Inference server that has a repository index.
 
     \b
     Example:

@@ -94,7 +94,7 @@ class _Server:
         return found
 
     def health(self, _: Request) -> Response:
-        """Answer `/v2/health/ready`."""
+        """Say whether the models that are to be served are loaded."""
         waiting = self.waiting
         if waiting is None:
             return JSONResponse({"ready": True})

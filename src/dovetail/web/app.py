@@ -120,11 +120,13 @@ def _start(mounted: Sequence[Mounted]) -> None:
 
 
 async def _alive(_: Request) -> Response:
+    """Say that the process lives."""
     return JSONResponse({"status": "alive"})
 
 
 def _readiness(mounted: Sequence[Mounted]) -> Callable[[Request], Response]:
     def ready(_: Request) -> Response:
+        """Say whether every piece is ready, and if not, why."""
         reasons = {
             one.piece.name: reason
             for one in mounted
@@ -137,5 +139,6 @@ def _readiness(mounted: Sequence[Mounted]) -> Callable[[Request], Response]:
 
 
 async def _metrics(_: Request) -> Response:
+    """Return every metric in Prometheus's text format."""
     body = prometheus_client.generate_latest()
     return Response(body, media_type=prometheus_client.CONTENT_TYPE_LATEST)

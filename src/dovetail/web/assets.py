@@ -127,6 +127,7 @@ def _join(paths: list[Path], suffix: str) -> bytes:
 
 
 def _serve(request: Request) -> Response:
+    """Return a static file, compressed; a hashed name is cached for good."""
     try:
         found = asset(request.path_params["name"])
     except (NoSuchAsset, FileNotFoundError):

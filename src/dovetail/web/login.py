@@ -28,9 +28,11 @@ def login_routes(tokens: Tokens) -> list[BaseRoute]:
     """
 
     def show(request: Request) -> Response:
+        """Show the form that takes a token."""
         return _form(request, request.query_params.get("next", "/"), wrong=False)
 
     async def take(request: Request) -> Response:
+        """Keep a right token in a cookie of this site."""
         fields = await _fields(request)
         secret, after = fields.get("token", "").strip(), fields.get("next", "/")
         if await run_sync(tokens.check, secret) is None:
@@ -47,6 +49,7 @@ def login_routes(tokens: Tokens) -> list[BaseRoute]:
         return answer
 
     def leave(_: Request) -> Response:
+        """Forget the token."""
         answer = RedirectResponse("/login", 303)
         answer.delete_cookie(COOKIE, httponly=True, samesite="strict")
         return answer

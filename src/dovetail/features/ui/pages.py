@@ -81,9 +81,11 @@ def page_routes(engine: Engine) -> list[Route]:
     """Return the routes of the pages and their JSON twins."""
 
     def overview(_: Request) -> Overview:
+        """What is defined, and how fresh it is."""
         return overview_of(engine)
 
     def view_page(request: Request) -> ViewPage:
+        """One view: its definition, and what it answers for given keys."""
         return view_of(engine, request.path_params["name"], dict(request.query_params))
 
     return [

@@ -20,6 +20,7 @@ def page_routes(governance: Governance) -> list[BaseRoute]:
     """Return the page and its JSON twin."""
 
     def overview(_: Request) -> dict[str, Any]:
+        """Who approved what on which evidence, and whether the record is intact."""
         record = governance.record
         try:
             intact, problem = record.verify(), ""

@@ -29,6 +29,7 @@ def page_routes(store: LoopStore) -> list[BaseRoute]:
     """Return the page and its JSON twin."""
 
     def overview(_: Request) -> dict[str, Any]:
+        """Where the loop stands, and everything that it did."""
         history = store.history()
         return {
             "state": state_of(store),

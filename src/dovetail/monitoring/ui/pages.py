@@ -31,6 +31,7 @@ def page_routes(monitoring: Monitoring) -> list[BaseRoute]:
     """The pages, their JSON twins and the buttons on them."""
 
     def overview(_: Request) -> dict[str, Any]:
+        """Which models are watched, and which alerts are open."""
         active = monitoring.find_alerts("active", "")
         return {
             "models": [_summary(monitoring, row, active) for row in monitoring.store.models()],
@@ -38,10 +39,12 @@ def page_routes(monitoring: Monitoring) -> list[BaseRoute]:
         }
 
     def model(request: Request) -> dict[str, Any]:
+        """One model: is it still right, since when not, and why."""
         return model_page(monitoring, request.path_params["model"])
 
     def change(status: Status) -> Any:
         def endpoint(request: Request) -> Response:
+            """Acknowledge or resolve an alert from its page, and go back there."""
             name = request.state.principal.name
             alert = monitoring.change_alert(request.path_params["id"], status, name)
             return RedirectResponse(f"/monitoring/{quote(alert.model, safe='')}#alerts", 303)
