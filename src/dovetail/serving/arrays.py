@@ -56,7 +56,7 @@ def _numbers(tensor: Tensor, dtype: np.dtype[Any]) -> Array:
         return array.astype(dtype)
     if dtype.kind == "f" and array.dtype.kind == "O":
         array = _with_missing(tensor, array)
-    elif dtype == np.uint64 and array.dtype.kind in "fO":
+    elif dtype == np.uint64 and array.dtype.kind in ("f", "O"):
         array = _large(array, data)
     if array.dtype.kind not in _KINDS[dtype.kind]:
         raise _bad(tensor, f"the data is not all {tensor.datatype}")

@@ -27,6 +27,7 @@ def steps():
 
 
 @pytest.mark.skipif(shutil.which("curl") is None, reason="curl is not installed")
+@pytest.mark.skipif(not GUIDE.exists(), reason="the guides are not beside these tests")
 def test_the_guide_works_as_it_stands(tmp_path, free_port):
     port, server = str(free_port()), None
     program = f"{sys.executable} -m dovetail.cli"
