@@ -201,6 +201,15 @@ class Table:
             self._kept.append(deltalake.DeltaTable(str(self.path)))
         return self._kept[0] if self._kept else None
 
+    def last(self, stream: str) -> int | None:
+        """Return the number of the last batch of a stream; None before the first.
+
+        Raises:
+            TableNotFoundError: There is no such table.
+        """
+        number = self._open().transaction_version(_transaction((stream, 0))[0])
+        return None if number is None else int(number)
+
     def read(
         self,
         *,

@@ -172,3 +172,10 @@ def test_concurrent_writers_lose_nothing(lake: Lake) -> None:
     rows = sorted(lake.table("flights").read().iter_rows())
     assert rows == [(0, 3), (1, 3), (2, 3), (3, 0), (100, 0), (101, 0), (102, 0), (103, 0)]
     assert repeats.count(False) == 4
+
+
+def test_a_table_tells_the_last_batch_of_a_stream(tmp_path):
+    table = Lake(tmp_path).table("planes")
+    rows = pl.DataFrame({"tailnum": ["N1"]})
+    table.append(rows, batch=("register", 7))
+    assert (table.last("register"), table.last("other")) == (7, None)

@@ -65,7 +65,8 @@ class Ingest:
     def _last_day(self, source: str) -> date | None:
         """Return the last day that a table holds, as its own log tells it."""
         table = self.lake.table(source)
-        return date.fromordinal(table.last(source)) if table.exists else None
+        number = table.last(source) if table.exists else None
+        return None if number is None else date.fromordinal(number)
 
     def snapshot(self, purpose: str) -> list[Snapshot]:
         """Record and hold the exact files that a training reads."""
