@@ -187,7 +187,8 @@ def routes(all_pieces: Sequence[Piece]) -> list[str]:
         server = ServerSettings(state=state)
         around = Surroundings(server, joints)
         tokens = Tokens(around.database_url("web"))
-        common = create_app([], transport=around.transport, tokens=tokens).routes
+        index = create_app([], transport=around.transport, tokens=tokens).routes[0]
+        common = index.routes
         settings_file = SettingsFile({}, "settings", {})
         home = home_routes(Configuration(server, joints, settings_file, {}), around, [])
         lines += ["## Every server", "", *_routes_table(common)]

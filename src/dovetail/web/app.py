@@ -26,6 +26,7 @@ from dovetail.web.inprocess import InProcessTransport
 from dovetail.web.login import login_routes
 from dovetail.web.piece import Page, Piece, Service
 from dovetail.web.problems import ErrorRenderer
+from dovetail.web.routing import Index
 from dovetail.wire.http import WireError
 
 __all__ = ["Mounted", "create_app"]
@@ -61,16 +62,17 @@ def create_app(
     """
     services = [m.service for m in mounted]
     renderer = ErrorRenderer([shape for s in services for shape in s.errors])
+    found = [
+        *routes,
+        Route("/healthz", _alive),
+        Route("/readyz", _readiness(mounted)),
+        Route("/metrics", _metrics),
+        *pages.routes(),
+        *(login_routes(tokens) if tokens is not None else ()),
+        *(route for s in services for route in s.routes),
+    ]
     app = Starlette(
-        routes=[
-            *routes,
-            Route("/healthz", _alive),
-            Route("/readyz", _readiness(mounted)),
-            Route("/metrics", _metrics),
-            *pages.routes(),
-            *(login_routes(tokens) if tokens is not None else ()),
-            *(route for s in services for route in s.routes),
-        ],
+        routes=[Index(found)],
         middleware=[
             Middleware(
                 AuthMiddleware,
