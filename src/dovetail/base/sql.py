@@ -156,6 +156,9 @@ class _GroupCommit:
 
 def _commit(connection: Connection, group: list[Job]) -> None:
     """Run a group of jobs in one transaction, each in a savepoint, and answer all after it."""
+    if len(group) == 1:
+        _commit_alone(connection, *group[0])
+        return
     outcomes: list[tuple[Future[Any], Any, BaseException | None]] = []
     try:
         with connection.begin():
@@ -174,6 +177,19 @@ def _commit(connection: Connection, group: list[Job]) -> None:
             done.set_result(value)
         else:
             done.set_exception(failure)
+
+
+def _commit_alone(
+    connection: Connection, fn: Callable[[Connection], Any], done: "Future[Any]"
+) -> None:
+    """Run one job in a transaction of its own, which needs no savepoint to be undone."""
+    try:
+        with connection.begin():
+            value = fn(connection)
+    except Exception as error:
+        done.set_exception(error)
+    else:
+        done.set_result(value)
 
 
 def _sqlite_engines(url: str) -> tuple[Engine, Engine]:

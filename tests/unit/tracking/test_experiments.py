@@ -131,3 +131,11 @@ def test_an_unknown_id_is_refused(ask, request_, message) -> None:
     with pytest.raises((InvalidParameterError, MissingResourceError)) as caught:
         ask(e.GET_EXPERIMENT, request_)
     assert str(caught.value) == message
+
+
+def test_a_page_may_be_longer_than_a_statement_has_room_for(ask) -> None:
+    for i in range(1010):
+        named(ask, f"e{i}", tags=(Tag("t", str(i)),))
+    found = ask(e.SEARCH_EXPERIMENTS, SearchExperiments(max_results=50_000)).experiments
+    assert len(found) == 1011
+    assert {one.name: one.tags for one in found}["e7"] == (Tag("t", "7"),)

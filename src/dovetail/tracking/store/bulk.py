@@ -5,14 +5,23 @@ than SQLite does. These statements are therefore written once per table from its
 the driver; values are bound, never formatted.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.engine import Connection
+from sqlalchemy.engine import Connection, Row
 
-__all__ = ["insert_one", "insert_or_skip", "insert_or_update", "run_many"]
+__all__ = [
+    "insert_one",
+    "insert_or_skip",
+    "insert_or_update",
+    "run_many",
+    "select_for",
+    "update_one",
+]
+
+CHUNK = 1000
 
 
 @cache
@@ -35,15 +44,52 @@ def _update(table: sa.Table, newer: tuple[str, ...]) -> str:
     return clause
 
 
+@cache
+def _insert_one(table: sa.Table, names: tuple[str, ...], mark: str) -> str:
+    columns = ", ".join(f'"{table.c[name].name}"' for name in names)
+    marks = ", ".join(mark for _ in names)
+    (key,) = table.primary_key
+    return f'INSERT INTO "{table.name}" ({columns}) VALUES ({marks}) RETURNING "{key.name}"'
+
+
+@cache
+def _update_one(table: sa.Table, names: tuple[str, ...], mark: str) -> str:
+    sets = ", ".join(f'"{table.c[name].name}" = {mark}' for name in names)
+    (key,) = table.primary_key
+    return f'UPDATE "{table.name}" SET {sets} WHERE "{key.name}" = {mark} RETURNING *'
+
+
 def insert_one(connection: Connection, table: sa.Table, values: Mapping[str, Any]) -> int:
     """Insert one row and return the number that the database gave it."""
-    key = connection.execute(table.insert(), dict(values)).inserted_primary_key
-    assert key is not None
-    return int(key[0])
+    statement = _insert_one(table, tuple(values), _mark(connection))
+    return int(connection.exec_driver_sql(statement, tuple(values.values())).scalar_one())
+
+
+def update_one(
+    connection: Connection, table: sa.Table, key: int, values: Mapping[str, Any]
+) -> Row[Any]:
+    """Change columns of the row with a number and return the row as it is then."""
+    statement = _update_one(table, tuple(values), _mark(connection))
+    return connection.exec_driver_sql(statement, (*values.values(), key)).one()
 
 
 def _mark(connection: Connection) -> str:
     return "?" if connection.dialect.paramstyle == "qmark" else "%s"
+
+
+def select_for(
+    connection: Connection, statement: sa.Select[Any], name: str, values: Sequence[Any]
+) -> Iterator[Row[Any]]:
+    """Yield the rows of a statement for a list of any length, a thousand values at a time.
+
+    Args:
+        connection: where to read.
+        statement: has an expanding parameter.
+        name: of that parameter.
+        values: for that parameter; databases bound how many a statement may have.
+    """
+    for start in range(0, len(values), CHUNK):
+        yield from connection.execute(statement, {name: values[start : start + CHUNK]})
 
 
 def run_many(connection: Connection, statement: str, rows: Sequence[tuple[Any, ...]]) -> int:

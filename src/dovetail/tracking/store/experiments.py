@@ -12,7 +12,7 @@ from dovetail.tracking.errors import (
     InvalidStateError,
     MissingResourceError,
 )
-from dovetail.tracking.store.bulk import insert_one, insert_or_skip, insert_or_update
+from dovetail.tracking.store.bulk import insert_one, insert_or_skip, insert_or_update, select_for
 from dovetail.tracking.store.schema import experiment_tags, experiments, runs
 from dovetail.wire.mlflow import Experiment, Tag
 
@@ -34,6 +34,9 @@ __all__ = [
 
 ACTIVE, DELETED = "active", "deleted"
 _one = sa.select(experiments).where(experiments.c.experiment_id == sa.bindparam("number"))
+_tags = sa.select(experiment_tags).where(
+    experiment_tags.c.experiment_id.in_(sa.bindparam("numbers", expanding=True))
+)
 
 
 def ensure_default(connection: Connection, root: str, now: int) -> None:
@@ -181,8 +184,7 @@ def entities(connection: Connection, rows: Sequence[Row[Any]]) -> list[Experimen
     """Return rows as they are seen from outside, with their tags."""
     numbers = [row.experiment_id for row in rows]
     found: dict[int, list[Tag]] = {number: [] for number in numbers}
-    query = sa.select(experiment_tags).where(experiment_tags.c.experiment_id.in_(numbers))
-    for tag in connection.execute(query) if numbers else ():
+    for tag in select_for(connection, _tags, "numbers", numbers):
         found[tag.experiment_id].append(Tag(tag.key, tag.value))
     return [
         Experiment(

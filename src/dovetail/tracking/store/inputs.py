@@ -1,6 +1,7 @@
 """What runs read and made: datasets in, logged models in and out."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
@@ -28,6 +29,19 @@ __all__ = ["log_datasets", "log_models", "of_runs", "summaries"]
 
 CONTEXT = "mlflow.data.context"
 SUMMARIES = 1000
+_keys: sa.BindParameter[Any] = sa.bindparam("keys", expanding=True)
+_models = sa.select(run_models).where(run_models.c.run.in_(_keys))
+_datasets = (
+    sa.select(inputs.c.id.label("input"), inputs.c.run, datasets)
+    .join(datasets, datasets.c.id == inputs.c.dataset)
+    .where(inputs.c.run.in_(_keys))
+    .order_by(inputs.c.id)
+)
+_input_tags = (
+    sa.select(input_tags)
+    .join(inputs, inputs.c.id == input_tags.c.input)
+    .where(inputs.c.run.in_(_keys))
+)
 
 
 def log_datasets(connection: Connection, run: RunKey, given: Sequence[DatasetInput]) -> None:
@@ -76,8 +90,7 @@ def of_runs(connection: Connection, keys: Sequence[int]) -> dict[int, tuple[RunI
     """Return what runs read and made, by their key inside the database."""
     read = _datasets_of(connection, keys)
     roles: dict[int, dict[str, list[tuple[str, int]]]] = {}
-    query = sa.select(run_models).where(run_models.c.run.in_(keys))
-    for row in connection.execute(query):
+    for row in connection.execute(_models, {"keys": keys}):
         roles.setdefault(row.run, {}).setdefault(row.role, []).append((row.model_id, row.step))
     found = {}
     for key in {*read, *roles}:
@@ -92,18 +105,11 @@ def of_runs(connection: Connection, keys: Sequence[int]) -> dict[int, tuple[RunI
 
 
 def _datasets_of(connection: Connection, keys: Sequence[int]) -> dict[int, list[DatasetInput]]:
-    query = (
-        sa.select(inputs.c.id.label("input"), inputs.c.run, datasets)
-        .join(datasets, datasets.c.id == inputs.c.dataset)
-        .where(inputs.c.run.in_(keys))
-        .order_by(inputs.c.id)
-    )
-    rows = list(connection.execute(query))
+    rows = list(connection.execute(_datasets, {"keys": keys}))
     if not rows:
         return {}
     labels: dict[int, list[Tag]] = {}
-    wanted = sa.select(input_tags).join(inputs, inputs.c.id == input_tags.c.input)
-    for tag in connection.execute(wanted.where(inputs.c.run.in_(keys))):
+    for tag in connection.execute(_input_tags, {"keys": keys}):
         labels.setdefault(tag.input, []).append(Tag(tag.key, tag.value))
     found: dict[int, list[DatasetInput]] = {}
     for row in rows:

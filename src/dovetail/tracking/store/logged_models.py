@@ -8,7 +8,7 @@ from sqlalchemy.engine import Connection, Row
 
 from dovetail.tracking.errors import InvalidParameterError, MissingResourceError
 from dovetail.tracking.filters import Condition
-from dovetail.tracking.store.bulk import insert_or_skip, insert_or_update
+from dovetail.tracking.store.bulk import insert_or_skip, insert_or_update, select_for
 from dovetail.tracking.store.compile import compare, exists, lookup, order, value_of
 from dovetail.tracking.store.experiments import ACTIVE, DELETED
 from dovetail.tracking.store.metrics import storable
@@ -165,8 +165,9 @@ def _by_model(
     connection: Connection, table: sa.Table, ids: Sequence[str]
 ) -> dict[str, list[Row[Any]]]:
     found: dict[str, list[Row[Any]]] = {}
-    query = sa.select(table).where(table.c.model_id.in_(ids)).order_by(*table.primary_key)
-    for row in connection.execute(query) if ids else ():
+    of_models = table.c.model_id.in_(sa.bindparam("ids", expanding=True))
+    query = sa.select(table).where(of_models).order_by(*table.primary_key)
+    for row in select_for(connection, query, "ids", ids):
         found.setdefault(row.model_id, []).append(row)
     return found
 

@@ -8,7 +8,7 @@ from sqlalchemy.engine import Connection, Row
 
 from dovetail.tracking.errors import ExistingResourceError, MissingResourceError
 from dovetail.tracking.filters import Condition, Order
-from dovetail.tracking.store.bulk import insert_one, insert_or_update
+from dovetail.tracking.store.bulk import insert_one, insert_or_update, select_for
 from dovetail.tracking.store.compile import compare, lookup
 from dovetail.tracking.store.schema import (
     aliases,
@@ -38,6 +38,12 @@ __all__ = [
 
 PROMPT = "mlflow.prompt.is_prompt"
 _one = sa.select(registered_models).where(registered_models.c.name == sa.bindparam("name"))
+_listed: sa.BindParameter[Any] = sa.bindparam("models", expanding=True)
+_tags = sa.select(model_tags).where(model_tags.c.model.in_(_listed))
+_aliases = sa.select(aliases).where(aliases.c.model.in_(_listed))
+_aliased = sa.select(aliases.c.version).where(
+    aliases.c.model == sa.bindparam("model"), aliases.c.alias == sa.bindparam("alias")
+)
 _PARTS = (aliases, version_tags, model_versions, model_tags)
 
 
@@ -145,15 +151,13 @@ def delete_alias(connection: Connection, name: str, alias: str) -> None:
 
 def version_of_alias(connection: Connection, model: int, alias: str) -> int | None:
     """Return the version that an alias points at, or None."""
-    which = (aliases.c.model == model) & (aliases.c.alias == alias)
-    return connection.scalar(sa.select(aliases.c.version).where(which))
+    return connection.scalar(_aliased, {"model": model, "alias": alias})
 
 
 def tags_of(connection: Connection, models: Sequence[int]) -> dict[int, dict[str, str]]:
     """Return the tags of registered models."""
     found: dict[int, dict[str, str]] = {}
-    query = sa.select(model_tags).where(model_tags.c.model.in_(models))
-    for row in connection.execute(query) if models else ():
+    for row in select_for(connection, _tags, "models", models):
         found.setdefault(row.model, {})[row.key] = row.value
     return found
 
@@ -161,8 +165,7 @@ def tags_of(connection: Connection, models: Sequence[int]) -> dict[int, dict[str
 def aliases_of(connection: Connection, models: Sequence[int]) -> dict[int, dict[str, int]]:
     """Return the aliases of registered models and the versions that they point at."""
     found: dict[int, dict[str, int]] = {}
-    query = sa.select(aliases).where(aliases.c.model.in_(models))
-    for row in connection.execute(query) if models else ():
+    for row in select_for(connection, _aliases, "models", models):
         found.setdefault(row.model, {})[row.alias] = row.version
     return found
 

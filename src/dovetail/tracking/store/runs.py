@@ -11,7 +11,12 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Row
 
 from dovetail.tracking.errors import InvalidParameterError, MissingResourceError
-from dovetail.tracking.store.bulk import insert_one, insert_or_skip, insert_or_update
+from dovetail.tracking.store.bulk import (
+    insert_one,
+    insert_or_skip,
+    insert_or_update,
+    update_one,
+)
 from dovetail.tracking.store.experiments import ACTIVE, DELETED
 from dovetail.tracking.store.schema import params, runs, tags
 
@@ -91,11 +96,11 @@ def create(connection: Connection, values: Mapping[str, Any], labels: Mapping[st
 def change(connection: Connection, run_id: str, values: Mapping[str, Any]) -> Row[Any]:
     """Change columns of an active run and return its row as it is then."""
     key = active(connection, run_id)
-    if values:
-        connection.execute(sa.update(runs).where(runs.c.id == key.id).values(dict(values)))
     if "run_name" in values:
         insert_or_update(connection, tags, [(key.id, RUN_NAME, values["run_name"])])
-    return get(connection, run_id)
+    if not values:
+        return get(connection, run_id)
+    return update_one(connection, runs, key.id, values)
 
 
 def delete(connection: Connection, run_id: str, now: int) -> None:

@@ -12,7 +12,7 @@ from sqlalchemy.engine import Connection, Row
 from dovetail.tracking.errors import MissingResourceError
 from dovetail.tracking.filters import Condition, Order
 from dovetail.tracking.store import models
-from dovetail.tracking.store.bulk import insert_or_update
+from dovetail.tracking.store.bulk import insert_or_update, select_for
 from dovetail.tracking.store.compile import compare, lookup
 from dovetail.tracking.store.schema import (
     aliases,
@@ -39,6 +39,7 @@ __all__ = [
 
 DELETED = "Deleted_Internal"
 ARCHIVED = "Archived"
+FEW = 100
 _mv = model_versions
 _named = sa.select(_mv, registered_models.c.name).join(
     registered_models, registered_models.c.id == _mv.c.model
@@ -48,6 +49,10 @@ _one = _named.where(
     _mv.c.version == sa.bindparam("version"),
     _mv.c.current_stage != DELETED,
 )
+_tags = sa.select(version_tags).where(
+    version_tags.c.model.in_(sa.bindparam("models", expanding=True))
+)
+_few_tags = _tags.where(version_tags.c.version.in_(sa.bindparam("versions", expanding=True)))
 _COLUMNS = {
     "name": registered_models.c.name,
     "version_number": _mv.c.version,
@@ -215,11 +220,13 @@ def _tags_of(
 ) -> dict[tuple[int, int], list[Tag]]:
     if not rows:
         return {}
-    query = sa.select(version_tags).where(version_tags.c.model.in_(keys))
-    if len(rows) < 50:
-        query = query.where(version_tags.c.version.in_({row.version for row in rows}))
     found: dict[tuple[int, int], list[Tag]] = {}
-    for row in connection.execute(query):
+    numbers = sorted({row.version for row in rows})
+    if len(keys) + len(numbers) <= FEW:
+        tags = iter(connection.execute(_few_tags, {"models": keys, "versions": numbers}))
+    else:
+        tags = select_for(connection, _tags, "models", keys)
+    for row in tags:
         found.setdefault((row.model, row.version), []).append(Tag(row.key, row.value))
     return found
 
