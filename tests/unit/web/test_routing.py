@@ -27,6 +27,13 @@ ROUTES = [
 ]
 
 
+@pytest.fixture(scope="module")
+def servers():
+    plain, indexed = Starlette(routes=ROUTES), Starlette(routes=[Index(ROUTES)])
+    with serve_in_thread(plain) as one, serve_in_thread(indexed) as other:
+        yield one.url, other.url
+
+
 @pytest.mark.parametrize(
     ("method", "path"),
     [
@@ -44,13 +51,6 @@ ROUTES = [
         ("GET", "//v2/models/m"),
     ],
 )
-@pytest.fixture(scope="module")
-def servers():
-    plain, indexed = Starlette(routes=ROUTES), Starlette(routes=[Index(ROUTES)])
-    with serve_in_thread(plain) as one, serve_in_thread(indexed) as other:
-        yield one.url, other.url
-
-
 def test_an_index_answers_as_the_list_of_routes_does(servers, method, path):
     expected, found = (httpx.request(method, url + path) for url in servers)
     assert (found.status_code, found.text) == (expected.status_code, expected.text)
