@@ -10,14 +10,14 @@ from typing import Any
 import msgspec
 
 from dovetail.base.errors import DovetailError, MissingExtraError, SettingsError
-from dovetail.base.settings import JointSettings, ServerSettings, SettingsFile, read_file
+from dovetail.base.settings import JointSettings, ServerSettings, SettingsFile
 from dovetail.web.commands import joint_tokens
+from dovetail.web.declared import PIECES, joints_of, read_settings
 from dovetail.web.piece import Piece
 
 __all__ = ["JOINTS", "Configuration", "find_piece", "load"]
 
 JOINTS = tuple(JointSettings.__struct_fields__)
-GROUP = "dovetail.pieces"
 
 
 @dataclass(frozen=True)
@@ -56,13 +56,9 @@ def load(path: Path | None = None, flags: Mapping[str, Any] | None = None) -> Co
     Raises:
         SettingsError: a table, key or value is wrong.
     """
-    file = read_file(path, os.environ)
-    file.check_tables(["server", "joints", *(e.name for e in entry_points(group=GROUP))])
-    joints = msgspec.structs.asdict(file.table("joints", JointSettings))
-    for name, target in joints.items():
-        _check_target(file.source, name, target)
+    file = read_settings(path)
     server = file.table("server", ServerSettings, flags)
-    return Configuration(server, joints, file, joint_tokens(os.environ))
+    return Configuration(server, joints_of(file), file, joint_tokens(os.environ))
 
 
 def find_piece(name: str) -> Piece:
@@ -72,7 +68,7 @@ def find_piece(name: str) -> Piece:
         SettingsError: no installed distribution brings it.
         MissingExtraError: a library that it needs at import is missing.
     """
-    for entry in entry_points(group=GROUP, name=name):
+    for entry in entry_points(group=PIECES, name=name):
         try:
             piece: Piece = entry.load()
         except DovetailError:
@@ -81,13 +77,3 @@ def find_piece(name: str) -> Piece:
             raise MissingExtraError(f"the piece {name!r}", str(error.name), name) from error
         return piece
     raise SettingsError(f"no piece is named {name!r}", fix="install it, or set its joint to off")
-
-
-def _check_target(source: str, name: str, target: str) -> None:
-    is_url = target.startswith(("http://", "https://"))
-    if target in ("embedded", "off") or is_url or (name == "data" and target):
-        return
-    raise SettingsError(
-        f"{source}: joint {name} = {target!r} is not understood",
-        fix='write "embedded", "off" or a URL that begins with http:// or https://',
-    )

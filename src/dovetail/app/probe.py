@@ -22,6 +22,7 @@ from dovetail.wire.http import HttpClient, WireError
 __all__ = ["PROTOCOLS", "Probe", "probe", "probe_all"]
 
 TIMEOUT = 3.0
+Ask = Callable[[Endpoint, float], tuple[str, str]]
 PROTOCOLS = {
     "data": "Delta Lake",
     "features": "Feast feature server",
@@ -66,13 +67,16 @@ class Probe(msgspec.Struct, frozen=True, kw_only=True):
     seconds: float | None = None
 
 
-def probe(joint: str, filled_by: str, endpoint: Endpoint | None) -> Probe:
+def probe(
+    joint: str, filled_by: str, endpoint: Endpoint | None, *, timeout: float = TIMEOUT
+) -> Probe:
     """Ask one joint what it is.
 
     Args:
         joint: its name.
         filled_by: what the settings say of it.
         endpoint: where to ask; None where the joint is off.
+        timeout: seconds to wait for an answer.
     """
     known: dict[str, Any] = {
         "joint": joint,
@@ -84,7 +88,7 @@ def probe(joint: str, filled_by: str, endpoint: Endpoint | None) -> Probe:
         return Probe(**known, alive=None, detail=REMEDIES[joint], fix=fix)
     started = time.perf_counter()
     try:
-        version, detail = _ASK[joint](endpoint)
+        version, detail = _ASK[joint](endpoint, timeout)
     except (WireError, DovetailError, msgspec.DecodeError) as error:
         fix = (
             "start it with: dovetail up"
@@ -122,15 +126,15 @@ def _folder(target: str) -> Probe:
     return Probe(**known, alive=True, detail=f"{len(tables)} tables")
 
 
-def _tracking(endpoint: Endpoint) -> tuple[str, str]:
-    with endpoint.open(mlflow.Client, timeout=TIMEOUT) as client:
+def _tracking(endpoint: Endpoint, timeout: float) -> tuple[str, str]:
+    with endpoint.open(mlflow.Client, timeout=timeout) as client:
         version = client.version()
         next(iter(client.search_experiments()), None)
     return f"MLflow {version}" if not endpoint.embedded else version, "answers searches"
 
 
-def _serving(endpoint: Endpoint) -> tuple[str, str]:
-    with endpoint.open(open_inference.Client, timeout=TIMEOUT) as client:
+def _serving(endpoint: Endpoint, timeout: float) -> tuple[str, str]:
+    with endpoint.open(open_inference.Client, timeout=timeout) as client:
         server = client.server_metadata()
         ready = [entry.name for entry in client.index() if entry.state == "READY"]
     models = f"{len(set(ready))} models ready"
@@ -138,37 +142,37 @@ def _serving(endpoint: Endpoint) -> tuple[str, str]:
     return f"{server.name} {server.version}", f"{models}; {extensions}"
 
 
-def _features(endpoint: Endpoint) -> tuple[str, str]:
-    with endpoint.open(feast.Client, timeout=TIMEOUT) as client:
+def _features(endpoint: Endpoint, timeout: float) -> tuple[str, str]:
+    with endpoint.open(feast.Client, timeout=timeout) as client:
         if not client.is_healthy():
             raise DovetailError("the feature server is not healthy")
     return "", "answers /health"
 
 
-def _monitoring(endpoint: Endpoint) -> tuple[str, str]:
-    with endpoint.open(monitoring.Client, timeout=TIMEOUT) as client:
+def _monitoring(endpoint: Endpoint, timeout: float) -> tuple[str, str]:
+    with endpoint.open(monitoring.Client, timeout=timeout) as client:
         alerts = client.alerts(status="open")
     return "", f"{len(alerts)} open alerts"
 
 
-def _governance(endpoint: Endpoint) -> tuple[str, str]:
-    with endpoint.open(governance.Client, timeout=TIMEOUT) as client:
+def _governance(endpoint: Endpoint, timeout: float) -> tuple[str, str]:
+    with endpoint.open(governance.Client, timeout=timeout) as client:
         found = client.verify()
     if not found.ok:
         raise DovetailError("the record is not intact", why=found.message)
     return "", f"{found.entries} entries, intact"
 
 
-def _page(path: str) -> Callable[[Endpoint], tuple[str, str]]:
-    def ask(endpoint: Endpoint) -> tuple[str, str]:
-        with endpoint.open(HttpClient, timeout=TIMEOUT) as client:
+def _page(path: str) -> Ask:
+    def ask(endpoint: Endpoint, timeout: float) -> tuple[str, str]:
+        with endpoint.open(HttpClient, timeout=timeout) as client:
             client.send("GET", path)
         return "", f"answers {path}"
 
     return ask
 
 
-_ASK: dict[str, Callable[[Endpoint], tuple[str, str]]] = {
+_ASK: dict[str, Ask] = {
     "data": _page("/data.json"),
     "features": _features,
     "tracking": _tracking,

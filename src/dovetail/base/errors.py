@@ -53,7 +53,11 @@ class DovetailError(Exception):
 
     def __init__(self, what: str, *, why: str = "", fix: str = "") -> None:
         self.what, self.why, self.fix = what, why, fix
-        super().__init__(" ".join(f"{part.rstrip('.')}." for part in (what, why, fix) if part))
+        super().__init__(" ".join(_sentence(part) for part in (what, why, fix) if part))
+
+
+def _sentence(text: str) -> str:
+    return text if text.endswith(("?", "!")) else f"{text.rstrip('.')}."
 
 
 class InvalidInputError(DovetailError, ValueError):

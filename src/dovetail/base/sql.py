@@ -70,6 +70,7 @@ class Database:
             raise UnavailableError(
                 f"the database of {name} at {_shown(url)} cannot be opened",
                 why=str(error.orig).strip().splitlines()[0],
+                fix="check [server] database and state, and that you may write there",
             ) from error
         self._writer = _GroupCommit(self._write_engine, name) if self.dialect == "sqlite" else None
 

@@ -2,11 +2,13 @@
 
 Nothing of a piece is imported until one of its commands runs, so `dovetail --help` is instant and
 works with any extra missing. Errors end here as one message on standard error: exit code 2 for
-wrong use, 1 when the answer is no or something does not answer.
+wrong use, 1 when the answer is no or something does not answer. An error that nobody foresaw is
+one line too; `DOVETAIL_DEBUG=1` shows its traceback.
 """
 
 import difflib
 import importlib
+import os
 import sys
 from typing import Any
 
@@ -14,6 +16,7 @@ import click
 
 __all__ = ["COMMANDS", "Lazy", "main"]
 
+DEBUG = "DOVETAIL_DEBUG"
 COMMANDS = {
     "up": ("dovetail.app.commands:up", "Serve every piece on one address."),
     "demo": ("dovetail.app.demo.command:demo", "Run the whole circle on a year of flights."),
@@ -87,11 +90,28 @@ def main(arguments: list[str] | None = None) -> None:
 
 
 def _explain(error: Exception) -> int:
-    """Print an expected error as one message; let an unexpected one show itself."""
-    from dovetail.base.errors import DovetailError, InvalidInputError, MissingExtraError
-    from dovetail.wire.http import WireError
+    """Print an error as one message and return the exit code; the traceback is for `DEBUG`."""
+    if os.environ.get(DEBUG):
+        raise error
+    from dovetail.base.errors import InvalidInputError, MissingExtraError
 
+    click.echo(f"dovetail: {_message(error)}", err=True)
+    return 2 if isinstance(error, InvalidInputError | MissingExtraError) else 1
+
+
+def _message(error: Exception) -> str:
+    """Say what failed, why, and what to do."""
+    from dovetail.base.errors import DovetailError, UnavailableError
+    from dovetail.wire.http import Unreachable, WireError
+
+    if isinstance(error, Unreachable):
+        fix = "start it, or name another address with --url or in dovetail.toml"
+        return str(UnavailableError(str(error), fix=fix))
     if isinstance(error, DovetailError | WireError):
-        click.echo(f"dovetail: {error}", err=True)
-        return 2 if isinstance(error, InvalidInputError | MissingExtraError) else 1
-    raise error
+        return str(error)
+    if isinstance(error, OSError) and error.strerror:
+        what = f"{str(error.filename)!r} cannot be used" if error.filename else "no access"
+        fix = "check that it is there and that you may write it"
+        return str(UnavailableError(what, why=error.strerror, fix=fix))
+    kind = type(error).__name__
+    return f"unexpected {kind}: {error}. this is a bug; for the traceback, set {DEBUG}=1."

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from dovetail.base.errors import InvalidInputError
 from dovetail.data.handlers import Handlers
 from dovetail.data.lake import Lake
 from dovetail.data.schema import from_json, to_json
@@ -245,4 +246,11 @@ def _read(file: Path) -> "pl.DataFrame":
     pl = require("polars", extra="data", feature="reading files")
     read = pl.scan_csv if file.suffix == ".csv" else pl.scan_parquet
     options: dict[str, Any] = {"try_parse_dates": True} if file.suffix == ".csv" else {}
-    return read(file, **options).collect()  # type: ignore[no-any-return]
+    try:
+        return read(file, **options).collect()  # type: ignore[no-any-return]
+    except pl.exceptions.PolarsError as error:
+        raise InvalidInputError(
+            f"{str(file)!r} cannot be read",
+            why=str(error).strip().partition("\n")[0],
+            fix="give a Parquet file, or CSV with the ending .csv",
+        ) from error

@@ -6,12 +6,14 @@ network can name or change it.
 """
 
 import runpy
+import traceback
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import TypeVar
 
+from dovetail.base.errors import DovetailError
 from dovetail.features.errors import (
     DefinitionError,
     FeatureNotFoundError,
@@ -132,7 +134,14 @@ def load(path: Path | str, *, root: Path | str | None = None) -> Definitions:
             f"There is no definitions file {path}",
             fix="Set [features] definitions in dovetail.toml",
         )
-    names = runpy.run_path(str(path))
+    try:
+        names = runpy.run_path(str(path))
+    except DovetailError:
+        raise
+    except Exception as error:
+        raise DefinitionError(
+            f"The definitions file {path} fails", why=_blame(path, error)
+        ) from error
     definitions = collect(names.values(), root=path.parent if root is None else root)
     if not definitions.views:
         raise DefinitionError(f"{path} defines no view", fix="Put a LatestView or WindowView in it")
@@ -142,6 +151,14 @@ def load(path: Path | str, *, root: Path | str | None = None) -> Definitions:
 def _add(table: dict[str, T], name: str, thing: T) -> None:
     if table.setdefault(name, thing) != thing:
         raise DefinitionError(f"Two different definitions are called {name!r}")
+
+
+def _blame(path: Path, error: Exception) -> str:
+    """Say what failed, and in which line of the file."""
+    lines = [f.lineno for f in traceback.extract_tb(error.__traceback__) if f.filename == str(path)]
+    line = error.lineno if isinstance(error, SyntaxError) else (lines or [None])[-1]
+    said = f"{type(error).__name__}: {error}"
+    return f"line {line}: {said}" if line else said
 
 
 def _known(table: Mapping[str, object]) -> str:

@@ -189,7 +189,14 @@ def _read(file: Path) -> "pl.DataFrame":
 
     pl = require("polars", extra="features", feature="reading tables")
     read = pl.read_csv if file.suffix == ".csv" else pl.read_parquet
-    return read(file)  # type: ignore[no-any-return]
+    try:
+        return read(file)  # type: ignore[no-any-return]
+    except pl.exceptions.PolarsError as error:
+        raise RowsError(
+            f"{str(file)!r} cannot be read",
+            why=str(error).strip().partition("\n")[0],
+            fix="give a Parquet file, or CSV with the ending .csv",
+        ) from error
 
 
 def _columns(frame: "pl.DataFrame") -> dict[str, list[Any]]:

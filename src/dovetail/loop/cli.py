@@ -14,7 +14,7 @@ import msgspec
 
 from dovetail.base import telemetry
 from dovetail.base.errors import SettingsError, UnavailableError
-from dovetail.base.settings import JointSettings, ServerSettings, SettingsFile, read_file
+from dovetail.base.settings import ServerSettings, SettingsFile
 from dovetail.loop.deploy import make_deployer
 from dovetail.loop.handlers import state_of
 from dovetail.loop.joints import Joints
@@ -24,6 +24,7 @@ from dovetail.loop.settings import LoopSettings
 from dovetail.loop.store import LoopStore
 from dovetail.web import commands as shared
 from dovetail.web.alone import Surroundings
+from dovetail.web.declared import joints_of, read_settings
 from dovetail.web.piece import Endpoint
 from dovetail.wire.http import WireError
 
@@ -51,7 +52,7 @@ def run(config: Path | None, once: bool, until: datetime | None) -> None:
 
     Example: dovetail loop run --config dovetail.toml
     """
-    file = read_file(config, os.environ)
+    file = read_settings(config)
     server = file.table("server", ServerSettings)
     telemetry.configure_logs(server.log_level)
     settings = _settings(file)
@@ -146,7 +147,7 @@ def _connections(
     file: SettingsFile, server: ServerSettings
 ) -> tuple[Callable[[str], Endpoint], Callable[[str], bool]]:
     """Return how to reach a joint from outside the server's process, and whether it is on."""
-    joints = msgspec.structs.asdict(file.table("joints", JointSettings))
+    joints = joints_of(file)
     tokens = shared.joint_tokens(os.environ)
     around = Surroundings(server, joints, tokens=tokens)
 
@@ -163,6 +164,6 @@ def _database(server: ServerSettings) -> str:
 
 
 def _store(config: Path | None) -> LoopStore:
-    file = read_file(config, os.environ)
+    file = read_settings(config)
     server = file.table("server", ServerSettings)
     return LoopStore(_database(server), file.table("loop", LoopSettings).model)

@@ -1,6 +1,8 @@
 """`dovetail serving ...`."""
 
+from pathlib import Path
 from typing import Any
+from urllib.parse import unquote, urlsplit
 
 import click
 
@@ -39,8 +41,21 @@ def run_server(
     """
     from dovetail.serving.piece import piece
 
+    _check(models)
     flags = {"models": models or None, "payload_log": payload_log, "compile": compile}
     run(piece, server, flags, {"tracking": registry})
+
+
+def _check(models: tuple[str, ...]) -> None:
+    """Refuse a file that cannot be served before anything listens."""
+    from dovetail.serving import formats
+    from dovetail.serving.follow import name_of
+    from dovetail.serving.sources import parse_uri
+
+    for entry in models:
+        _, place = name_of(entry)
+        if parse_uri(place) is None:
+            formats.load(Path(unquote(urlsplit(place).path) if ":" in place else place))
 
 
 @commands.command(name="list")

@@ -264,8 +264,9 @@ class Repository:
                 digest=version.digest,
             )
         except DovetailError as error:
+            if self._reasons.get(key) != str(error):  # a follower tries again and again
+                log.error("model not loaded", model=key[0], version=key[1], why=str(error))
             self._reasons[key] = str(error)
-            log.error("model not loaded", model=key[0], version=key[1], why=str(error))
             raise
         self._reasons.pop(key, None)
         log.info("model loaded", model=key[0], version=key[1], serves=model.compilation.serves)

@@ -15,8 +15,9 @@ import msgspec
 from rich.console import Console
 from rich.table import Table
 
-from dovetail.base.settings import JointSettings, ServerSettings, read_file
+from dovetail.base.settings import ServerSettings
 from dovetail.web.alone import run_alone
+from dovetail.web.declared import joints_of, read_settings
 from dovetail.web.piece import Piece
 
 __all__ = ["joint_tokens", "json_option", "print_json", "print_table", "run", "server_options"]
@@ -64,11 +65,11 @@ def run(
         flags: flags of the piece's own settings; None means not given.
         joints: URLs of other joints given as flags; they win over `[joints]`.
     """
-    found = read_file(server["config"], os.environ)
+    found = read_settings(server["config"])
     chosen = {key: value for key, value in server.items() if key != "config"}
     settings = found.table("server", ServerSettings, chosen)
     own = found.table(piece.name, piece.settings, flags)
-    declared = msgspec.structs.asdict(found.table("joints", JointSettings))
+    declared = joints_of(found)
     others = {
         name: target
         for name, target in {**declared, **{k: v for k, v in (joints or {}).items() if v}}.items()

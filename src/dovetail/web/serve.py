@@ -56,7 +56,9 @@ def bind(host: str, port: int) -> socket.socket:
                 fix="stop it, or choose another port with --port",
             ) from error
         raise UnavailableError(
-            f"cannot listen on {host}:{port}", why=error.strerror or str(error)
+            f"cannot listen on {host}:{port}",
+            why=error.strerror or str(error),
+            fix="choose a port from 1024 on" if error.errno == errno.EACCES else "check --host",
         ) from error
     taken.set_inheritable(True)
     return taken

@@ -8,14 +8,19 @@ import click
 import msgspec
 from rich.console import Console
 
+from dovetail.app.configuration import Configuration, load
 from dovetail.app.demo.screen import show
 from dovetail.app.demo.server import ServerProcess
 from dovetail.app.demo.story import TRAINED_UNTIL, YEAR_ENDS, Story
 from dovetail.app.demo.workspace import prepare
+from dovetail.app.probe import probe
 from dovetail.base import telemetry
-from dovetail.base.errors import InvalidInputError
+from dovetail.base.errors import InvalidInputError, UnavailableError
+from dovetail.web.alone import Surroundings
 
 __all__ = ["demo"]
+
+FIRST_ANSWER = 15.0
 
 
 @click.command()
@@ -58,6 +63,7 @@ def demo(
     _check(last, json_file)
     telemetry.configure_logs("error")
     console = Console(stderr=True, highlight=False)
+    _greet(load(config, {"port": port}))
     workspace = prepare(state, config, port=port, fresh=fresh)
     with ServerProcess(workspace) as server:
         results = Story(workspace, server, console, last).run()
@@ -78,6 +84,19 @@ def _check(last: date, json_file: Path | None) -> None:
         raise InvalidInputError(
             f"--json {str(json_file)!r} cannot be written", why="its folder does not exist"
         )
+
+
+def _greet(configuration: Configuration) -> None:
+    """Ask every joint that others fill once, so that a wrong address is told at once."""
+    around = Surroundings(configuration.server, configuration.joints, tokens=configuration.tokens)
+    for joint, target in configuration.joints.items():
+        if not target.startswith("http"):
+            continue
+        found = probe(joint, target, around.connect(joint), timeout=FIRST_ANSWER)
+        if not found.alive:
+            raise UnavailableError(
+                f"the joint {joint} does not answer at {target}", why=found.detail, fix=found.fix
+            )
 
 
 def _wait() -> None:

@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 from types import TracebackType
 from typing import Self
 
@@ -126,7 +127,15 @@ class ServerProcess:
         if not self._note.exists():
             return None
         pid = int(msgspec.json.decode(self._note.read_bytes())["pid"])
-        return pid if _is_alive(pid, None) else None
+        return pid if _is_alive(pid, None) and self._is_ours(pid) else None
+
+    def _is_ours(self, pid: int) -> bool:
+        """Whether the process serves this demo; after a reboot the number may be another's."""
+        try:
+            command = Path(f"/proc/{pid}/cmdline").read_bytes()
+        except OSError:
+            return not Path("/proc/self").exists()
+        return os.fsencode(self._workspace.config) in command
 
 
 def _is_alive(pid: int, child: "subprocess.Popen[bytes] | None") -> bool:

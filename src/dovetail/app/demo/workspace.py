@@ -5,7 +5,6 @@ as it is. The demo adds what its story needs and writes the whole to `dovetail.t
 folder, so that `dovetail up --config` of that file serves the same again.
 """
 
-import os
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +14,8 @@ import msgspec
 
 from dovetail.base import extras
 from dovetail.base.errors import ConflictError
-from dovetail.base.settings import JointSettings, ServerSettings, read_file
+from dovetail.base.settings import ServerSettings
+from dovetail.web.declared import joints_of, read_settings
 
 __all__ = ["MODEL", "Workspace", "prepare"]
 
@@ -77,9 +77,9 @@ def prepare(
         ConflictError: the folder holds something that is not a demo, or a demo of other joints.
         SettingsError: the user's settings are not valid.
     """
-    user = read_file(config, os.environ)
+    user = read_settings(config)
     server = user.table("server", ServerSettings, {"port": port})
-    joints = msgspec.structs.asdict(user.table("joints", JointSettings))
+    joints = joints_of(user)
     _claim(state, joints, fresh)
     server = msgspec.structs.replace(server, state=str(state.absolute()), synchronous="normal")
     tables = _with_story(dict(user.tables), state)

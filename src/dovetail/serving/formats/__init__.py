@@ -9,6 +9,7 @@ import importlib
 from pathlib import Path
 from typing import Protocol, cast
 
+from dovetail.base.errors import UntrustedError
 from dovetail.serving.errors import BadModelError
 from dovetail.serving.predictor import Predictor
 
@@ -21,6 +22,9 @@ FORMATS = {
     "identity": "dovetail.serving.formats.identity",
 }
 """Format name to module, in the order in which a path is tried; resolved on use."""
+
+
+RISKY = frozenset({".pkl", ".pickle", ".joblib", ".pt", ".pth", ".dill"})
 
 
 class Format(Protocol):
@@ -51,12 +55,19 @@ def detect(path: Path) -> str:
 
     Raises:
         BadModelError: nothing is there, or no format recognises it.
+        UntrustedError: it is a pickle.
     """
     if not path.exists():
         raise BadModelError(path, "it does not exist")
     for name in FORMATS:
         if resolve(name).matches(path):
             return name
+    if path.suffix in RISKY:
+        raise UntrustedError(
+            f"model {str(path)!r} is not loaded",
+            why="opening a pickle could execute code",
+            fix="export the model to ONNX, or to LightGBM's own text format",
+        )
     raise BadModelError(
         path, "its format is not recognised", fix=f"known formats: {', '.join(sorted(FORMATS))}"
     )
