@@ -8,6 +8,7 @@ VENV ?= .venv
 MLSERVER_VENV ?= .venv-mlserver
 JOBS ?= 2
 ARGS ?=
+CODE := src tests tools benchmarks
 
 BIN := $(VENV)/bin
 UV := $(BIN)/uv
@@ -95,9 +96,9 @@ test: $(STAMP)test $(STAMP)lint $(STAMP)docs $(MLSERVER_VENV)/.stamp
 	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile --timeout 300 $(ARGS)
 
 lint: $(STAMP)lint
-	$(BIN)/ruff check .
-	$(BIN)/ruff format --check .
-	$(BIN)/mypy
+	$(BIN)/ruff check $(CODE)
+	$(BIN)/ruff format --check $(CODE)
+	$(BIN)/mypy src tools benchmarks
 	$(BIN)/lint-imports
 	$(BIN)/codespell
 	$(BIN)/python tools/vendor.py --check
@@ -110,8 +111,8 @@ elements:
 	else echo 'Types of the page elements: not checked, no tsc here (npm install --global typescript)'; fi
 
 format: $(STAMP)lint
-	$(BIN)/ruff check --fix .
-	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix $(CODE)
+	$(BIN)/ruff format $(CODE)
 
 bench: $(STAMP)test $(MLSERVER_VENV)/.stamp
 	$(BIN)/python -m benchmarks $(ARGS)

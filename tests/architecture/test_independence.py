@@ -22,6 +22,7 @@ def house_with_only(piece: str, root: Path, place: Path) -> Path:
     others = shutil.ignore_patterns("__pycache__", *(name for name in PIECES if name != piece))
     shutil.copytree(root / "src", place / "src", ignore=others)
     shutil.copytree(root / "tests/unit" / piece, place / "tests/unit" / piece)
+    shutil.copytree(root / "docs/how-to", place / "docs/how-to")
     for shared in ("tests/conftest.py", "tests/unit/conftest.py"):
         if (root / shared).exists():
             shutil.copy(root / shared, place / shared)
