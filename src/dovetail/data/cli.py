@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from dovetail.base.errors import InvalidInputError
+from dovetail.base.errors import InvalidInputError, NotFoundError
 from dovetail.data.handlers import Handlers
 from dovetail.data.lake import Lake
 from dovetail.data.schema import from_json, to_json
@@ -24,7 +24,7 @@ ROOT = click.option(
     envvar="DOVETAIL_DATA__ROOT",
     help="Folder of the tables.",
 )
-FILE = click.Path(path_type=Path, exists=True, dir_okay=False)
+FILE = click.Path(path_type=Path)
 
 
 @click.group()
@@ -159,7 +159,7 @@ def check(
     """
     lake = Lake(root)
     if file is not None:
-        lake.declare(table, from_json(file.read_bytes()))
+        lake.declare(table, from_json(_there(file).read_bytes()))
     elif should_infer:
         lake.declare(table, lake.infer(table, keys=[k.split(",") for k in key]))
     if lake.records.schema(table) is None:
@@ -240,10 +240,17 @@ def _told(damages: Any) -> str:
     return "; ".join(f"{d.what} ({d.where}): {d.text}" for d in damages) or "none"
 
 
+def _there(file: Path) -> Path:
+    if not file.is_file():
+        raise NotFoundError(f"There is no file {file}")
+    return file
+
+
 def _read(file: Path) -> "pl.DataFrame":
     from dovetail.base.extras import require
 
     pl = require("polars", extra="data", feature="reading files")
+    _there(file)
     read = pl.scan_csv if file.suffix == ".csv" else pl.scan_parquet
     options: dict[str, Any] = {"try_parse_dates": True} if file.suffix == ".csv" else {}
     try:

@@ -140,7 +140,7 @@ def get(service: str, keys: tuple[str, ...], as_of: str | None, url: str, as_jso
 
 @commands.command()
 @click.argument("source")
-@click.argument("file", type=click.Path(path_type=Path, exists=True))
+@click.argument("file", type=click.Path(path_type=Path))
 @URL
 def put(source: str, file: Path, url: str) -> None:
     """Push the rows of a CSV or Parquet file to a source; sending them again changes nothing.
@@ -156,7 +156,7 @@ def put(source: str, file: Path, url: str) -> None:
 
 @commands.command()
 @DEFINITIONS
-@click.argument("questions", type=click.Path(path_type=Path, exists=True))
+@click.argument("questions", type=click.Path(path_type=Path))
 @click.option("--service", required=True, help="Feature service to join.")
 @click.option("--asked", default="asked_at", help="Column that tells when a row was asked.")
 @click.option("--out", required=True, type=click.Path(path_type=Path), help="Parquet to write.")
@@ -188,6 +188,8 @@ def _read(file: Path) -> "pl.DataFrame":
     from dovetail.base.extras import require
 
     pl = require("polars", extra="features", feature="reading tables")
+    if not file.is_file():
+        raise RowsError(f"There is no file {file}")
     read = pl.read_csv if file.suffix == ".csv" else pl.read_parquet
     try:
         return read(file)  # type: ignore[no-any-return]

@@ -89,7 +89,6 @@ def moment_us(value: object, *, what: str = "time") -> int:
 
 
 @lru_cache(maxsize=8192)
-@lru_cache(maxsize=4096)
 def moment_text(at: int) -> str:
     """Write microseconds since 1970 as RFC 3339 in UTC.
 
