@@ -36,6 +36,7 @@ from dovetail.web.app import create_app
 from dovetail.web.auth import Tokens
 from dovetail.web.piece import Piece
 from dovetail.web.problems import STATUSES, status_of
+from dovetail.web.routing import Index
 
 REFERENCE = Path(__file__).resolve().parent.parent / "docs" / "reference"
 ORDER = ("data", "features", "tracking", "governance", "serving", "monitoring", "loop")
@@ -188,6 +189,7 @@ def routes(all_pieces: Sequence[Piece]) -> list[str]:
         around = Surroundings(server, joints)
         tokens = Tokens(around.database_url("web"))
         index = create_app([], transport=around.transport, tokens=tokens).routes[0]
+        assert isinstance(index, Index)
         common = index.routes
         settings_file = SettingsFile({}, "settings", {})
         home = home_routes(Configuration(server, joints, settings_file, {}), around, [])
