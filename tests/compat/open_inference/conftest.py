@@ -5,10 +5,8 @@ red, and the gap is to be struck out.
 """
 
 import json
-import os
 import re
 import shutil
-import subprocess
 import textwrap
 import time
 from collections.abc import Iterator
@@ -23,8 +21,7 @@ from dovetail.serving.piece import piece
 from dovetail.serving.settings import ServingSettings
 from dovetail.web.testing import run_piece
 
-ROOT = Path(__file__).parents[3]
-START_SECONDS = 150
+START_SECONDS = 30
 
 
 @dataclass(frozen=True)
@@ -128,42 +125,18 @@ def dovetail_target(
     (state / "echo.identity").touch()
     settings = ServingSettings(models=(f"late={booster_file}", f"echo={state / 'echo.identity'}"))
     with run_piece(piece, settings, state=state) as server:
-        _wait(server.url, None)
+        _wait(server.url)
         yield Target("dovetail", server.url, f"{server.url}/metrics")
 
 
 @pytest.fixture(scope="session")
 def mlserver_target(
-    booster_file: Path, tmp_path_factory: pytest.TempPathFactory, free_port
+    booster_file: Path, tmp_path_factory: pytest.TempPathFactory, start_mlserver
 ) -> Iterator[Target]:
-    program = Path(os.environ.get("DOVETAIL_MLSERVER", ROOT / ".venv-mlserver/bin/mlserver"))
-    if not program.exists():
-        pytest.skip("MLServer is not installed: make test installs it, or set DOVETAIL_MLSERVER")
     folder = tmp_path_factory.mktemp("mlserver")
     _write_models(folder, booster_file)
-    port, metrics = free_port(), free_port()
-    environment = {
-        **os.environ,
-        "MLSERVER_PARALLEL_WORKERS": "0",
-        "MLSERVER_HOST": "127.0.0.1",
-        "MLSERVER_HTTP_PORT": str(port),
-        "MLSERVER_GRPC_PORT": str(free_port()),
-        "MLSERVER_METRICS_PORT": str(metrics),
-        "MLSERVER_METRICS_DIR": str(folder),
-        "PYTHONPATH": str(folder / "echo"),
-    }
-    with (folder / "log").open("w") as log:
-        process = subprocess.Popen(
-            [str(program), "start", str(folder)], env=environment, stdout=log, stderr=log,
-            cwd=folder,
-        )  # fmt: skip
-        try:
-            url = f"http://127.0.0.1:{port}"
-            _wait(url, process)
-            yield Target("mlserver", url, f"http://127.0.0.1:{metrics}/metrics")
-        finally:
-            process.terminate()
-            process.wait(30)
+    with start_mlserver(folder, path=folder / "echo") as server:
+        yield Target("mlserver", server.url, server.metrics)
 
 
 def _write_models(folder: Path, booster_file: Path) -> None:
@@ -197,14 +170,10 @@ def _write_models(folder: Path, booster_file: Path) -> None:
     )
 
 
-def _wait(url: str, process: subprocess.Popen[bytes] | None) -> None:
+def _wait(url: str) -> None:
     deadline = time.monotonic() + START_SECONDS
     while time.monotonic() < deadline:
-        assert process is None or process.poll() is None, "MLServer ended while it started"
-        try:
-            if httpx.get(f"{url}/v2/health/ready", trust_env=False).status_code == 200:
-                return
-        except httpx.TransportError:
-            pass
+        if httpx.get(f"{url}/v2/health/ready", trust_env=False).status_code == 200:
+            return
         time.sleep(0.1)
     raise AssertionError(f"{url} is not ready after {START_SECONDS} s")
