@@ -1,11 +1,12 @@
 """What the loop does to the other joints; each act may be repeated without harm."""
 
 import hashlib
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import msgspec
 
+from dovetail.base import telemetry
 from dovetail.loop.deploy import Deployer
 from dovetail.loop.joints import Joints
 from dovetail.loop.recipe import Examples
@@ -19,6 +20,9 @@ TRAINED_UNTIL = "dovetail.trained_until"
 EFFECTIVE = "Dovetail-Effective"
 REFERENCE_ROWS = 5000
 PRODUCER = "https://dovetail.invalid/loop"
+REGISTERED_WITHIN = timedelta(days=7)
+
+log = telemetry.logger("loop")
 
 
 class Actions:
@@ -47,19 +51,26 @@ class Actions:
             )
             self._joints.governance.put_evidence(evidence)
 
-    def adoptable(self) -> tuple[str, date] | None:
+    def adoptable(self, day: date) -> tuple[str, date] | None:
         """Return the version that the alias names and the first day it was not trained on.
 
-        The day is the tag `dovetail.trained_until`, or else the day of registration.
+        The day is the tag `dovetail.trained_until`, or else the day of registration. A version
+        that has seen days after `day`, as in a replay of the past, is left alone.
         """
         try:
             found = self._joints.registry.get_alias(self._settings.model, self._settings.alias)
         except NotFound:
             return None
-        tags = {tag.key: tag.value for tag in found.tags}
-        registered = datetime.fromtimestamp((found.creation_timestamp or 0) / 1000, UTC).date()
-        until = tags.get(TRAINED_UNTIL)
-        return str(found.version), date.fromisoformat(until) if until else registered
+        tag = next((tag.value for tag in found.tags if tag.key == TRAINED_UNTIL), None)
+        if tag is not None:
+            until, latest = date.fromisoformat(tag), day + timedelta(days=1)
+        else:
+            until = datetime.fromtimestamp((found.creation_timestamp or 0) / 1000, UTC).date()
+            latest = day + REGISTERED_WITHIN
+        if until > latest:
+            log.warning("the champion has seen later days", version=found.version, until=str(until))
+            return None
+        return str(found.version), min(until, day + timedelta(days=1))
 
     def is_registered(self, version: str) -> bool:
         """Whether the registry has a version."""

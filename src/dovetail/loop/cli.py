@@ -3,8 +3,8 @@
 import os
 import sys
 import time
-from collections.abc import Callable
-from contextlib import closing
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -26,7 +26,7 @@ from dovetail.web import commands as shared
 from dovetail.web.alone import Surroundings
 from dovetail.web.declared import joints_of, read_settings
 from dovetail.web.piece import Endpoint
-from dovetail.wire.http import WireError
+from dovetail.wire.http import Unreachable, WireError
 
 __all__ = ["commands"]
 
@@ -55,10 +55,11 @@ def run(config: Path | None, once: bool, until: datetime | None) -> None:
     file = read_settings(config)
     server = file.table("server", ServerSettings)
     telemetry.configure_logs(server.log_level)
-    settings = _settings(file)
+    settings = _settings(file, "model", "recipe")
     connect, is_on = _connections(file, server)
     sys.path.insert(0, str((config or Path("dovetail.toml")).absolute().parent))
     with (
+        _naming_who_is_away(),
         closing(LoopStore(_database(server), settings.model)) as store,
         Joints.connect(connect, is_on) as joints,
     ):
@@ -71,6 +72,18 @@ def run(config: Path | None, once: bool, until: datetime | None) -> None:
             _days(loop, until.date() if until else _yesterday())
         else:
             _for_ever(loop)
+
+
+@contextmanager
+def _naming_who_is_away() -> Iterator[None]:
+    try:
+        yield
+    except Unreachable as error:
+        raise UnavailableError(
+            f"{error.url} does not answer",
+            why=error.message,
+            fix="start what fills the joint, then see: dovetail doctor",
+        ) from error
 
 
 def _yesterday() -> date:
@@ -132,9 +145,9 @@ def get(config: Path | None, as_json: bool) -> None:
         click.echo(f"{name:<14} {facts[name] if facts[name] is not None else '-'}")
 
 
-def _settings(file: SettingsFile) -> LoopSettings:
+def _settings(file: SettingsFile, *needed: str) -> LoopSettings:
     settings = file.table("loop", LoopSettings)
-    for name in ("model", "recipe"):
+    for name in needed:
         if not getattr(settings, name):
             raise SettingsError(
                 f"{file.source}: [loop] {name} is not set",
@@ -166,4 +179,4 @@ def _database(server: ServerSettings) -> str:
 def _store(config: Path | None) -> LoopStore:
     file = read_settings(config)
     server = file.table("server", ServerSettings)
-    return LoopStore(_database(server), file.table("loop", LoopSettings).model)
+    return LoopStore(_database(server), _settings(file, "model").model)

@@ -137,7 +137,7 @@ class Loop:
 
     def _start(self, day: date) -> Cycle | None:
         """Adopt the version that the alias names, or train the first one once there are rows."""
-        found = self._actions.adoptable()
+        found = self._actions.adoptable(day)
         if found is None:
             if not len(self._evaluation.rows(self._training_end(day), day)):
                 return None
@@ -152,7 +152,7 @@ class Loop:
         values = {
             "champion": version,
             "weights": weights,
-            "trained_until": str(min(trained_until, day)),
+            "trained_until": str(trained_until),
         }
         self.store.note(event(day, "adopted", version, text), {**values, **_done(day)})
         return None

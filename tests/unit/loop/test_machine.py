@@ -190,7 +190,9 @@ def test_a_champion_that_is_there_already_is_adopted(circle, lives):
 
 
 @pytest.mark.parametrize(
-    ("created", "until"), [(1704000000000, "2023-12-31"), (1893456000000, "2024-01-01")]
+    ("created", "until"),
+    [(1703980800000, "2023-12-31"), (1704412800000, "2024-01-02")],
+    ids=["before", "some days later"],
 )
 def test_an_adopted_version_without_a_tag_counts_from_its_registration(
     circle, lives, created, until
@@ -202,6 +204,16 @@ def test_an_adopted_version_without_a_tag_counts_from_its_registration(
     store = circle.store()
     assert store.get("trained_until") == until
     store.close()
+
+
+@pytest.mark.parametrize("tag", ["2024-01-03", None], ids=["trained later", "registered later"])
+def test_a_champion_of_later_days_is_not_adopted(circle, lives, tag):
+    circle.recipe.train(lives.FIRST, "by hand")
+    circle.registry.aliases[lives.MODEL, "champion"] = "1"
+    circle.registry.versions[lives.MODEL, "1"]["creation_timestamp"] = 1893456000000
+    if tag:
+        circle.registry.tags[lives.MODEL, "1"]["dovetail.trained_until"] = tag
+    assert circle.live(range(1))[-1] == (0, "promoted", "2")
 
 
 def test_the_first_training_waits_for_labelled_rows(circle):
