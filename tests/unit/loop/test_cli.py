@@ -5,6 +5,7 @@ import sys
 from types import ModuleType
 
 import pytest
+import structlog
 
 from dovetail.cli import main
 
@@ -23,14 +24,15 @@ def run(tmp_path, monkeypatch, capsys):
         said = capsys.readouterr()
         return int(ended.value.code or 0), said.out, said.err
 
-    return go
+    yield go
+    structlog.reset_defaults()  # the command logs to a stream that ends with this test
 
 
 def write(
     folder, *, recipe: str = "mine:make", url: str = "http://127.0.0.1:9", joints=ALL
 ) -> None:
     lines = ["[loop]", 'model = "flights"', f'recipe = "{recipe}"', "check_every = 2"]
-    lines += ["window = 4", "holdout = 3", "min_age = 3", "cost = 60.0", "staleness = 0.0"]
+    lines += ["window = 4", "holdout = 3", "min_age = 2", "cost = 60.0", "staleness = 0.0"]
     lines += ["canary_days = 2", "[joints]"]
     lines += [f'{name} = "{url if name in joints else "off"}"' for name in ALL]
     (folder / "dovetail.toml").write_text("\n".join(lines))

@@ -63,11 +63,14 @@ def test_hard_rows_give_a_finite_gain(scores, labels):
     assert 0.0 <= gain <= log_loss(*given).mean()
 
 
-def look(age: int, *, rows: int = 2000, wrong: float = 0.0, lessons: tuple[Lesson, ...] = (), **to):
+def look(age: int, *, rows=2000, wrong=0.0, lessons=(), trial=None, **to):
     truth, labels = world(rows)
     scores = sigmoid(wrong + np.log(truth / (1 - truth)))
     settings = msgspec.structs.replace(SETTINGS, **to)
-    return decide(settings, age=age, scores=scores, labels=labels, days=10, lessons=lessons)
+    return decide(
+        settings, age=age, scores=scores, labels=labels, days=10, lessons=lessons,
+        trial=trial,
+    )  # fmt: skip
 
 
 @pytest.mark.parametrize(
@@ -82,6 +85,10 @@ def look(age: int, *, rows: int = 2000, wrong: float = 0.0, lessons: tuple[Lesso
         ({"age": 60, "cost": 1e6}, True, "age"),
         ({"age": 45, "lessons": (Lesson(age=400, gain=0.0),)}, False, "not yet"),
         ({"age": 12, "lessons": (Lesson(age=40, gain=0.2),)}, True, "pays"),
+        ({"age": 50, "wrong": 2.0, "trial": Trial(days_ago=9, gain=0.0)}, False, "young"),
+        ({"age": 50, "trial": Trial(days_ago=10, gain=-0.1)}, False, "not yet"),
+        ({"age": 50, "trial": Trial(days_ago=10, gain=0.02)}, True, "pays"),
+        ({"age": 90, "trial": Trial(days_ago=30, gain=0.0)}, False, "not yet"),
     ],
     ids=str,
 )
