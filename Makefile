@@ -8,7 +8,7 @@ VENV ?= .venv
 MLSERVER_VENV ?= .venv-mlserver
 JOBS ?= 2
 ARGS ?=
-CODE := src tests tools benchmarks
+CODE := src tests tools benchmarks examples
 
 BIN := $(VENV)/bin
 UV := $(BIN)/uv
