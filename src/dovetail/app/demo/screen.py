@@ -146,6 +146,8 @@ def _mean(values: Sequence[float | None]) -> float | None:
 def show(results: Results, console: Console) -> None:
     """Print the results on one screen."""
     console.print()
+    console.print(f"{results.model}: will it arrive more than 15 minutes late?", style="bold")
+    console.print("With the loop, and the first model left alone, over every flight of the replay:")
     console.print(_table(results))
     console.print(_happened(results))
     parity = f"{results.features_compared:,} feature values served online"
@@ -165,7 +167,8 @@ def _table(results: Results) -> Table:
     )
     table = Table(title=title, title_justify="left", box=None, pad_edge=False)
     table.add_column("month")
-    for name in ("flights", "AUC loop", "first", "gain", "log-loss loop", "first", "saved"):
+    heads = ("flights", "AUC", "alone", "gain", "log-loss", "alone", "saved")
+    for name in heads:
         table.add_column(name, justify="right")
     table.add_column("versions")
     for m in results.months:
@@ -180,7 +183,7 @@ def _table(results: Results) -> Table:
         first_auc=results.first_mean_auc,
         first_log_loss=results.first_mean_log_loss,
     )
-    table.add_row("mean", "", *_pairs(mean), "", style="bold")
+    table.add_row("mean", f"{results.flights:,}", *_pairs(mean), "", style="bold")
     return table
 
 
@@ -194,7 +197,7 @@ def _pairs(month: MonthFigures) -> list[str]:
 def _pair(loop: float | None, first: float | None, better: int) -> tuple[str, str, str]:
     if loop is None or first is None:
         return (_shown(loop), _shown(first), "-")
-    return (_shown(loop), _shown(first), f"{better * (loop - first):+.4f}")
+    return (_shown(loop), _shown(first), f"{round(better * (loop - first), 4) + 0.0:+.4f}")
 
 
 def _shown(value: float | None) -> str:
