@@ -162,10 +162,7 @@ def show(results: Results, console: Console) -> None:
 
 
 def _table(results: Results) -> Table:
-    title = (
-        f"{results.model}: will it arrive more than 15 minutes late? {results.flights:,} flights"
-    )
-    table = Table(title=title, title_justify="left", box=None, pad_edge=False)
+    table = Table(box=None, pad_edge=False)
     table.add_column("month")
     heads = ("flights", "AUC", "alone", "gain", "log-loss", "alone", "saved")
     for name in heads:
