@@ -14,6 +14,7 @@ from dovetail.app.configuration import Configuration
 from dovetail.app.probe import PROTOCOLS, Probe, probe_all
 from dovetail.app.year import EventFacts, MonthFacts, YearFacts, year_view
 from dovetail.base.errors import DovetailError
+from dovetail.loop.handlers import State
 from dovetail.loop.store import Event
 from dovetail.web.alone import Surroundings
 from dovetail.web.app import Mounted
@@ -136,10 +137,9 @@ def _subject(configuration: Configuration) -> str:
 
 def _year_facts(configuration: Configuration, around: Surroundings) -> YearFacts:
     model = _subject(configuration)
-    history = _history(configuration, around)
+    history, last = _history(configuration, around)
     months, alerts = _watched(configuration, around, model)
     champion = next((e.version for e in reversed(history) if e.kind == "promoted"), None)
-    last = max((e.day for e in history), default=None)
     return YearFacts(
         model=model,
         champion=champion or "",
@@ -150,11 +150,13 @@ def _year_facts(configuration: Configuration, around: Surroundings) -> YearFacts
     )
 
 
-def _history(configuration: Configuration, around: Surroundings) -> list[Event]:
+def _history(configuration: Configuration, around: Surroundings) -> tuple[list[Event], str | None]:
+    """What the loop did, and the last day that it has done."""
     if configuration.joints["loop"] == "off":
-        return []
+        return [], None
     with around.connect("loop").open(HttpClient) as client:
-        return client.get("/loop/history", list[Event])
+        state = client.get("/loop/state", State)
+        return client.get("/loop/history", list[Event]), state.last_day
 
 
 def _watched(

@@ -6,6 +6,7 @@ every other MLflow path is passed through untouched, so that this address is tha
 
 import contextlib
 from collections.abc import AsyncIterator
+from datetime import datetime
 from typing import Any, Protocol
 
 import anyio.to_thread
@@ -160,10 +161,11 @@ class Guard:
         """Point an alias at a version, if its gate is open; recorded either way."""
         body = await request.body()
         call = _decode(body, request)
-        actor = request.state.principal.name
+        who = {"actor": request.state.principal.name, "effective": _effective(request)}
+        version = str(call.version)
         intent = await anyio.to_thread.run_sync(
             lambda: self._governance.request_set(
-                actor=actor, model=call.name, version=str(call.version), alias=call.alias
+                model=call.name, version=version, alias=call.alias, **who
             )
         )
         return await self._carry_out(request, body, intent)
@@ -172,9 +174,9 @@ class Guard:
         """Delete an alias; recorded."""
         body = await request.body()
         call = _decode(body, request)
-        actor = request.state.principal.name
+        who = {"actor": request.state.principal.name, "effective": _effective(request)}
         intent = await anyio.to_thread.run_sync(
-            lambda: self._governance.request_delete(actor=actor, model=call.name, alias=call.alias)
+            lambda: self._governance.request_delete(model=call.name, alias=call.alias, **who)
         )
         return await self._carry_out(request, body, intent)
 
@@ -182,9 +184,8 @@ class Guard:
         answer = await self._upstream.forward(request, body)
         done = 200 <= answer.status_code < 300
         note = "" if done else bytes(answer.body)[:500].decode(errors="replace")
-        effective = request.headers.get(EFFECTIVE, "")
         await anyio.to_thread.run_sync(
-            lambda: self._governance.confirm(intent, done=done, note=note, at=effective)
+            lambda: self._governance.confirm(intent, done=done, note=note)
         )
         return answer
 
@@ -196,6 +197,21 @@ def mlflow_error(error: Exception, status: int) -> Response:
         code = ErrorCode.TEMPORARILY_UNAVAILABLE
     body = msgspec.json.encode(ErrorBody(code, str(error)))
     return Response(body, status, media_type="application/json")
+
+
+def _effective(request: Request) -> str:
+    """Return from when the change counts, where the caller says; replays and imports do."""
+    text = request.headers.get(EFFECTIVE, "")
+    try:
+        aware = not text or datetime.fromisoformat(text).tzinfo is not None
+    except ValueError:
+        aware = False
+    if not aware:
+        raise InvalidInputError(
+            f"the header {EFFECTIVE} is {text!r}, which is no instant",
+            fix="write RFC 3339, for example 2013-05-03T00:00:00Z",
+        )
+    return text
 
 
 def _decode(body: bytes, request: Request) -> _AliasCall:

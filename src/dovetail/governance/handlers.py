@@ -70,33 +70,42 @@ class Governance:
         entries = self.record.entries(subject=f"{model}/{version}")
         return Gate.find(self.gates, model, alias).judge(entries, alias)
 
-    def request_set(self, *, actor: str, model: str, version: str, alias: str) -> Entry:
+    def request_set(
+        self, *, actor: str, model: str, version: str, alias: str, effective: str = ""
+    ) -> Entry:
         """Record the intent to move an alias, if its gate is open.
 
         A version that held the alias before may take it back without asking again, so that a
         rollback is never refused.
+
+        Args:
+            actor: who asks.
+            model: the registered model.
+            version: the version that the alias is to name.
+            alias: the alias.
+            effective: the instant from which it counts, where that is not now.
 
         Raises:
             GateClosedError: evidence or approvals are missing; the refusal is recorded.
         """
         subject = f"{model}@{alias}"
         verdict = self.check(model, version, alias)
-        body: dict[str, Any] = {"version": version, "evidence": verdict.evidence}
+        counts_from = {"effective": effective} if effective else {}
+        body: dict[str, Any] = {"version": version, "evidence": verdict.evidence, **counts_from}
         if not verdict.open and not self._held_before(subject, version):
-            refusal = {"version": version, "missing": verdict.missing}
+            refusal = {"version": version, "missing": verdict.missing, **counts_from}
             self.record.append(actor=actor, kind="alias.refused", subject=subject, body=refusal)
             raise GateClosedError(model, version, alias, verdict.missing)
         body["approved_by"] = verdict.approved_by
         return self.record.append(actor=actor, kind="alias.intent", subject=subject, body=body)
 
-    def confirm(self, intent: Entry, *, done: bool, note: str = "", at: str = "") -> Entry:
+    def confirm(self, intent: Entry, *, done: bool, note: str = "") -> Entry:
         """Record whether the registry carried an intent out.
 
         Args:
             intent: the entry of `request_set` or `request_delete`.
             done: whether the registry did it.
             note: what the registry said, or how it was found out later.
-            at: the instant from which it counts, where it is not now.
         """
         deleting = intent.body["version"] is None
         kind = ("alias.delete" if deleting else "alias.set") if done else "alias.failed"
@@ -109,12 +118,15 @@ class Governance:
             "evidence": intent.body.get("evidence", []),
             "approved_by": intent.body.get("approved_by", []),
         }
-        body |= {key: value for key, value in (("note", note), ("effective", at)) if value}
+        effective = intent.body.get("effective", "")
+        body |= {key: value for key, value in (("note", note), ("effective", effective)) if value}
         return self.record.append(actor=intent.actor, kind=kind, subject=intent.subject, body=body)
 
-    def request_delete(self, *, actor: str, model: str, alias: str) -> Entry:
+    def request_delete(self, *, actor: str, model: str, alias: str, effective: str = "") -> Entry:
         """Record the intent to remove an alias."""
-        body = {"version": None}
+        body: dict[str, Any] = {"version": None}
+        if effective:
+            body["effective"] = effective
         return self.record.append(
             actor=actor, kind="alias.intent", subject=f"{model}@{alias}", body=body
         )

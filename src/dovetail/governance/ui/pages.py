@@ -83,7 +83,7 @@ def _row(entry: Entry) -> dict[str, Any]:
         level = LEVELS.get(entry.kind, "idle")
     return {
         "number": entry.number,
-        "at": body.get("effective", entry.at),
+        "at": body.get("effective") or body.get("eventTime") or entry.at,
         "actor": entry.actor,
         "kind": entry.kind,
         "subject": entry.subject,
