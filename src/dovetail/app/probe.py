@@ -129,6 +129,8 @@ def _folder(target: str) -> Probe:
 def _tracking(endpoint: Endpoint, timeout: float) -> tuple[str, str]:
     with endpoint.open(mlflow.Client, timeout=timeout) as client:
         version = client.version()
+        if not re.match(r"\d+\.\d+", version):
+            raise DovetailError("it answers, but not as an MLflow server does")
         next(iter(client.search_experiments()), None)
     return f"MLflow {version}" if not endpoint.embedded else version, "answers searches"
 

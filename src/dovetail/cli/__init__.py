@@ -16,7 +16,7 @@ import click
 
 __all__ = ["COMMANDS", "Lazy", "main"]
 
-DEBUG = "DOVETAIL_DEBUG"
+_DEBUG = "DOVETAIL_DEBUG"
 COMMANDS = {
     "up": ("dovetail.app.commands:up", "Serve every piece on one address."),
     "demo": ("dovetail.app.demo.command:demo", "Run the whole circle on a year of flights."),
@@ -90,8 +90,8 @@ def main(arguments: list[str] | None = None) -> None:
 
 
 def _explain(error: Exception) -> int:
-    """Print an error as one message and return the exit code; the traceback is for `DEBUG`."""
-    if os.environ.get(DEBUG):
+    """Print an error as one message and return the exit code."""
+    if os.environ.get(_DEBUG):
         raise error
     from dovetail.base.errors import InvalidInputError, MissingExtraError
 
@@ -114,4 +114,4 @@ def _message(error: Exception) -> str:
         fix = "check that it is there and that you may write it"
         return str(UnavailableError(what, why=error.strerror, fix=fix))
     kind = type(error).__name__
-    return f"unexpected {kind}: {error}. this is a bug; for the traceback, set {DEBUG}=1."
+    return f"unexpected {kind}: {error}. this is a bug; for the traceback, set {_DEBUG}=1."

@@ -20,7 +20,7 @@ def test_flags_beat_environment_beats_file_beats_default(tmp_path):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("[server]\nprot = 1", "[server] has no setting 'prot'. did you mean 'port'?."),
+        ("[server]\nprot = 1", "[server] has no setting 'prot'. did you mean 'port'?"),
         ("[server]\nport = 'x'", "[server] is not valid. Expected `int`, got `str` - at `$.port`."),
         ("[server]\nport = 99999", "Expected `int` <= 65535 - at `$.port`."),
         ("server = 3", "'server' must be a table"),
