@@ -64,13 +64,13 @@ def _chunk(connection: Connection, rows: Sequence[Row[Any]]) -> Iterator[Run]:
     keys = [row.id for row in rows]
     given = {"keys": keys}
     labels: dict[int, list[Tag]] = {}
-    for run, key, value in connection.execute(_tags, given):
+    for run, key, value in connection.execute(_tags, given).all():
         labels.setdefault(run, []).append(Tag(key, value))
     settings: dict[int, list[Param]] = {}
-    for run, key, value in connection.execute(_params, given):
+    for run, key, value in connection.execute(_params, given).all():
         settings.setdefault(run, []).append(Param(key, value))
     newest: dict[int, list[Metric]] = {}
-    for run, key, value, timestamp, step, is_nan in connection.execute(_latest, given):
+    for run, key, value, timestamp, step, is_nan in connection.execute(_latest, given).all():
         metric = Metric(key, math.nan if is_nan else value, timestamp, step)
         newest.setdefault(run, []).append(metric)
     around = inputs.of_runs(connection, keys)

@@ -77,7 +77,8 @@ def history(
         .offset(offset or None)
         .limit(limit)
     )
-    return [_metric(key, row) for row in connection.execute(query, {"run": run, "key": key})]
+    rows = connection.execute(query, {"run": run, "key": key}).all()
+    return [_metric(key, row) for row in rows]
 
 
 def sample(

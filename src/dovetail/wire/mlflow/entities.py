@@ -24,7 +24,7 @@ class Message(msgspec.Struct, frozen=True, omit_defaults=True):
     """The base of every MLflow message: immutable, unset fields stay off the wire."""
 
 
-class Metric(Message, frozen=True):
+class Metric(Message, frozen=True, gc=False):
     """One point of a metric: ``timestamp`` in milliseconds, ``value`` may be NaN or infinite."""
 
     key: str
@@ -37,14 +37,14 @@ class Metric(Message, frozen=True):
     run_id: str | None = None
 
 
-class Param(Message, frozen=True):
+class Param(Message, frozen=True, gc=False):
     """A parameter of a run: set once, always text."""
 
     key: str
     value: str = msgspec.field(default_factory=str)
 
 
-class Tag(Message, frozen=True):
+class Tag(Message, frozen=True, gc=False):
     """A tag of a run, an experiment, a registered model, a version or a dataset input."""
 
     key: str
