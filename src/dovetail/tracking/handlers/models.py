@@ -26,12 +26,14 @@ from dovetail.wire.mlflow import (
     GetRegisteredModel,
     ModelVersionResponse,
     ModelVersionsResponse,
+    RegisteredModel,
     RegisteredModelResponse,
     RenameRegisteredModel,
     SearchRegisteredModels,
     SearchRegisteredModelsResponse,
     SetAlias,
     SetRegisteredModelTag,
+    Tag,
     UpdateRegisteredModel,
 )
 
@@ -63,8 +65,16 @@ def create(b: Backend, c: Connection, q: CreateRegisteredModel) -> RegisteredMod
     for tag in q.tags:
         check_model_tag(tag.key, tag.value)
     tags = {tag.key: tag.value for tag in q.tags}
-    models.create(c, q.name, q.description or "", tags, b.now())
-    return _response(c, q.name)
+    now = b.now()
+    models.create(c, q.name, q.description or "", tags, now)
+    made = RegisteredModel(
+        name=q.name,
+        creation_timestamp=now,
+        last_updated_timestamp=now,
+        description=q.description or "",
+        tags=tuple(Tag(key, value) for key, value in tags.items()),
+    )
+    return RegisteredModelResponse(made)
 
 
 def get(b: Backend, c: Connection, q: GetRegisteredModel) -> RegisteredModelResponse:

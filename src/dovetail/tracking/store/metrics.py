@@ -26,6 +26,32 @@ _of_key = (metrics.c.run == sa.bindparam("run")) & (metrics.c.key == sa.bindpara
 _point = (metrics.c.value, metrics.c.timestamp, metrics.c.step, metrics.c.is_nan)
 _in_order = (metrics.c.step, metrics.c.timestamp, metrics.c.value, metrics.c.is_nan)
 
+# Divides a range of steps evenly and seeks, for each part, the first point at or after its start.
+_spread = sa.text(
+    """
+    WITH RECURSIVE targets(i, at) AS (
+        SELECT 0, CAST(:low AS BIGINT)
+        UNION ALL
+        SELECT i + 1, CAST(:low AS BIGINT) + CAST(:span AS BIGINT) * (i + 1) / :parts
+        FROM targets WHERE i < :parts
+    ), steps AS (
+        SELECT DISTINCT (
+            SELECT min(m.step) FROM metrics AS m
+            WHERE m.run = :run AND m."key" = :key AND m.step >= targets.at
+        ) AS step FROM targets
+    ), firsts AS (
+        SELECT step, (
+            SELECT min(m."timestamp") FROM metrics AS m
+            WHERE m.run = :run AND m."key" = :key AND m.step = steps.step
+        ) AS at FROM steps
+    )
+    SELECT m.value, m."timestamp", m.step, m.is_nan
+    FROM firsts JOIN metrics AS m
+    ON m.run = :run AND m."key" = :key AND m.step = firsts.step AND m."timestamp" = firsts.at
+    ORDER BY m.step, m.value
+    """
+).columns(*_point)
+
 
 def storable(value: float) -> tuple[float, bool]:
     """Return the number to store for a value, and whether the value was NaN."""
@@ -100,9 +126,7 @@ def sample(
         count: how many points at most.
         steps: first and last step to look at; None for all.
     """
-    where = _of_key
-    if steps is not None:
-        where = where & metrics.c.step.between(*steps)
+    where = _within(steps)
     given = {"run": run[0], "key": key}
     some = sa.select(sa.literal(1)).where(where).limit(EXACT + 1).subquery()
     size = connection.scalar(sa.select(sa.func.count()).select_from(some), given) or 0
@@ -110,7 +134,7 @@ def sample(
         ends = sa.select(sa.func.min(metrics.c.step), sa.func.max(metrics.c.step)).where(where)
         low, high = connection.execute(ends, given).one()
         if high - low + 1 >= count:
-            rows = _by_step(connection, where, given, count, (low, high))
+            rows = _by_step(connection, steps, given, count, (low, high))
             return [_metric(key, row, run[1]) for row in rows]
     rows = _by_rank(connection, where, given, count)
     return [_metric(key, row, run[1]) for row in rows]
@@ -118,26 +142,25 @@ def sample(
 
 def _by_step(
     connection: Connection,
-    where: sa.ColumnElement[bool],
+    steps: tuple[int, int] | None,
     given: dict[str, Any],
     count: int,
     ends: tuple[int, int],
 ) -> list[Point]:
     low, high = ends
-    seek = (
-        sa.select(*_point)
-        .where(where, metrics.c.step >= sa.bindparam("at"))
-        .order_by(*_in_order)
-        .limit(1)
-    )
+    asked = {**given, "low": low, "span": high - low, "parts": max(1, count - 1)}
     found: dict[int, Point] = {}
-    targets = sorted({low + (high - low) * i // max(1, count - 1) for i in range(count)})
-    for at in targets:
-        row = connection.execute(seek, {**given, "at": at}).first()
-        if row is not None:
-            found[row[2]] = row
-    last = _last(connection, where, given)
-    return [*list(found.values())[: count - 1], last] if last is not None else []
+    for row in connection.execute(_spread, asked):
+        found.setdefault(row[2], row)
+    last = _last(connection, _within(steps), given)
+    kept = [row for step, row in found.items() if step <= high][: count - 1]
+    if last is None or (kept and kept[-1] == last):
+        return kept
+    return [*kept, last]
+
+
+def _within(steps: tuple[int, int] | None) -> sa.ColumnElement[bool]:
+    return _of_key if steps is None else _of_key & metrics.c.step.between(*steps)
 
 
 def _last(

@@ -8,7 +8,7 @@ from sqlalchemy.engine import Connection, Row
 
 from dovetail.tracking.errors import ExistingResourceError, MissingResourceError
 from dovetail.tracking.filters import Condition, Order
-from dovetail.tracking.store.bulk import insert_one, insert_or_update, select_for
+from dovetail.tracking.store.bulk import insert_one, insert_or_update, select_for, update_one
 from dovetail.tracking.store.compile import compare, lookup
 from dovetail.tracking.store.schema import (
     aliases,
@@ -97,9 +97,7 @@ def get(connection: Connection, name: str) -> Row[Any]:
 
 def touch(connection: Connection, key: int, now: int, **values: Any) -> None:
     """Change columns of a registered model and when it was last updated."""
-    which = registered_models.c.id == key
-    changed = {"last_updated_timestamp": now, **values}
-    connection.execute(sa.update(registered_models).where(which).values(changed))
+    update_one(connection, registered_models, key, {"last_updated_timestamp": now, **values})
 
 
 def rename(connection: Connection, name: str, new_name: str, now: int) -> None:

@@ -277,6 +277,7 @@ version_tags = sa.Table(
     sa.Column("key", _Key, nullable=False),
     sa.Column("value", sa.Text, nullable=False),
     sa.PrimaryKeyConstraint("model", "version", "key"),
+    sa.Index("version_tags_key", "key", "model"),
     sqlite_with_rowid=False,
 )
 

@@ -9,10 +9,10 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Row
 
-from dovetail.tracking.errors import MissingResourceError
+from dovetail.tracking.errors import InvalidStateError, MissingResourceError
 from dovetail.tracking.filters import Condition, Order
 from dovetail.tracking.store import models
-from dovetail.tracking.store.bulk import insert_or_update, select_for
+from dovetail.tracking.store.bulk import insert_or_skip, insert_or_update, select_for
 from dovetail.tracking.store.compile import compare, lookup
 from dovetail.tracking.store.schema import (
     aliases,
@@ -39,7 +39,7 @@ __all__ = [
 
 DELETED = "Deleted_Internal"
 ARCHIVED = "Archived"
-FEW = 100
+FEW = 1000
 _mv = model_versions
 _named = sa.select(_mv, registered_models.c.name).join(
     registered_models, registered_models.c.id == _mv.c.model
@@ -49,10 +49,33 @@ _one = _named.where(
     _mv.c.version == sa.bindparam("version"),
     _mv.c.current_stage != DELETED,
 )
+_last = sa.select(sa.func.max(_mv.c.version)).where(_mv.c.model == sa.bindparam("model"))
 _tags = sa.select(version_tags).where(
     version_tags.c.model.in_(sa.bindparam("models", expanding=True))
 )
 _few_tags = _tags.where(version_tags.c.version.in_(sa.bindparam("versions", expanding=True)))
+_prompts = sa.select(version_tags.c.model).where(
+    version_tags.c.key == models.PROMPT, version_tags.c.value == "true"
+)
+_listed: sa.BindParameter[Any] = sa.bindparam("models", expanding=True)
+_ranked = (
+    sa.select(
+        _mv.c.model,
+        _mv.c.version,
+        sa.func.row_number()
+        .over(partition_by=(_mv.c.model, _mv.c.current_stage), order_by=_mv.c.version.desc())
+        .label("rank"),
+    )
+    .where(_mv.c.model.in_(_listed), _mv.c.current_stage != DELETED)
+    .subquery()
+)
+_latest = (
+    _named.join(
+        _ranked, sa.and_(_ranked.c.model == _mv.c.model, _ranked.c.version == _mv.c.version)
+    )
+    .where(_ranked.c.rank == 1)
+    .order_by(_mv.c.version)
+)
 _COLUMNS = {
     "name": registered_models.c.name,
     "version_number": _mv.c.version,
@@ -74,9 +97,9 @@ def create(
     """Insert the next version of a registered model and return its number."""
     model = models.get(connection, name).id
     models.touch(connection, model, now)  # also locks the model, so that numbers are not raced for
-    last = connection.scalar(sa.select(sa.func.max(_mv.c.version)).where(_mv.c.model == model))
-    version = (last or 0) + 1
+    version = (connection.scalar(_last, {"model": model}) or 0) + 1
     row = {
+        **dict.fromkeys(_mv.c.keys()),
         **values,
         "model": model,
         "version": version,
@@ -85,7 +108,8 @@ def create(
         "current_stage": "None",
         "status": "READY",
     }
-    connection.execute(sa.insert(_mv).values(row))
+    if insert_or_skip(connection, _mv, [tuple(row.values())]) != 1:
+        raise InvalidStateError(f"Model Version creation error (name={name}). Try again.")
     insert_or_update(
         connection, version_tags, [(model, version, key, value) for key, value in tags.items()]
     )
@@ -170,17 +194,8 @@ def delete_tag(connection: Connection, name: str, version: int, key: str) -> Non
 
 def latest(connection: Connection, keys: Sequence[int]) -> dict[int, list[Row[Any]]]:
     """Return the newest version in each stage, by the model's key inside the database."""
-    rank = (
-        sa.func.row_number()
-        .over(partition_by=(_mv.c.model, _mv.c.current_stage), order_by=_mv.c.version.desc())
-        .label("rank")
-    )
-    live = (_mv.c.model.in_(keys)) & (_mv.c.current_stage != DELETED)
-    ranked = sa.select(_mv.c.model, _mv.c.version, rank).where(live).subquery()
-    same = (ranked.c.model == _mv.c.model) & (ranked.c.version == _mv.c.version)
-    query = _named.join(ranked, same).where(ranked.c.rank == 1).order_by(_mv.c.version)
     found: dict[int, list[Row[Any]]] = {}
-    for row in connection.execute(query) if keys else ():
+    for row in select_for(connection, _latest, "models", keys):
         found.setdefault(row.model, []).append(row)
     return found
 
@@ -284,9 +299,8 @@ def find(
             where.append(compare(_COLUMNS[one.key], one.op, one.value, dialect))
         elif one.key != models.PROMPT:
             where.append(lookup(version_tags, owner, one, dialect))
-    prompt = Condition("tag", models.PROMPT, "=", "true")
-    is_prompt = lookup(version_tags, {"model": _mv.c.model}, prompt, dialect)
-    where.append(is_prompt if models.wants_prompts(conditions) else ~is_prompt)
+    wants_prompts = models.wants_prompts(conditions)
+    where.append(_mv.c.model.in_(_prompts) if wants_prompts else _mv.c.model.not_in(_prompts))
     chosen = list(orders) or list(_NEWEST)
     named = {one.key for one in chosen}
     chosen += [one for one in _NEWEST[1:] if one.key not in named]
