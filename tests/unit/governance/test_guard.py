@@ -224,3 +224,16 @@ def test_the_page_and_its_twin_show_the_record(tmp_path):
     assert "flights@other" in page.text
     assert "<script>alert" not in page.text
     assert twin["intact"] == 3
+
+
+def test_a_change_without_an_instant_to_count_from_is_refused_before_it_is_made(tmp_path):
+    path = "/api/2.0/mlflow/registered-models/alias"
+    with guarded(tmp_path) as (versions, url):
+        answer = httpx.post(
+            url + path,
+            json={"name": "flights", "alias": "other", "version": "1"},
+            headers={"Dovetail-Effective": "yesterday"},
+        )
+    assert (answer.status_code, answer.json()["error_code"]) == (400, "INVALID_PARAMETER_VALUE")
+    assert "'yesterday', which is no instant" in answer.json()["message"]
+    assert versions.aliases == {}
