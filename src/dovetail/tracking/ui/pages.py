@@ -100,7 +100,8 @@ def _experiments(b: Backend, c: Connection, request: Request) -> Experiments:
         )
         for row in overview.experiments_with_runs(c)
     ]
-    return Experiments(sort.apply(lines, lambda line: getattr(line, sort.by)), sort)
+    ordered = sort.apply(lines, lambda line: getattr(line, sort.by))
+    return Experiments(ordered, sort, str(request.base_url).rstrip("/"))
 
 
 def _experiment(b: Backend, c: Connection, request: Request) -> ExperimentPage:

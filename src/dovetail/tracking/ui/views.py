@@ -33,6 +33,7 @@ class Experiments(msgspec.Struct, frozen=True):
 
     experiments: list[ExperimentLine]
     sort: Sort
+    address: str
 
 
 class ExperimentPage(msgspec.Struct, frozen=True):

@@ -1,0 +1,34 @@
+import json
+
+import pytest
+
+from dovetail.base import telemetry
+
+
+def fail_with(secret: str) -> None:
+    kept = secret
+    raise ValueError(f"no {len(kept)}")
+
+
+@pytest.mark.parametrize("as_json", [True, False], ids=["json", "terminal"])
+def test_a_logged_error_shows_its_traceback_and_no_local_variable(as_json, capsys):
+    telemetry.configure_logs("info", json=as_json)
+    log = telemetry.logger("tests")
+    try:
+        fail_with("tok" + "en-123")
+    except ValueError as error:
+        log.error("failed", exc_info=error)
+    said = capsys.readouterr().err
+    assert "ValueError: no 9" in said
+    assert "token-123" not in said
+
+
+def test_logs_elsewhere_than_on_a_terminal_are_one_json_object_a_line(capsys):
+    log = telemetry.logger("tests")
+    telemetry.configure_logs("warning")
+    log.info("quiet")
+    log.warning("loud", rows=3)
+    line = json.loads(capsys.readouterr().err)
+    assert (line["event"], line["level"], line["piece"], line["rows"]) == (
+        "loud", "warning", "tests", 3
+    )  # fmt: skip
