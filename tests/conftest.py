@@ -8,6 +8,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+import prometheus_client  # noqa: F401  before Feast, which changes how it keeps values
 import pytest
 
 # For every MLflow that a test starts or imports: no usage data, and none of the ten idle processes
@@ -15,6 +16,15 @@ import pytest
 os.environ.update(
     MLFLOW_DISABLE_TELEMETRY="true", DO_NOT_TRACK="true", MLFLOW_SERVER_ENABLE_JOB_EXECUTION="false"
 )
+
+SHARED_METRICS = ("PROMETHEUS_MULTIPROC_DIR", "PROMETHEUS_MULTIPROCESS_DIR")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup() -> None:
+    """Undo what importing Feast does to the process: metrics shared in files cannot be cleared."""
+    for name in SHARED_METRICS:
+        os.environ.pop(name, None)
 
 
 def _postgres_bin() -> Path | None:
