@@ -2,6 +2,7 @@
 
 import os
 import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -31,6 +32,32 @@ class StartMlserver(Protocol):
         self, folder: Path, *, path: Path | None = None
     ) -> AbstractContextManager[Running]:
         """Serve a folder."""
+
+
+@pytest.fixture(scope="module", autouse=True)
+def mlflow_without_memory() -> Iterator[None]:
+    """Let the `mlflow` client forget the servers of other modules: it keeps them for the process.
+
+    Its address, its registry and its active experiment are globals, and modules that run one after
+    the other in one worker meet different servers.
+    """
+    _forget()
+    yield
+    _forget()
+
+
+def _forget() -> None:
+    for name in ("MLFLOW_TRACKING_URI", "MLFLOW_REGISTRY_URI", "MLFLOW_EXPERIMENT_ID"):
+        os.environ.pop(name, None)
+    if "mlflow" not in sys.modules:
+        return
+    from mlflow.tracking import fluent
+    from mlflow.tracking._model_registry import utils as registry
+    from mlflow.tracking._tracking_service import utils as tracking
+
+    while fluent.active_run() is not None:
+        fluent.end_run()
+    tracking._tracking_uri = registry._registry_uri = fluent._active_experiment_id = None
 
 
 @pytest.fixture(scope="session")

@@ -89,7 +89,7 @@ WRONG = {
     "pickle": ("serving run m.pkl", 1, "opening a pickle could execute code. export the model to"),
     "not a model": ("serving run a.csv", 2, "its format is not recognised. known formats: "),
     "not a place": ("serving run s3://x/y", 2, "is not a place to load a model from. give models"),
-    "missing rows": ("data put nope.csv --table t", 2, "File 'nope.csv' does not exist."),
+    "missing rows": ("data put nope.csv --table t", 2, "There is no file nope.csv."),
     "broken rows": ("data put broken.parquet --table t", 2, "cannot be read. parquet: "),
     "missing table": ("data get nope --out x.csv", 1, "There is no table 'nope'."),
     "no definitions": ("features run nope.py --port 0", 2, "no definitions file nope.py."),

@@ -68,7 +68,8 @@ def client(mlflow_server, monkeypatch):
 
     monkeypatch.setenv("MLFLOW_DISABLE_TELEMETRY", "true")
     mlflow.set_tracking_uri(mlflow_server)
-    return mlflow.MlflowClient(mlflow_server)
+    mlflow.set_registry_uri(mlflow_server)
+    return mlflow.MlflowClient(mlflow_server, mlflow_server)
 
 
 def test_the_demo_gives_the_same_results_on_a_real_mlflow(demo):

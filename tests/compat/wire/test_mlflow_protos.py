@@ -21,6 +21,7 @@ NOT_OURS = re.compile(
     r"|model-versions/(log|.*-trace)|experiments/.*-traces|runs/search-traces|.*trace)"
 )
 SHARED = {  # one message for several endpoints, of which some lack the field
+    ("GetLoggedModel", "allow_deleted"),  # in the query string only, not in the message
     ("GetRun", "run_uuid"),
     ("Metric", "dataset_digest"),
     ("Metric", "dataset_name"),
