@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from dovetail.base.errors import InvalidInputError, NotFoundError
+from dovetail.base.errors import InvalidInputError
 from dovetail.data.handlers import Handlers
 from dovetail.data.lake import Lake
 from dovetail.data.schema import from_json, to_json
@@ -242,7 +242,7 @@ def _told(damages: Any) -> str:
 
 def _there(file: Path) -> Path:
     if not file.is_file():
-        raise NotFoundError(f"There is no file {file}")
+        raise InvalidInputError(f"There is no file {file}")
     return file
 
 

@@ -19,9 +19,9 @@ STARTS_WITHIN = 240
 QUIET = {"MLFLOW_DISABLE_TELEMETRY": "true", "DO_NOT_TRACK": "true"}
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def mlflow_server(tmp_path_factory: pytest.TempPathFactory, free_port) -> Iterator[str]:
-    """MLflow's own server on a fresh store; it takes a minute to start."""
+    """MLflow's own server on a store that no other module has written to."""
     pytest.importorskip("mlflow", reason="mlflow is not installed: requirements/all.txt")
     folder, port = tmp_path_factory.mktemp("mlflow"), free_port()
     command = [sys.executable, "-m", "mlflow", "server", "--workers", "1", "--port", str(port)]
@@ -51,13 +51,13 @@ def _wait(url: str, server: "subprocess.Popen[bytes]") -> None:
     pytest.fail("mlflow server did not start")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def dovetail_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     with run_piece(piece, state=tmp_path_factory.mktemp("dovetail")) as running:
         yield running.url
 
 
-@pytest.fixture(scope="session", params=["dovetail", "mlflow"])
+@pytest.fixture(scope="module", params=["dovetail", "mlflow"])
 def tracking_uri(request: pytest.FixtureRequest) -> str:
     """The same test on both servers."""
     return str(request.getfixturevalue(f"{request.param}_server"))

@@ -75,8 +75,7 @@ class ServerProcess:
         Raises:
             UnavailableError: it keeps dying, or does not answer.
         """
-        if self._pid is not None and _is_alive(self._pid, self._child):
-            self._wait()
+        if self._is_running() and self._wait():
             return
         self._restarts += 1
         if self._restarts > RESTARTS:
@@ -100,17 +99,22 @@ class ServerProcess:
             )
         self._pid = self._child.pid
         self._note.write_bytes(msgspec.json.encode({"pid": self._pid}))
-        self._wait()
+        if not self._wait():
+            said = self._log.read_text(errors="replace").strip().splitlines()
+            why = said[-1] if said else "it said nothing"
+            raise UnavailableError("the demo's server ended while it started", why=why)
 
-    def _wait(self) -> None:
+    def _is_running(self) -> bool:
+        return self._pid is not None and _is_alive(self._pid, self._child)
+
+    def _wait(self) -> bool:
+        """Wait until the server answers; False if its process ends instead."""
         deadline = time.monotonic() + START_SECONDS
         while time.monotonic() < deadline:
-            if self._pid is not None and not _is_alive(self._pid, self._child):
-                said = self._log.read_text(errors="replace").strip().splitlines()
-                why = said[-1] if said else "it said nothing"
-                raise UnavailableError("the demo's server ended while it started", why=why)
+            if not self._is_running():
+                return False
             if self._answers():
-                return
+                return True
             time.sleep(0.05)
         raise UnavailableError(
             f"the server at {self._workspace.url} did not become ready", fix=f"see {self._log}"
@@ -147,4 +151,13 @@ def _is_alive(pid: int, child: "subprocess.Popen[bytes] | None") -> bool:
         return False
     except PermissionError:
         return True
-    return True
+    return not _is_zombie(pid)
+
+
+def _is_zombie(pid: int) -> bool:
+    """Whether a process has ended and only waits for whoever inherited it to take note."""
+    try:
+        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except (OSError, IndexError):
+        return False
+    return state == "Z"

@@ -9,7 +9,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-GUIDE = Path(__file__).parents[3] / "docs/how-to/loop.md"
+GUIDE = Path(__file__).parents[2] / "docs/how-to/loop.md"
 FILE = re.compile(r"^```\w+ file=(\S+)\n(.*?)^```", re.MULTILINE | re.DOTALL)
 COMMAND = re.compile(r"^\$ (dovetail .*)$", re.MULTILINE)
 PROGRAM = [sys.executable, "-m", "dovetail.cli"]
