@@ -5,6 +5,7 @@ client of the protocol can ask it: KServe's, Triton's, MLServer's, curl.
 """
 
 import tempfile
+import time
 from pathlib import Path
 
 import numpy as np
@@ -39,6 +40,8 @@ with tempfile.TemporaryDirectory() as folder:
     save_model(file)
     settings = ServingSettings(models=(str(file),))
     with run_piece(piece, settings, state=Path(folder)) as server, oip.Client(server.url) as client:
+        while not client.is_ready():
+            time.sleep(0.05)
         print(
             "inputs:",
             [(t.name, t.datatype, t.shape) for t in client.model_metadata("prices").inputs],
