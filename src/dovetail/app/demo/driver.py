@@ -5,6 +5,7 @@ up, the inference server answers, outcomes go to the payload log's sink. Every r
 has a name made of its content, so that doing an hour or a day again changes nothing.
 """
 
+import time
 from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
 
@@ -16,6 +17,7 @@ from dovetail.app.demo.tap import Tap
 from dovetail.app.demo.vectors import vectors
 from dovetail.app.demo.workspace import MODEL
 from dovetail.app.demo.world import Tick, World, shadow_name
+from dovetail.base.errors import UnavailableError
 from dovetail.loop.deploy import Deployer
 from dovetail.loop.joints import Joints
 from dovetail.loop.scoring import positive_scores
@@ -27,6 +29,7 @@ __all__ = ["FIRST", "SOURCE", "Driver"]
 FIRST = "1"
 SOURCE = "/dovetail/demo"
 SERVICE = "flights"
+LOG_SECONDS = 10.0
 
 
 class Driver:
@@ -99,8 +102,28 @@ class Driver:
         self._tap.flush()
         if self._monitoring is None:
             return
+        if served is not None:
+            self._wait_for_log(self._monitoring, day, len(served.scores))
         self._tell_outcomes(day)
         self._monitoring.close_day(MODEL, day)
+
+    def _wait_for_log(self, client: monitoring.Client, day: date, flights: int) -> None:
+        """Wait until the payload log, which never delays an answer, has delivered the day.
+
+        Raises:
+            UnavailableError: a part of it is missing after some seconds; the day is asked again.
+        """
+        deadline = time.monotonic() + LOG_SECONDS
+        while True:
+            seen = client.performance(MODEL, start=day, end=day).predictions
+            if seen >= flights:
+                return
+            if time.monotonic() > deadline:
+                raise UnavailableError(
+                    f"monitoring has {seen} of the {flights} predictions of {day}",
+                    why="the payload log lost or still holds the others",
+                )
+            time.sleep(0.01)
 
     def _look_up(self, tick: Tick) -> npt.NDArray[np.float32]:
         answer = self._features.get_online_features(
