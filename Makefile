@@ -18,6 +18,8 @@ COMPILE := $(UV) pip compile --quiet --no-header --no-annotate --no-emit-index-u
 	--no-emit-find-links --python-version 3.11
 
 export UV_HTTP_TIMEOUT ?= 180
+# Servers and tests start many processes; without kept bytecode each would compile what it imports.
+unexport PYTHONDONTWRITEBYTECODE
 export MLSERVER_VENV
 
 .DEFAULT_GOAL := help

@@ -37,7 +37,7 @@ ROLES = ("live", "shadow", "test")
 _BATCH = 200
 _BATCH_BYTES = 4 << 20
 _MOST_BYTES = 128 << 20
-_LINGER = 0.05
+_LINGER = 0.02
 _PAUSES = (0.1, 5.0)
 _GRACE = 5.0
 

@@ -102,9 +102,9 @@ class Driver:
         self._tap.flush()
         if self._monitoring is None:
             return
+        self._tell_outcomes(day)
         if served is not None:
             self._wait_for_log(self._monitoring, day, len(served.scores))
-        self._tell_outcomes(day)
         self._monitoring.close_day(MODEL, day)
 
     def _wait_for_log(self, client: monitoring.Client, day: date, flights: int) -> None:
