@@ -16,6 +16,7 @@ from dovetail.tracking.routes import (
 )
 from dovetail.tracking.settings import TrackingSettings
 from dovetail.tracking.store import experiments
+from dovetail.tracking.store.migrations import MIGRATIONS
 from dovetail.tracking.store.schema import metadata
 from dovetail.tracking.ui import PAGES, page_routes
 from dovetail.web.piece import Context, Piece, Service
@@ -26,7 +27,10 @@ __all__ = ["build", "piece"]
 def build(context: Context, settings: TrackingSettings) -> Service:
     """Open the store and make the service."""
     database = Database(
-        settings.database or context.database_url("tracking"), metadata, name="tracking"
+        settings.database or context.database_url("tracking"),
+        metadata,
+        name="tracking",
+        migrations=MIGRATIONS,
     )
     artifacts = settings.artifacts or str(context.state / "artifacts")
     backend = Backend(

@@ -1,0 +1,27 @@
+"""How a tracking store made by an earlier version gets what later ones added.
+
+Tables that came later live in schema modules of their own, on the same `metadata`; a fresh store
+has them all from the start, an older one gets them by the step that is listed here.
+"""
+
+from typing import Any
+
+import sqlalchemy as sa
+
+from dovetail.base.migrations import Migration
+
+__all__ = ["MIGRATIONS"]
+
+
+def _new_tables(name: str, *tables: sa.Table) -> Migration:
+    """Return the step that adds tables, with their indexes."""
+
+    def upgrade(operations: Any) -> None:
+        for table in tables:
+            table.create(operations.get_bind(), checkfirst=True)
+
+    return Migration(name, upgrade)
+
+
+MIGRATIONS: tuple[Migration, ...] = ()
+"""All steps ever, oldest first; a step that has shipped never changes."""
