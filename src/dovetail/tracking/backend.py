@@ -1,9 +1,10 @@
-"""What the handlers stand on: where artifacts lie, and what time it is."""
+"""What the handlers stand on: where artifacts lie, what time it is, and who is asking."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from dovetail.base.artifacts import ArtifactStore
 from dovetail.base.clock import Clock, now_ms
+from dovetail.tracking.store.history import Change
 
 __all__ = ["Backend"]
 
@@ -17,13 +18,23 @@ class Backend:
         artifacts: the store behind the artifact proxy.
         serves_artifacts: whether the proxy answers.
         clock: what time it is.
+        actor: who makes the request; None where nobody is known.
     """
 
     root: str
     artifacts: ArtifactStore
     serves_artifacts: bool
     clock: Clock
+    actor: str | None = None
+
+    def acting(self, actor: str | None) -> "Backend":
+        """Return the same surroundings for a request of somebody."""
+        return self if actor == self.actor else replace(self, actor=actor)
 
     def now(self) -> int:
         """Return the time in milliseconds since the Unix epoch."""
         return now_ms(self.clock)
+
+    def change(self) -> Change:
+        """Return when and by whom a change is made that is being asked for."""
+        return Change(self.now(), self.actor)

@@ -10,6 +10,7 @@ __all__ = [
     "cloudevents",
     "feast",
     "governance",
+    "history",
     "http",
     "lenient",
     "mlflow",

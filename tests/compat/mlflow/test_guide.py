@@ -55,7 +55,7 @@ def test_the_guide_works_as_it_stands(tmp_path: Path, free_port) -> None:
         if server is not None:
             server.terminate()
             server.wait(30)
-    found, alias, own, page = done[1:]
+    found, alias, own, page, *_ = done[1:]
     assert '"run_name":"first"' in found
     assert '"version":"1"' in alias
     assert re.fullmatch(r"first \{.auc.: 0\.7[89]\d*\}\n1\n", own)

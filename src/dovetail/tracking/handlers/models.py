@@ -65,12 +65,12 @@ def create(b: Backend, c: Connection, q: CreateRegisteredModel) -> RegisteredMod
     for tag in q.tags:
         check_model_tag(tag.key, tag.value)
     tags = {tag.key: tag.value for tag in q.tags}
-    now = b.now()
-    models.create(c, q.name, q.description or "", tags, now)
+    change = b.change()
+    models.create(c, q.name, q.description or "", tags, change)
     made = RegisteredModel(
         name=q.name,
-        creation_timestamp=now,
-        last_updated_timestamp=now,
+        creation_timestamp=change.at,
+        last_updated_timestamp=change.at,
         description=q.description or "",
         tags=tuple(Tag(key, value) for key, value in tags.items()),
     )
@@ -96,14 +96,14 @@ def rename(b: Backend, c: Connection, q: RenameRegisteredModel) -> RegisteredMod
         raise missing("new_name")
     check_model_name(q.new_name)
     check_model_name(q.name)
-    models.rename(c, q.name, q.new_name, b.now())
+    models.rename(c, q.name, q.new_name, b.change())
     return _response(c, q.new_name)
 
 
 def delete(b: Backend, c: Connection, q: GetRegisteredModel) -> Empty:
     """Remove a registered model with all its versions."""
     check_model_name(q.name)
-    models.delete(c, q.name)
+    models.delete(c, q.name, b.change())
     return Empty()
 
 
@@ -155,7 +155,7 @@ def set_alias(b: Backend, c: Connection, q: SetAlias) -> Empty:
     check_model_name(q.name)
     check_alias(q.alias)
     row = versions.get(c, q.name, version_number(q.version))
-    models.set_alias(c, row.model, q.alias, row.version)
+    models.set_alias(c, q.name, q.alias, row.version, b.change())
     return Empty()
 
 
@@ -163,7 +163,7 @@ def delete_alias(b: Backend, c: Connection, q: AliasRequest) -> Empty:
     """Delete an alias."""
     check_model_name(q.name)
     check_alias(q.alias, reserved=False)
-    models.delete_alias(c, q.name, q.alias)
+    models.delete_alias(c, q.name, q.alias, b.change())
     return Empty()
 
 

@@ -76,7 +76,7 @@ def create(b: Backend, c: Connection, q: CreateModelVersion) -> ModelVersionResp
         "run_link": q.run_link or "",
         "model_id": found.model_id,
     }
-    version = versions.create(c, q.name, values, tags, b.now())
+    version = versions.create(c, q.name, values, tags, b.change())
     if found.model_id:
         _note_registration(c, found.model_id, q.name, version)
     return _response(c, q.name, version)
@@ -116,14 +116,14 @@ def transition(b: Backend, c: Connection, q: TransitionModelVersionStage) -> Mod
             "Model version transition cannot archive existing model versions because "
             f"'{q.stage}' is not an Active stage. Valid stages are {ACTIVE_STAGES}"
         )
-    versions.move(c, q.name, version, stage, q.archive_existing_versions, b.now())
+    versions.move(c, q.name, version, stage, q.archive_existing_versions, b.change())
     return _response(c, q.name, version)
 
 
 def delete(b: Backend, c: Connection, q: GetModelVersion) -> Empty:
     """Delete a version; its number is not given out again."""
     check_model_name(q.name)
-    versions.delete(c, q.name, version_number(q.version), b.now())
+    versions.delete(c, q.name, version_number(q.version), b.change())
     return Empty()
 
 

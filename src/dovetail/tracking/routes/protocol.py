@@ -35,7 +35,7 @@ from dovetail.wire.mlflow import (
 if TYPE_CHECKING:
     from concurrent.futures import Future
 
-__all__ = ["Operations", "protocol_routes", "read_body", "reading_paths", "send_json"]
+__all__ = ["Operations", "actor_of", "protocol_routes", "read_body", "reading_paths", "send_json"]
 
 MAX_BODY = 64 << 20
 _HEADERS = [(b"content-type", b"application/json")]
@@ -54,9 +54,11 @@ class Operations:
         self.database, self.backend = database, backend
         self._group_commits = database.dialect == "sqlite"
 
-    async def run(self, handler: Handler, request: Message, *, writes: bool) -> bytes:
+    async def run(
+        self, handler: Handler, request: Message, *, writes: bool, actor: str | None = None
+    ) -> bytes:
         """Run one use case and return its response as JSON."""
-        backend = self.backend
+        backend = self.backend.acting(actor) if writes else self.backend
         if not writes:
             return await anyio.to_thread.run_sync(
                 lambda: encode(self.database.read(lambda c: handler(backend, c, request)))
@@ -101,8 +103,15 @@ class _Operation(Route):
         except InvalidRequest as error:
             raise InvalidParameterError(error.message) from error
         check_required(request)
-        writes = not self._spec.reads
-        await send_json(send, await self._operations.run(self._handler, request, writes=writes))
+        writes, actor = not self._spec.reads, actor_of(scope)
+        answer = await self._operations.run(self._handler, request, writes=writes, actor=actor)
+        await send_json(send, answer)
+
+
+def actor_of(scope: Scope) -> str | None:
+    """Return the name of who makes a request, as the history tells it."""
+    principal = scope.get("state", {}).get("principal")
+    return None if principal is None else str(principal.name)
 
 
 class Dispatch(Mount):

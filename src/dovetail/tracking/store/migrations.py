@@ -8,7 +8,10 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from dovetail.base.clock import SystemClock, now_ms
 from dovetail.base.migrations import Migration
+from dovetail.tracking.store import history
+from dovetail.tracking.store.history_schema import registry_history
 
 __all__ = ["MIGRATIONS"]
 
@@ -23,5 +26,12 @@ def _new_tables(name: str, *tables: sa.Table) -> Migration:
     return Migration(name, upgrade)
 
 
-MIGRATIONS: tuple[Migration, ...] = ()
+def _with_history(operations: Any) -> None:
+    """Add the history of the registry; it begins with what there is now."""
+    connection = operations.get_bind()
+    registry_history.create(connection, checkfirst=True)
+    history.begin_known(connection, history.Change(now_ms(SystemClock())))
+
+
+MIGRATIONS: tuple[Migration, ...] = (Migration("history of the registry", _with_history),)
 """All steps ever, oldest first; a step that has shipped never changes."""

@@ -8,6 +8,7 @@ from sqlalchemy.engine import Connection, Row
 
 from dovetail.tracking.errors import ExistingResourceError, MissingResourceError
 from dovetail.tracking.filters import Condition, Order
+from dovetail.tracking.store import history
 from dovetail.tracking.store.bulk import insert_one, insert_or_update, select_for, update_one
 from dovetail.tracking.store.compile import compare, lookup
 from dovetail.tracking.store.schema import (
@@ -27,6 +28,7 @@ __all__ = [
     "delete_tag",
     "find",
     "get",
+    "lock",
     "rename",
     "set_alias",
     "set_tag",
@@ -52,7 +54,11 @@ def _noun(is_prompt: bool) -> str:
 
 
 def create(
-    connection: Connection, name: str, description: str, tags: Mapping[str, str], now: int
+    connection: Connection,
+    name: str,
+    description: str,
+    tags: Mapping[str, str],
+    change: history.Change,
 ) -> None:
     """Insert a registered model.
 
@@ -64,13 +70,14 @@ def create(
         raise _taken(name, tags_of(connection, [existing.id]).get(existing.id, {}), tags)
     values = {
         "name": name,
-        "creation_timestamp": now,
-        "last_updated_timestamp": now,
+        "creation_timestamp": change.at,
+        "last_updated_timestamp": change.at,
         "description": description,
     }
     key = insert_one(connection, registered_models, values)
     rows = [(key, name, value) for name, value in tags.items()]
     insert_or_update(connection, model_tags, rows)
+    history.note(connection, change, name, history.MODEL, name, None, name)
 
 
 def _taken(name: str, old: Mapping[str, str], new: Mapping[str, str]) -> ExistingResourceError:
@@ -95,31 +102,46 @@ def get(connection: Connection, name: str) -> Row[Any]:
     return row
 
 
+def lock(connection: Connection, name: str) -> int:
+    """Return the key of a registered model and keep others from changing it until the commit.
+
+    Raises:
+        MissingResourceError: there is none.
+    """
+    model: int = get(connection, name).id
+    held = sa.select(registered_models.c.id).where(registered_models.c.id == model)
+    connection.execute(held.with_for_update())
+    return model
+
+
 def touch(connection: Connection, key: int, now: int, **values: Any) -> None:
     """Change columns of a registered model and when it was last updated."""
     update_one(connection, registered_models, key, {"last_updated_timestamp": now, **values})
 
 
-def rename(connection: Connection, name: str, new_name: str, now: int) -> None:
+def rename(connection: Connection, name: str, new_name: str, change: history.Change) -> None:
     """Give a registered model another name.
 
     Raises:
         ExistingResourceError: the new name is taken.
     """
-    key = get(connection, name).id
+    key = lock(connection, name)
     try:
-        touch(connection, key, now, name=new_name)
+        touch(connection, key, change.at, name=new_name)
     except sa.exc.IntegrityError as error:
         raise ExistingResourceError(
             f"Registered Model (name={new_name}) already exists. Error: {error.orig}"
         ) from error
     of_model = sa.update(model_versions).where(model_versions.c.model == key)
-    connection.execute(of_model.values(last_updated_timestamp=now))
+    connection.execute(of_model.values(last_updated_timestamp=change.at))
+    if new_name != name:
+        history.rename(connection, change, key, name, new_name)
 
 
-def delete(connection: Connection, name: str) -> None:
+def delete(connection: Connection, name: str, change: history.Change) -> None:
     """Remove a registered model with its versions, tags and aliases."""
-    key = get(connection, name).id
+    key = lock(connection, name)
+    history.end_model(connection, change, key, name)
     for table in _PARTS:
         connection.execute(sa.delete(table).where(table.c.model == key))
     connection.execute(sa.delete(registered_models).where(registered_models.c.id == key))
@@ -136,15 +158,23 @@ def delete_tag(connection: Connection, name: str, key: str) -> None:
     connection.execute(sa.delete(model_tags).where(which))
 
 
-def set_alias(connection: Connection, model: int, alias: str, version: int) -> None:
+def set_alias(
+    connection: Connection, name: str, alias: str, version: int, change: history.Change
+) -> None:
     """Point an alias at a version."""
+    model = lock(connection, name)
+    before = version_of_alias(connection, model, alias)
     insert_or_update(connection, aliases, [(model, alias, version)])
+    history.note(connection, change, name, history.ALIAS, alias, before, version)
 
 
-def delete_alias(connection: Connection, name: str, alias: str) -> None:
+def delete_alias(connection: Connection, name: str, alias: str, change: history.Change) -> None:
     """Delete an alias; an absent one is fine."""
-    which = (aliases.c.model == get(connection, name).id) & (aliases.c.alias == alias)
+    model = lock(connection, name)
+    before = version_of_alias(connection, model, alias)
+    which = (aliases.c.model == model) & (aliases.c.alias == alias)
     connection.execute(sa.delete(aliases).where(which))
+    history.note(connection, change, name, history.ALIAS, alias, before, None)
 
 
 def version_of_alias(connection: Connection, model: int, alias: str) -> int | None:

@@ -11,7 +11,7 @@ from sqlalchemy.engine import Connection, Row
 
 from dovetail.tracking.errors import InvalidStateError, MissingResourceError
 from dovetail.tracking.filters import Condition, Order
-from dovetail.tracking.store import models
+from dovetail.tracking.store import history, models
 from dovetail.tracking.store.bulk import insert_or_skip, insert_or_update, select_for
 from dovetail.tracking.store.compile import compare, lookup
 from dovetail.tracking.store.schema import (
@@ -92,20 +92,26 @@ _NEWEST = (
 
 
 def create(
-    connection: Connection, name: str, values: Mapping[str, Any], tags: Mapping[str, str], now: int
+    connection: Connection,
+    name: str,
+    values: Mapping[str, Any],
+    tags: Mapping[str, str],
+    change: history.Change,
 ) -> int:
     """Insert the next version of a registered model and return its number."""
     model = models.get(connection, name).id
-    models.touch(connection, model, now)  # also locks the model, so that numbers are not raced for
+    models.touch(
+        connection, model, change.at
+    )  # also locks the model, so that numbers are not raced for
     version = (connection.scalar(_last, {"model": model}) or 0) + 1
     row = {
         **dict.fromkeys(_mv.c.keys()),
         **values,
         "model": model,
         "version": version,
-        "creation_timestamp": now,
-        "last_updated_timestamp": now,
-        "current_stage": "None",
+        "creation_timestamp": change.at,
+        "last_updated_timestamp": change.at,
+        "current_stage": history.NO_STAGE,
         "status": "READY",
     }
     if insert_or_skip(connection, _mv, [tuple(row.values())]) != 1:
@@ -113,6 +119,7 @@ def create(
     insert_or_update(
         connection, version_tags, [(model, version, key, value) for key, value in tags.items()]
     )
+    history.note(connection, change, name, history.VERSION, version, None, version)
     return version
 
 
@@ -142,29 +149,64 @@ def change(
 
 
 def move(
-    connection: Connection, name: str, version: int, stage: str, archive: bool, now: int
+    connection: Connection,
+    name: str,
+    version: int,
+    stage: str,
+    archive: bool,
+    change: history.Change,
 ) -> None:
     """Move a version to a stage, and those that were in it to the archive if asked."""
+    models.lock(connection, name)
     row = get(connection, name, version)
     if archive:
-        others = (
-            (_mv.c.model == row.model) & (_mv.c.version != version) & (_mv.c.current_stage == stage)
+        _archive(connection, row, stage, change)
+    _update(connection, row, change.at, current_stage=stage)
+    models.touch(connection, row.model, change.at)
+    before = row.current_stage
+    history.note(connection, change, name, history.STAGE, version, before, stage)
+
+
+def _archive(connection: Connection, row: Row[Any], stage: str, change: history.Change) -> None:
+    """Move the other versions that are in a stage to the archive."""
+    others = (
+        (_mv.c.model == row.model) & (_mv.c.version != row.version) & (_mv.c.current_stage == stage)
+    )
+    numbers = connection.scalars(sa.select(_mv.c.version).where(others).order_by(_mv.c.version))
+    for number in numbers.all():
+        history.note(
+            connection, change, row.name, history.STAGE, number, stage, ARCHIVED, "archive"
         )
-        archived = {"current_stage": ARCHIVED, "last_updated_timestamp": now}
-        connection.execute(sa.update(_mv).where(others).values(archived))
-    _update(connection, row, now, current_stage=stage)
-    models.touch(connection, row.model, now)
+    archived = {"current_stage": ARCHIVED, "last_updated_timestamp": change.at}
+    connection.execute(sa.update(_mv).where(others).values(archived))
 
 
-def delete(connection: Connection, name: str, version: int, now: int) -> None:
-    """Redact a version and remove the aliases that point at it."""
-    row = get(connection, name, version)
-    pointing = (aliases.c.model == row.model) & (aliases.c.version == version)
+def _end(connection: Connection, row: Row[Any], change: history.Change) -> None:
+    """Remove the aliases that point at a version, and record what ends with it."""
+    pointing = (aliases.c.model == row.model) & (aliases.c.version == row.version)
+    named = connection.scalars(sa.select(aliases.c.alias).where(pointing).order_by(aliases.c.alias))
+    for alias in named.all():
+        history.note(
+            connection, change, row.name, history.ALIAS, alias, row.version, None, "deletion"
+        )
     connection.execute(sa.delete(aliases).where(pointing))
+    if row.current_stage != history.NO_STAGE:
+        history.note(
+            *(connection, change, row.name, history.STAGE, row.version),
+            *(row.current_stage, None, "deletion"),
+        )
+    history.note(connection, change, row.name, history.VERSION, row.version, row.version, None)
+
+
+def delete(connection: Connection, name: str, version: int, change: history.Change) -> None:
+    """Redact a version and remove the aliases that point at it."""
+    models.lock(connection, name)
+    row = get(connection, name, version)
+    _end(connection, row, change)
     _update(
         connection,
         row,
-        now,
+        change.at,
         current_stage=DELETED,
         description=None,
         user_id=None,
@@ -175,7 +217,7 @@ def delete(connection: Connection, name: str, version: int, now: int) -> None:
         model_id=None,
         status_message=None,
     )
-    models.touch(connection, row.model, now)
+    models.touch(connection, row.model, change.at)
 
 
 def set_tag(connection: Connection, name: str, version: int, key: str, value: str) -> None:

@@ -14,6 +14,7 @@ from dovetail.tracking.handlers import versions as version_cases
 from dovetail.tracking.routes.protocol import Operations
 from dovetail.tracking.store import overview
 from dovetail.tracking.ui.experiment import experiment_page
+from dovetail.tracking.ui.registry import registry_routes
 from dovetail.tracking.ui.run import run_page
 from dovetail.tracking.ui.views import (
     ExperimentLine,
@@ -54,6 +55,7 @@ def page_routes(operations: Operations) -> list[BaseRoute]:
         return view
 
     return [
+        *registry_routes(operations),
         *page_route(
             "/tracking/models/{name}",
             reading(_model),
