@@ -135,9 +135,10 @@ def run_piece(
     state: Path,
     joints: Mapping[str, str] | None = None,
     clock: Clock | None = None,
+    port: int = 0,
     **server: Any,
 ) -> Iterator[RunningApp]:
-    """Serve one piece from a thread, on a free port, for tests and notebooks.
+    """Serve one piece from a thread, for tests and notebooks.
 
     Args:
         piece: which one.
@@ -145,10 +146,11 @@ def run_piece(
         state: folder for its files.
         joints: URLs of other joints that the piece uses.
         clock: what time it is.
+        port: where; 0 means a free one.
         server: further fields of `ServerSettings`, for example `database` or `auth`.
     """
-    chosen = ServerSettings(port=0, state=str(state), **server)
+    chosen = ServerSettings(port=port, state=str(state), **server)
     around = Surroundings(chosen, {piece.name: "embedded", **(joints or {})}, clock)
     app = build_alone(piece, settings if settings is not None else piece.settings(), around)
-    with serve_in_thread(app) as running:
+    with serve_in_thread(app, port=port) as running:
         yield running

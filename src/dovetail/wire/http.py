@@ -141,6 +141,7 @@ class HttpClient:
         url: Where the server is, with any path prefix it lives under.
         transport: Reaches a server in this process; None for the network.
         token: Sent as a bearer token.
+        basic: User and password, sent as basic credentials where there is no token.
         timeout: Seconds for connecting, and for each wait on the other side.
     """
 
@@ -153,6 +154,7 @@ class HttpClient:
         *,
         transport: httpx.BaseTransport | None = None,
         token: str | None = None,
+        basic: tuple[str, str] | None = None,
         timeout: float = 30.0,
     ) -> None:
         self.url = url.rstrip("/")
@@ -160,6 +162,7 @@ class HttpClient:
         self._http = httpx.Client(
             transport=transport,
             timeout=timeout,
+            auth=basic if basic and not token else None,
             headers={"Authorization": f"Bearer {token}"} if token else None,
             trust_env=parsed.host not in LOOPBACK,  # a proxy for the world is none for ourselves
             verify=parsed.scheme == "https",  # certificates are not even read for plain HTTP

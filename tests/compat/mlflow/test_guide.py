@@ -12,7 +12,11 @@ from pathlib import Path
 import httpx
 import pytest
 
-GUIDE = Path(__file__).parents[3] / "docs/how-to/tracking.md"
+from dovetail.tracking.piece import piece
+from dovetail.web.testing import run_piece
+
+HOW_TO = Path(__file__).parents[3] / "docs/how-to"
+GUIDE, CLIENT_GUIDE = HOW_TO / "tracking.md", HOW_TO / "tracking-client.md"
 BLOCK = re.compile(r"^```(console|python)\n(.*?)^```", re.MULTILINE | re.DOTALL)
 PORT = "5000"
 QUIET = {"MLFLOW_DISABLE_TELEMETRY": "true", "DO_NOT_TRACK": "true"}
@@ -60,6 +64,22 @@ def test_the_guide_works_as_it_stands(tmp_path: Path, free_port) -> None:
     assert '"version":"1"' in alias
     assert re.fullmatch(r"first \{.auc.: 0\.7[89]\d*\}\n1\n", own)
     assert '"metrics.auc":0.7' in page
+
+
+def test_the_light_clients_guide_works_as_it_stands(tmp_path: Path, free_port) -> None:
+    with run_piece(piece, state=tmp_path / "state") as running:
+        port = running.url.rpartition(":")[2]
+        done = []
+        for kind, text in BLOCK.findall(CLIENT_GUIDE.read_text()):
+            program = ["-c", text.replace(PORT, port)]
+            if kind == "console":
+                program = ["-m", "dovetail.cli", *text.split()[2:]]
+            ran = subprocess.run(
+                [sys.executable, *program], cwd=tmp_path, capture_output=True, text=True
+            )
+            assert (ran.returncode, ran.stderr) == (0, "")
+            done.append(ran.stdout)
+    assert done == ["", "Nothing is left to send.\n", "1 {'auc': 0.999, 'loss': 0.001}\n"]
 
 
 def _wait(port: str) -> None:

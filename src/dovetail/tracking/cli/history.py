@@ -1,54 +1,11 @@
-"""Commands of the tracking piece."""
-
-from collections.abc import Mapping
-from typing import Any
+"""What an alias named at a time, and what changed, asked of a running server."""
 
 import click
 
-from dovetail.web.commands import json_option, print_json, print_table, run, server_options
+from dovetail.web.commands import json_option, print_json, print_table
 from dovetail.web.formats import stamp
 
-__all__ = ["commands"]
-
-
-@click.group(name="tracking")
-def commands() -> None:
-    """Experiments, runs, models, versions, aliases, artifacts."""
-
-
-@commands.command(name="run")
-@server_options
-@click.option("--db", help="Database URL, for example sqlite:///mlflow.db.")
-@click.option("--artifacts", help="Folder for artifacts.")
-@click.option(
-    "--serve-artifacts/--no-serve-artifacts",
-    default=None,
-    help="Whether clients store artifacts through this server.",
-)
-@click.option("--default-artifact-root", help="URI below which experiments keep artifacts.")
-def run_server(
-    server: Mapping[str, Any],
-    db: str | None,
-    artifacts: str | None,
-    serve_artifacts: bool | None,
-    default_artifact_root: str | None,
-) -> None:
-    """Serve MLflow's tracking and registry API alone.
-
-    \b
-    dovetail tracking run --port 5000
-    export MLFLOW_TRACKING_URI=http://127.0.0.1:5000
-    """
-    from dovetail.tracking.piece import piece
-
-    flags = {
-        "database": db,
-        "artifacts": artifacts,
-        "serve_artifacts": serve_artifacts,
-        "default_artifact_root": default_artifact_root,
-    }
-    run(piece, server, flags)
-
+__all__ = ["alias_at", "list_history"]
 
 url_option = click.option(
     "--url",
@@ -60,7 +17,7 @@ url_option = click.option(
 token_option = click.option("--token", envvar="DOVETAIL_TOKEN", help="API token.")
 
 
-@commands.command(name="alias")
+@click.command(name="alias")
 @click.argument("model")
 @click.argument("alias")
 @click.option("--at", default="now", help="A date (the end of that day, UTC) or an instant.")
@@ -100,7 +57,7 @@ def alias_at(
     context.exit(0 if version is not None else 1)
 
 
-@commands.command(name="history")
+@click.command(name="history")
 @click.argument("model")
 @click.option("--alias", help="Only changes of this alias.")
 @url_option
