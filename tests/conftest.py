@@ -4,7 +4,9 @@ import os
 import shutil
 import socket
 import subprocess
+import sys
 import tempfile
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -80,6 +82,52 @@ def postgres_url(postgres_server: str) -> Iterator[str]:
     yield f"{postgres_server}/{name}"
     with psycopg.connect(f"{postgres_server}/postgres", autocommit=True) as connection:
         connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.fixture(scope="session")
+def s3_server(free_port, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A server on loopback that speaks S3; its URL."""
+    pytest.importorskip("moto", reason="moto is not installed: requirements/test.txt")
+    port, log = free_port(), tmp_path_factory.mktemp("s3") / "log"
+    command = [sys.executable, "-W", "ignore", "-m", "moto.server", "-p", str(port)]
+    with log.open("wb") as file:
+        server = subprocess.Popen(command, stdout=file, stderr=file)
+    try:
+        for _ in range(600):
+            with socket.socket() as probe:
+                if probe.connect_ex(("127.0.0.1", port)) == 0:
+                    break
+            assert server.poll() is None, log.read_text()
+            time.sleep(0.1)
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        server.terminate()
+        server.wait(30)
+
+
+@pytest.fixture(scope="session")
+def s3_bucket(s3_server: str) -> str:
+    """The name of a bucket on it."""
+    boto3 = pytest.importorskip("boto3", reason="boto3 is not installed: the extra s3")
+    given = {"aws_access_key_id": "key", "aws_secret_access_key": "secret"}
+    client = boto3.session.Session().client(
+        "s3", endpoint_url=s3_server, region_name="us-east-1", **given
+    )
+    client.create_bucket(Bucket="artifacts")
+    return "artifacts"
+
+
+@pytest.fixture
+def s3_url(s3_server: str, s3_bucket: str, monkeypatch: pytest.MonkeyPatch) -> str:
+    """An empty place in the bucket; the environment leads there."""
+    for name in [one for one in os.environ if one.startswith(("AWS_", "MLFLOW_S3_"))]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("AWS_ENDPOINT_URL_S3", s3_server)
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "key")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    return f"s3://{s3_bucket}/{os.urandom(6).hex()}/a"
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

@@ -58,7 +58,9 @@ def build(context: Context, settings: TrackingSettings) -> Service:
 def _root(settings: TrackingSettings, artifacts: str) -> str:
     if settings.default_artifact_root:
         return settings.default_artifact_root
-    return f"{SCHEME}:/" if settings.serve_artifacts else Path(artifacts).absolute().as_uri()
+    if settings.serve_artifacts:
+        return f"{SCHEME}:/"
+    return artifacts if "://" in artifacts else Path(artifacts).absolute().as_uri()
 
 
 piece = Piece(

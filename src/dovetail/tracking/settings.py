@@ -18,7 +18,11 @@ class TrackingSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown
         str, _about("Database URL; empty means that of `[server]`, or SQLite in the state folder.")
     ] = ""
     artifacts: Annotated[
-        str, _about("Folder for artifacts; empty means `artifacts` in the state folder.")
+        str,
+        _about(
+            "Folder or `s3://bucket/prefix` for artifacts; empty means `artifacts` in the state "
+            "folder."
+        ),
     ] = ""
     serve_artifacts: Annotated[bool, _about("Let clients store artifacts through this server.")] = (
         True

@@ -20,7 +20,7 @@ def commands() -> None:
 @commands.command(name="run")
 @server_options
 @click.option("--db", help="Database URL, for example sqlite:///mlflow.db.")
-@click.option("--artifacts", help="Folder for artifacts.")
+@click.option("--artifacts", help="Folder or s3://bucket/prefix for artifacts.")
 @click.option(
     "--serve-artifacts/--no-serve-artifacts",
     default=None,

@@ -75,7 +75,7 @@ def list_folder(b: Backend, q: ListProxied) -> ListArtifactsResponse:
     try:
         found = b.artifacts.list(_proxy_path(b, q.path or ""))
     except InvalidInputError as error:
-        raise InvalidParameterError("Invalid path") from error
+        raise InvalidParameterError(str(error)) from error
     return ListArtifactsResponse(files=tuple(_info(one, "") for one in found))
 
 
@@ -91,7 +91,7 @@ def locate(b: Backend, path: str) -> Stat:
     except NotFoundError as error:
         raise MissingResourceError(f"No such artifact: '{plain}'") from error
     except InvalidInputError as error:
-        raise InvalidParameterError("Invalid path") from error
+        raise InvalidParameterError(str(error)) from error
     if found.is_dir:
         raise MissingResourceError(f"No such artifact: '{plain}'")
     return found
@@ -103,7 +103,7 @@ def upload(b: Backend, path: str, chunks: Iterable[bytes]) -> None:
     try:
         b.artifacts.put(plain, chunks)
     except InvalidInputError as error:
-        raise InvalidParameterError("Invalid path") from error
+        raise InvalidParameterError(str(error)) from error
 
 
 def delete(b: Backend, path: str) -> None:
@@ -114,4 +114,4 @@ def delete(b: Backend, path: str) -> None:
     try:
         b.artifacts.delete(plain)
     except InvalidInputError as error:
-        raise InvalidParameterError("Invalid path") from error
+        raise InvalidParameterError(str(error)) from error
