@@ -93,7 +93,7 @@ def render(
     title: str,
     status: int = 200,
     refresh: int | None = None,
-    twin: bool = True,
+    twin: bool | str = True,
     **ctx: Any,
 ) -> Response:
     """A page in the common shell, or its main part alone when the browser refreshes it.
@@ -104,7 +104,8 @@ def render(
         title: What the page is called.
         status: The HTTP status.
         refresh: Seconds between refreshes of the main part; None for a page that stays.
-        twin: Whether the page shows data, which then has an age and a JSON twin.
+        twin: Whether the page shows data, which then has an age and a JSON twin; or the address
+            of the twin where it is not that of the page with `.json`.
         **ctx: The template's variables. `as_of` tells the age of the data, else now is taken.
     """
     as_of = formats.instant(ctx.pop("as_of", None)) or datetime.now(UTC)
@@ -112,8 +113,8 @@ def render(
         request.headers.get("hx-request") == "true" and request.headers.get("hx-target") == "main"
     )
     shell = _shell(request, title=title, refresh=refresh, as_of=as_of, fragment=fragment)
-    if not twin:
-        shell["json_url"] = ""
+    if twin is not True:
+        shell["json_url"] = twin or ""
     text = environment().get_template(template).render({**ctx, **shell})
     if not fragment:
         return _respond(request, text, status, {})

@@ -40,7 +40,7 @@ def paths(run: str) -> list[str]:
         "/tracking",
         "/tracking/experiments/0",
         f"/tracking/runs/{run}",
-        f"/tracking/runs/{run}?path=model",
+        "/tracking/models/flights/history",
         "/tracking/models",
         "/tracking/models/flights",
     ]
@@ -86,11 +86,9 @@ def test_runs_are_filtered_and_ordered(server: httpx.Client, run: str) -> None:
 def test_a_run_shows_its_charts_and_files(server: httpx.Client, run: str) -> None:
     page = server.get(f"/tracking/runs/{run}.json").json()
     assert [chart["title"] for chart in page["charts"]] == ["auc by step"]
-    assert page["files"] == [{"name": "model/", "size": None, "href": "?path=model"}]
-    inner = server.get(f"/tracking/runs/{run}.json?path=model").json()
-    (file,) = inner["files"]
-    assert server.get(file["href"]).content == b"hello"
-    assert server.get(f"/tracking/runs/{run}.json?path=../..").json()["files"] == []
+    (folder,) = page["files"]["files"]
+    assert (folder["name"], folder["size"]) == ("model/", None)
+    assert folder["href"] == f"/tracking/runs/{run}/files/model"
 
 
 def test_a_model_shows_its_versions_and_aliases(server: httpx.Client, run: str) -> None:

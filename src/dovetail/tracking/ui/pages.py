@@ -14,6 +14,7 @@ from dovetail.tracking.handlers import versions as version_cases
 from dovetail.tracking.routes.protocol import Operations
 from dovetail.tracking.store import overview
 from dovetail.tracking.ui.experiment import experiment_page
+from dovetail.tracking.ui.files import file_routes
 from dovetail.tracking.ui.registry import registry_routes
 from dovetail.tracking.ui.run import run_page
 from dovetail.tracking.ui.views import (
@@ -55,6 +56,7 @@ def page_routes(operations: Operations) -> list[BaseRoute]:
         return view
 
     return [
+        *file_routes(operations),
         *registry_routes(operations),
         *page_route(
             "/tracking/models/{name}",

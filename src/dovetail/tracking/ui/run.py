@@ -2,27 +2,21 @@
 
 import math
 from typing import Any
-from urllib.parse import quote, urlencode
 
 from sqlalchemy.engine import Connection
 from starlette.requests import Request
 
-from dovetail.base.errors import InvalidInputError
 from dovetail.tracking.backend import Backend
-from dovetail.tracking.errors import InvalidParameterError
-from dovetail.tracking.handlers import artifacts as artifact_cases
 from dovetail.tracking.handlers import experiments as experiment_cases
 from dovetail.tracking.handlers import runs as run_cases
-from dovetail.tracking.paths import proxied_path
 from dovetail.tracking.ui.experiment import LEVELS, duration_of
+from dovetail.tracking.ui.files import files_view, of_run
 from dovetail.tracking.ui.views import RunPage
 from dovetail.web.charts import Chart, Series
 from dovetail.wire.mlflow import (
-    ARTIFACTS_PREFIX,
     GetExperiment,
     GetMetricHistoryBulkInterval,
     GetRun,
-    ListArtifacts,
     Metric,
     Run,
 )
@@ -39,12 +33,11 @@ def run_page(b: Backend, c: Connection, request: Request) -> RunPage:
     Args:
         b: the surroundings of the use cases.
         c: where to read.
-        request: `path` is the folder of artifacts to list.
+        request: names the run.
     """
     run = run_cases.get(b, c, GetRun(run_id=request.path_params["run_id"])).run
     number = run.info.experiment_id
     experiment = experiment_cases.get(b, c, GetExperiment(number)).experiment
-    folder = request.query_params.get("path", "").strip("/")
     return RunPage(
         run=_facts(run),
         experiment={"name": experiment.name, "href": f"/tracking/experiments/{number}"},
@@ -54,9 +47,7 @@ def run_page(b: Backend, c: Connection, request: Request) -> RunPage:
         tags=[{"key": tag.key, "value": tag.value} for tag in run.data.tags],
         datasets=_datasets(run),
         models=_models(run),
-        folder=folder,
-        parent=_link(folder.rpartition("/")[0]) if folder else None,
-        files=_files(b, c, run, folder),
+        files=files_view(b, of_run(c, run.info.run_id), ""),
     )
 
 
@@ -125,36 +116,20 @@ def _datasets(run: Run) -> list[dict[str, Any]]:
 
 def _models(run: Run) -> list[dict[str, Any]]:
     read = [
-        {"model_id": one.model_id, "role": "read", "step": None}
+        {"model_id": one.model_id, "href": _model_href(one.model_id), "role": "read", "step": None}
         for one in (run.inputs.model_inputs if run.inputs else ())
     ]
     made = [
-        {"model_id": one.model_id, "role": "made", "step": one.step}
+        {
+            "model_id": one.model_id,
+            "href": _model_href(one.model_id),
+            "role": "made",
+            "step": one.step,
+        }
         for one in (run.outputs.model_outputs if run.outputs else ())
     ]
     return [*read, *made]
 
 
-def _link(folder: str) -> str:
-    return "?" + urlencode({"path": folder}) if folder else "?"
-
-
-def _files(b: Backend, c: Connection, run: Run, folder: str) -> list[dict[str, Any]]:
-    base = proxied_path(run.info.artifact_uri or "")
-    if base is None or not b.serves_artifacts:
-        return []
-    asked = ListArtifacts(run_id=run.info.run_id, path=folder or None)
-    try:
-        listed = artifact_cases.list_of_run(b, c, asked).files
-    except (InvalidParameterError, InvalidInputError):
-        return []
-    return [
-        {
-            "name": one.path.rsplit("/", 1)[-1] + ("/" if one.is_dir else ""),
-            "size": one.file_size,
-            "href": _link(one.path)
-            if one.is_dir
-            else f"{ARTIFACTS_PREFIX}/{quote(f'{base}/{one.path}')}",
-        }
-        for one in listed
-    ]
+def _model_href(model_id: str) -> str:
+    return f"/tracking/logged-models/{model_id}"

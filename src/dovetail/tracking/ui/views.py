@@ -4,6 +4,7 @@ from typing import Any
 
 import msgspec
 
+from dovetail.tracking.ui.files import FilesView
 from dovetail.web.charts import Chart
 from dovetail.web.sorting import Sort
 
@@ -60,9 +61,7 @@ class RunPage(msgspec.Struct, frozen=True):
     tags: list[dict[str, str]]
     datasets: list[dict[str, Any]]
     models: list[dict[str, Any]]
-    folder: str
-    parent: str | None
-    files: list[dict[str, Any]]
+    files: FilesView
 
 
 class Models(msgspec.Struct, frozen=True):
