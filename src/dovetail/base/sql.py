@@ -65,7 +65,7 @@ class Database:
         except BaseException as error:
             self._reader.dispose()
             self._write_engine.dispose()
-            if not isinstance(error, sa.exc.OperationalError):
+            if not isinstance(error, sa.exc.DatabaseError) or not _is_closed(error):
                 raise
             raise UnavailableError(
                 f"the database of {name} at {_shown(url)} cannot be opened",
@@ -193,9 +193,20 @@ def _commit_alone(
         done.set_result(value)
 
 
+def _parsed(url: str) -> sa.engine.URL:
+    try:
+        return sa.engine.make_url(url)
+    except (sa.exc.ArgumentError, ValueError) as error:
+        raise InvalidInputError(
+            f"database {url!r} is not a URL",
+            fix="give sqlite:///file.db, sqlite:////absolute/file.db or "
+            "postgresql://user@host/database",
+        ) from error
+
+
 def _sqlite_engines(url: str) -> tuple[Engine, Engine]:
     """Return the reading and the writing engine of one SQLite file."""
-    parsed = sa.engine.make_url(url)
+    parsed = _parsed(url)
     synchronous = str(parsed.query.get("synchronous", "full")).lower()
     if synchronous not in ("full", "normal"):
         raise InvalidInputError(f"synchronous={synchronous} is unknown", fix="use full or normal")
@@ -207,7 +218,14 @@ def _sqlite_engines(url: str) -> tuple[Engine, Engine]:
             why="readers and the writer have connections of their own",
             fix="give a file, for example sqlite:///dovetail.db",
         )
-    Path(location).parent.mkdir(parents=True, exist_ok=True)
+    try:
+        Path(location).parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UnavailableError(
+            f"the folder of the database {location} cannot be made",
+            why=str(error),
+            fix="make the folder, or give a path below which you may write",
+        ) from error
     arguments = {"check_same_thread": False, "timeout": 30}
     reader = sa.create_engine(parsed, connect_args=arguments, pool_size=8, max_overflow=64)
     writer = sa.create_engine(parsed, connect_args=arguments, pool_size=1, max_overflow=1)
@@ -244,7 +262,7 @@ def _postgres_engine(url: str, name: str) -> Engine:
     from dovetail.base.extras import require
 
     require("psycopg", extra="postgres", feature="a PostgreSQL store")
-    parsed = sa.engine.make_url(url).set(drivername="postgresql+psycopg")
+    parsed = _parsed(url).set(drivername="postgresql+psycopg")
     engine = sa.create_engine(parsed, pool_size=8, max_overflow=24, pool_pre_ping=True)
 
     def set_schema(connection: Any, _record: object) -> None:
@@ -255,6 +273,11 @@ def _postgres_engine(url: str, name: str) -> Engine:
 
     sa.event.listen(engine, "connect", set_schema)
     return engine
+
+
+def _is_closed(error: sa.exc.DatabaseError) -> bool:
+    """Tell whether a store cannot be opened: no such place, no right to it, or no database."""
+    return isinstance(error, sa.exc.OperationalError) or type(error) is sa.exc.DatabaseError
 
 
 def _shown(url: str) -> str:

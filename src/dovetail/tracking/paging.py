@@ -15,6 +15,7 @@ from dovetail.tracking.errors import InvalidParameterError
 __all__ = ["offset_of", "page", "token_of"]
 
 T = TypeVar("T")
+LAST = (1 << 63) - 1
 
 
 def token_of(offset: int) -> str:
@@ -43,7 +44,7 @@ def offset_of(token: str | None) -> int:
     except ValueError as error:
         raise InvalidParameterError(f"Invalid page token, decoded value={decoded!r}") from error
     offset = parsed.get("offset") if isinstance(parsed, dict) else None
-    if not isinstance(offset, int) or offset < 0:
+    if not isinstance(offset, int) or not 0 <= offset <= LAST:
         raise InvalidParameterError(f"Invalid page token, parsed value={parsed}")
     return offset
 

@@ -5,13 +5,14 @@ until nothing changes, then must be relative, without a step upwards, a backslas
 """
 
 import re
-from pathlib import PurePosixPath, PureWindowsPath
+from pathlib import Path, PurePosixPath, PureWindowsPath
 from urllib.parse import unquote, unquote_plus, urlsplit
 
 from dovetail.tracking.errors import InvalidParameterError
 
 __all__ = [
     "SCHEME",
+    "absolute",
     "append",
     "check_location",
     "check_source",
@@ -26,6 +27,7 @@ SCHEME = "mlflow-artifacts"
 ROUTE = "/api/2.0/mlflow-artifacts/artifacts/"
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _ROUNDS = 10
+LONGEST = 2048
 
 
 def safe_path(text: str) -> str:
@@ -68,6 +70,20 @@ def append(uri: str, *parts: str) -> str:
     tail = "/".join(parts)
     joined = f"{base}{tail}" if base.endswith("/") else f"{base}/{tail}"
     return f"{joined}{mark}{query}"
+
+
+def absolute(location: str) -> str:
+    """Return a location with a relative path made absolute, as MLflow's server does.
+
+    Example:
+        >>> absolute("s3://bucket/key")
+        's3://bucket/key'
+    """
+    scheme, path = urlsplit(location).scheme, urlsplit(location).path
+    if scheme not in ("", "file") or path.startswith("/"):
+        return location
+    here = Path.cwd() / unquote(path)
+    return here.as_uri() if scheme else here.as_posix()
 
 
 def is_local(uri: str) -> bool:
@@ -129,7 +145,8 @@ def check_source(source: str) -> None:
         plain = decoded
     path = re.sub(r"/+", "/", urlsplit(plain).path)
     segments = plain.split("/")
-    if "\x00" in plain or ".." in segments or "\\" in plain or "." in path.split("/"):
+    relative = ".." in segments or "." in path.split("/") or not path.startswith("/")
+    if "\x00" in plain or "\\" in plain or relative:
         raise InvalidParameterError(
             f"Invalid model version source: '{source}'. If supplying a source as an http, https, "
             "local file path, ftp, objectstore, or mlflow-artifacts uri, an absolute path must be "
@@ -146,6 +163,11 @@ def check_location(location: str) -> None:
     if location.startswith("runs:"):
         raise InvalidParameterError(
             f"Artifact location cannot be a runs:/ URI. Given: '{location}'"
+        )
+    if len(location) > LONGEST:
+        raise InvalidParameterError(
+            "Invalid artifact path length. The length of the artifact path cannot be greater than "
+            f"{LONGEST} characters."
         )
     parts = urlsplit(location)
     if parts.fragment or ".." in _decoded(parts.path).split("/"):

@@ -10,12 +10,14 @@ from dovetail.tracking.routes import (
     ERRORS,
     Operations,
     artifact_routes,
+    file_routes,
     protocol_routes,
     reading_paths,
     server_routes,
 )
 from dovetail.tracking.settings import TrackingSettings
 from dovetail.tracking.store import experiments
+from dovetail.tracking.store.foreign import refuse_mlflow
 from dovetail.tracking.store.migrations import MIGRATIONS
 from dovetail.tracking.store.schema import metadata
 from dovetail.tracking.ui import PAGES, page_routes
@@ -26,8 +28,10 @@ __all__ = ["build", "piece"]
 
 def build(context: Context, settings: TrackingSettings) -> Service:
     """Open the store and make the service."""
+    url = settings.database or context.database_url("tracking")
+    refuse_mlflow(url)
     database = Database(
-        settings.database or context.database_url("tracking"),
+        url,
         metadata,
         name="tracking",
         migrations=MIGRATIONS,
@@ -43,6 +47,7 @@ def build(context: Context, settings: TrackingSettings) -> Service:
     operations = Operations(database, backend)
     return Service(
         routes=[
+            *file_routes(operations),
             *protocol_routes(operations),
             *artifact_routes(backend),
             *server_routes(),

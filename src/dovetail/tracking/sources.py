@@ -11,11 +11,11 @@ from urllib.parse import urlsplit
 from sqlalchemy.engine import Connection, Row
 
 from dovetail.tracking.errors import InvalidParameterError, MissingResourceError
-from dovetail.tracking.paths import check_source, is_local, is_proxied, is_within
+from dovetail.tracking.paths import append, check_source, is_local, is_proxied, is_within
 from dovetail.tracking.store import logged_models, models, runs, versions
 from dovetail.tracking.validation import check_stage
 
-__all__ = ["Lineage", "resolve"]
+__all__ = ["Lineage", "followed", "resolve"]
 
 
 @dataclass(frozen=True)
@@ -53,6 +53,15 @@ def resolve(c: Connection, asked: Lineage) -> Lineage:
         model = logged_models.get(c, found.model_id, allow_deleted=True)
         found = replace(found, run_id=model.source_run_id)
     return found
+
+
+def followed(c: Connection, location: str) -> str:
+    """Return the place behind `runs:/id/path`, which names a run in place of a folder."""
+    if not location.startswith("runs:/"):
+        return location
+    run_id, _, inner = location.removeprefix("runs:/").lstrip("/").partition("/")
+    root = str(runs.get(c, run_id).artifact_uri)
+    return append(root, inner) if inner else root
 
 
 def _refuse(source: str, parameter: str) -> InvalidParameterError:

@@ -44,6 +44,7 @@ MAX_MODEL_TAG = 100_000
 MAX_ALIAS = 255
 MAX_PAGE = 50_000
 MAX_EXPERIMENTS = 20
+GREATEST = (1 << 63) - 1
 STAGES = ("None", "Staging", "Production", "Archived")
 
 _NAME = re.compile(r"[/\w.\- :]*")
@@ -187,11 +188,18 @@ def check_experiment_tag(key: str, value: str) -> None:
 def experiment_number(text: str) -> int:
     """Return an experiment's id as the number it is."""
     try:
-        return int(text)
+        return _bounded(text)
     except ValueError as error:
         raise InvalidParameterError(
             f"Invalid experiment ID '{text}'. Experiment ID must be a valid integer."
         ) from error
+
+
+def _bounded(text: str) -> int:
+    number = int(text)
+    if abs(number) > GREATEST:
+        raise ValueError("out of range")
+    return number
 
 
 def check_model_name(name: str) -> None:
@@ -221,7 +229,7 @@ def check_model_tag(key: str, value: str) -> None:
 def version_number(text: str) -> int:
     """Return a version as the number it is."""
     try:
-        return int(text)
+        return _bounded(text)
     except ValueError as error:
         raise InvalidParameterError(
             f"Parameter 'version' must be an integer, got '{text}'."

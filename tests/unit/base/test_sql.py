@@ -146,3 +146,17 @@ for i in range(10_000):
     database.close()
     assert acknowledged <= kept
     assert len(kept - acknowledged) <= 1
+
+
+def test_a_place_that_cannot_be_opened_is_reported_in_a_sentence(tmp_path):
+    (tmp_path / "text").write_text("no database at all, but some text that is long enough")
+    (tmp_path / "folder").mkdir()
+    for path, words in (
+        ("text/x.db", "the folder of the database .* cannot be made"),
+        ("folder", "cannot be opened"),
+        ("text", "file is not a database"),
+    ):
+        with pytest.raises(UnavailableError, match=words):
+            Database(f"sqlite:///{tmp_path / path}", metadata, name="notes")
+    with pytest.raises(InvalidInputError, match="is not a URL"):
+        Database("sqlite:/x.db", metadata, name="notes")

@@ -41,6 +41,11 @@ from dovetail.tracking.filters import (
         ("run_id IN ('a', 'b')", Condition("attribute", "run_id", "IN", ("a", "b"))),
         ("run_id NOT IN ('a')", Condition("attribute", "run_id", "NOT IN", ("a",))),
         ("dataset.name LIKE 'fl%'", Condition("dataset", "name", "LIKE", "fl%")),
+        ("metrics.'val/auc' < 1", Condition("metric", "val/auc", "<", 1.0)),
+        ("`metrics`.auc > 1", Condition("metric", "auc", ">", 1.0)),
+        ("metrics.`a.b` > 1", Condition("metric", "a.b", ">", 1.0)),
+        ('params.p = ""', Condition("parameter", "p", "=", "")),
+        ("AND metrics.auc > 1 AND", Condition("metric", "auc", ">", 1.0)),
     ],
 )
 def test_a_clause_on_runs_is_read(text: str, found: Condition) -> None:
@@ -145,6 +150,9 @@ def test_a_filter_is_refused_in_mlflows_words(grammar: Grammar, text: str, messa
         ("metrics.a LIKE 'x'", "Expected numeric value type for metric. Found 'x'"),
         ("unknown = 'x'", "Invalid attribute key 'unknown' specified. Valid keys are '{'Created'"),
         ("metrics.a > 1;DROP TABLE runs", "Search filter contained multiple expression"),
+        ("metrics.a == 1", "Invalid comparator '==' not one of '{'!=', '<', '<=', '=', '>', '>='}"),
+        ("run_id = ('a')", "Invalid comparator '=' for a list of values. Use IN or NOT IN."),
+        ("start_time > 9223372036854775808", "The number 9223372036854775808 is out of range for"),
     ],
 )
 def test_the_beginning_of_other_refusals(text: str, message: str) -> None:
@@ -156,6 +164,9 @@ def test_the_beginning_of_other_refusals(text: str, message: str) -> None:
 def test_versions_and_logged_models_have_attributes_of_their_own() -> None:
     assert parse_filter("version_number >= 3", MODEL_VERSIONS) == [
         Condition("attribute", "version_number", ">=", 3)
+    ]
+    assert parse_filter("version_number = '3'", MODEL_VERSIONS) == [
+        Condition("attribute", "version_number", "=", 3)
     ]
     assert parse_filter("creation_time > 5 AND params.p IN ('a')", LOGGED_MODELS) == [
         Condition("attribute", "creation_timestamp", ">", 5),
@@ -200,3 +211,15 @@ def test_order_by_is_refused_in_mlflows_words(clauses: list[str], message: str) 
     with pytest.raises(InvalidParameterError) as caught:
         parse_order(clauses, RUNS)
     assert str(caught.value).startswith(message)
+
+
+@pytest.mark.parametrize("grammar", [EXPERIMENTS, REGISTERED_MODELS, MODEL_VERSIONS])
+def test_only_runs_are_ordered_by_tags(grammar: Grammar) -> None:
+    with pytest.raises(InvalidParameterError, match=r"^Invalid order_by entity: tag$"):
+        parse_order(["tags.k DESC"], grammar)
+    assert parse_order(["tags.k DESC"], RUNS) == [Order("tag", "k", False)]
+
+
+def test_backticks_may_go_around_a_whole_order_by_field() -> None:
+    assert parse_order(["`metrics.auc` DESC"], RUNS) == [Order("metric", "auc", False)]
+    assert parse_order(["metrics.`val auc`"], RUNS) == [Order("metric", "val auc", True)]

@@ -234,3 +234,37 @@ def test_a_token_is_needed_off_loopback(tmp_path: Path) -> None:
         assert error(answer)[:2] == (401, "UNAUTHENTICATED")
         assert answer.headers["www-authenticate"].startswith("Basic")
         assert httpx.get(f"{running.url}/health").status_code == 200
+
+
+@pytest.mark.parametrize(
+    "filter", ["creation_time > 99999999999999999999", "experiment_id = '99999999999999999999'"]
+)
+def test_numbers_beyond_the_database_are_the_callers_fault(
+    server: httpx.Client, filter: str
+) -> None:
+    found = server.post(f"{API}/experiments/search", json={"filter": filter, "max_results": 1})
+    assert error(found)[:2] == (400, "INVALID_PARAMETER_VALUE")
+    version = {"name": "m", "version": "99999999999999999999"}
+    assert error(server.get(f"{API}/model-versions/get", params=version))[0] == 400
+
+
+def test_what_a_database_cannot_keep_is_refused_and_not_half_kept(
+    database_url: str, tmp_path: Path
+) -> None:
+    with (
+        run_piece(piece, state=tmp_path / "state", database=database_url) as running,
+        httpx.Client(base_url=running.url) as client,
+    ):
+        half = b'{"name": "half \\ud800"}'
+        answer = client.post(f"{API}/experiments/create", content=half)
+        assert error(answer)[:2] == (400, "INVALID_PARAMETER_VALUE")
+        nul = client.post(f"{API}/experiments/create", json={"name": "nul \x00"})
+        on_postgres = database_url.startswith("postgresql")
+        assert nul.status_code == (400 if on_postgres else 200)
+        given = {"name": "日本語 🎉", "tags": [{"key": "é", "value": "ü"}]}
+        number = client.post(f"{API}/experiments/create", json=given).json()["experiment_id"]
+        found = client.get(f"{API}/experiments/get", params={"experiment_id": number}).json()
+        assert (found["experiment"]["name"], found["experiment"]["tags"]) == (
+            given["name"],
+            given["tags"],
+        )

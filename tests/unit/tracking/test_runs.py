@@ -1,5 +1,6 @@
 """Runs through their use cases, on both databases."""
 
+import json
 import math
 
 import pytest
@@ -12,11 +13,13 @@ from dovetail.wire.mlflow import (
     DatasetSummary,
     DeleteTag,
     GetMetricHistory,
+    GetMetricHistoryBulk,
     GetMetricHistoryBulkInterval,
     GetRun,
     LogBatch,
     LogInputs,
     LogMetric,
+    LogModel,
     LogOutputs,
     LogParam,
     Metric,
@@ -156,7 +159,7 @@ def test_a_sample_is_bounded_and_keeps_both_ends(ask, run, points, same_step) ->
         )
         ask(e.LOG_BATCH, LogBatch(run_id=run, metrics=batch))
     request = GetMetricHistoryBulkInterval(run_ids=(run,), metric_key="m", max_results=20)
-    found = ask(e.GET_METRIC_HISTORY_BULK, request).metrics
+    found = ask(e.GET_METRIC_HISTORY_INTERVAL, request).metrics
     assert len(found) == min(points, 20)
     assert (found[0].timestamp, found[-1].timestamp) == (0, points - 1)
     assert [m.timestamp for m in found] == sorted(m.timestamp for m in found)
@@ -164,7 +167,51 @@ def test_a_sample_is_bounded_and_keeps_both_ends(ask, run, points, same_step) ->
     narrow = GetMetricHistoryBulkInterval(
         run_ids=(run,), metric_key="m", max_results=20, start_step=1, end_step=2
     )
-    assert len(ask(e.GET_METRIC_HISTORY_BULK, narrow).metrics) == (0 if same_step else 2)
+    assert len(ask(e.GET_METRIC_HISTORY_INTERVAL, narrow).metrics) == (0 if same_step else 2)
+
+
+def test_histories_of_several_runs_come_run_by_run(ask, run) -> None:
+    other = ask(e.CREATE_RUN, CreateRun(experiment_id="0")).run.info.run_id
+    for one in (run, other):
+        batch = tuple(Metric("m", float(i), 10 - i, i) for i in range(3))
+        ask(e.LOG_BATCH, LogBatch(run_id=one, metrics=batch))
+    request = GetMetricHistoryBulk(run_id=(run, other, "nope"), metric_key="m")
+    found = ask(e.GET_METRIC_HISTORY_BULK, request).metrics
+    first, second = sorted((run, other))
+    assert [(m.run_id, m.step) for m in found] == [
+        *((first, step) for step in (2, 1, 0)),
+        *((second, step) for step in (2, 1, 0)),
+    ]
+    four = GetMetricHistoryBulk(run_id=(run, other), metric_key="m", max_results=4)
+    assert len(ask(e.GET_METRIC_HISTORY_BULK, four).metrics) == 4
+    for bad, words in (
+        (GetMetricHistoryBulk(metric_key="m"), "at least one run_id"),
+        (GetMetricHistoryBulk(run_id=("r",) * 101, metric_key="m"), "more than 100 run_ids"),
+        (GetMetricHistoryBulk(run_id=("r",)), "must specify a metric_key"),
+    ):
+        with pytest.raises(InvalidParameterError, match=words):
+            ask(e.GET_METRIC_HISTORY_BULK, bad)
+
+
+def test_a_model_that_an_older_client_logged_is_listed_in_a_tag(ask, run) -> None:
+    described = {
+        "artifact_path": "model",
+        "flavors": {"sklearn": {"pickled_model": "model.pkl", "config": "c"}, "plain": "x"},
+        "utc_time_created": "2013-04-01 00:00:00.000000",
+        "run_id": run,
+        "model_uuid": "u",
+        "signature": "left out",
+    }
+    for _ in range(2):
+        ask(e.LOG_MODEL, LogModel(run_id=run, model_json=json.dumps(described)))
+    tags = ask(e.GET_RUN, GetRun(run_id=run)).run.data.tags
+    (listed,) = (json.loads(tag.value) for tag in tags if tag.key == "mlflow.log-model.history")
+    kept = {name: value for name, value in described.items() if name != "signature"}
+    kept["flavors"] = {"sklearn": {"pickled_model": "model.pkl"}, "plain": "x"}
+    assert listed == [kept, kept]
+    for text, words in (("{", "Malformed model info"), ('{"flavors": {}}', "'artifact_path'")):
+        with pytest.raises(InvalidParameterError, match=words):
+            ask(e.LOG_MODEL, LogModel(run_id=run, model_json=text))
 
 
 def test_a_parameter_is_set_once(ask, run) -> None:

@@ -44,6 +44,8 @@ class Grammar:
         listed: the attributes that compare with a list; None means all of them.
         comparators: the comparators of each kind of entity.
         numeric_comparators: the comparators of numeric attributes.
+        orders: the kinds of entity that may be ordered by.
+        quoted_numbers: the numeric attributes whose number may be quoted.
         aliases: other spellings of attributes.
         invalid_entity: the words for an entity that is not in `entities`.
         invalid_clause: the words for text that is no clause, with the text and the whole filter.
@@ -58,6 +60,8 @@ class Grammar:
     invalid_clause: str = "Invalid clause(s) in filter string: {0}"
     listed: frozenset[str] | None = frozenset()
     numeric_comparators: frozenset[str] = NUMERIC
+    orders: frozenset[Entity] = frozenset({"attribute"})
+    quoted_numbers: frozenset[str] = frozenset()
     aliases: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -89,6 +93,7 @@ RUNS = Grammar(
         **dict.fromkeys(("created", "Created"), "start_time"),
         **dict.fromkeys(("run name", "Run name", "Run Name"), "run_name"),
     },
+    orders=frozenset({"attribute", "metric", "parameter", "tag"}),
     invalid_clause="Invalid clause(s) in filter string: '{0}'",
     invalid_entity="Valid values are ['metric', 'parameter', 'tag', 'attribute', 'dataset']",
 )
@@ -118,6 +123,7 @@ MODEL_VERSIONS = Grammar(
     attributes=frozenset({"name", "version_number", "run_id", "source_path"}),
     orderable=frozenset({"name", "version_number"}) | _TIMES,
     numeric=frozenset({"version_number"}) | _TIMES,
+    quoted_numbers=frozenset({"version_number"}),
     listed=frozenset({"name", "run_id"}),
     comparators={"attribute": LISTED, "tag": STRING},
     invalid_entity=_PLAIN_INVALID,

@@ -11,9 +11,9 @@ from enum import Enum
 
 __all__ = ["Kind", "Token", "tokenize"]
 
-_QUOTED = r"`[^`]+`|\"[^\"]+\""
+_QUOTED = r"`[^`]+`|\"[^\"]*\""
 _PART = rf"(?:{_QUOTED}|[A-Za-z_][\w$]*)"
-_TAIL = rf"(?:{_QUOTED}|[\w$]+)"
+_TAIL = rf"(?:{_QUOTED}|'[^']*'|[\w$]+)"
 _TOKENS = re.compile(
     rf"""\s*(?:
       (?P<string>'(?:''|\\'|[^'])*')

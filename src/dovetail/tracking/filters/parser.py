@@ -6,6 +6,7 @@ are MLflow's, because its clients and tests read them.
 """
 
 import ast
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -15,6 +16,7 @@ from dovetail.tracking.filters.lexer import Kind, Token, tokenize
 
 __all__ = ["Condition", "Order", "parse_filter", "parse_order"]
 
+GREATEST = (1 << 63) - 1
 Value = str | int | float | tuple[str, ...] | None
 _LIST_WORDS = "While parsing a list in the query, expected"
 
@@ -71,16 +73,15 @@ def parse_filter(text: str | None, grammar: Grammar) -> list[Condition]:
     invalid: list[str] = []
     at = 0
     while at < len(tokens):
+        if tokens[at].is_keyword("AND"):  # MLflow does not mind one too many
+            at += 1
+            continue
         clause, width = _clause(tokens[at:])
         if clause is None:
             invalid.append(tokens[at].text)
         else:
             conditions.append(_condition(clause, grammar))
         at += width
-        if at < len(tokens) and tokens[at].is_keyword("AND"):
-            at += 1
-            if at == len(tokens):
-                invalid.append("AND")
     if invalid:
         quoted = "'" in grammar.invalid_clause
         listed = ("', '" if quoted else ", ").join(invalid)
@@ -94,7 +95,7 @@ def _clause(tokens: Sequence[Token]) -> tuple[tuple[Token, str, Token | None] | 
         return None, 1
     name, second, third = tokens[:3]
     if second.kind is Kind.OPERATOR and third.kind in _VALUES:
-        return (name, second.text.replace("==", "="), third), 3
+        return (name, second.text, third), 3
     if (second.is_keyword("LIKE") or second.is_keyword("ILIKE")) and third.kind in _VALUES:
         return (name, second.text.upper(), third), 3
     if second.is_keyword("IN") and third.kind is Kind.LIST:
@@ -118,6 +119,10 @@ def _condition(clause: tuple[Token, str, Token | None], grammar: Grammar) -> Con
         if op not in grammar.comparators[entity]:
             raise InvalidParameterError(_no_nulls(entity, key, grammar))
         return Condition(entity, key, op, None)
+    if token.kind is Kind.LIST and op not in ("IN", "NOT IN"):
+        raise InvalidParameterError(
+            f"Invalid comparator '{op}' for a list of values. Use IN or NOT IN."
+        )
     value = _value(entity, key, token, grammar)
     is_numeric = entity == "attribute" and key in grammar.numeric
     allowed = grammar.numeric_comparators if is_numeric else grammar.comparators[entity]
@@ -138,15 +143,15 @@ def _no_nulls(entity: Entity, key: str, grammar: Grammar) -> str:
 
 
 def _identifier(text: str, grammar: Grammar, attributes: frozenset[str]) -> tuple[Entity, str]:
-    prefix, dot, rest = text.partition(".")
-    if text[0] in '`"' or not dot:
-        entity: Entity = "attribute"
+    entity: Entity = "attribute"
+    dotted = _DOTTED.fullmatch(text)
+    if dotted is None:
         key = _unquote(text)
     else:
-        prefix = _unquote(prefix)
+        prefix = _unquote(dotted[1])
         if prefix not in grammar.entities:
             raise InvalidParameterError(f"Invalid entity type '{prefix}'. {grammar.invalid_entity}")
-        entity, key = grammar.entities[prefix], _unquote(rest)
+        entity, key = grammar.entities[prefix], _unquote(dotted[2])
     if entity == "attribute" and key not in attributes:
         raise InvalidParameterError(
             f"Invalid attribute key '{key}' specified. Valid keys are '{_set(attributes)}'"
@@ -158,6 +163,7 @@ def _identifier(text: str, grammar: Grammar, attributes: frozenset[str]) -> tupl
     return entity, grammar.aliases.get(key, key) if entity == "attribute" else key
 
 
+_DOTTED = re.compile(r"(`[^`]*`|\"[^\"]*\"|[^.`\"]+)\.(.+)", re.DOTALL)
 _DATASET_KEYS = frozenset({"name", "digest", "context"})
 
 
@@ -179,7 +185,7 @@ def _value(entity: Entity, key: str, token: Token, grammar: Grammar) -> Value:
             )
         return float(token.text)
     if entity == "attribute" and key in grammar.numeric:
-        return _number(key, token)
+        return _number(key, token, grammar)
     if token.kind is Kind.LIST:
         return _list(entity, key, token, grammar)
     if token.kind is Kind.STRING:
@@ -201,12 +207,19 @@ def _value(entity: Entity, key: str, token: Token, grammar: Grammar) -> Value:
     )
 
 
-def _number(key: str, token: Token) -> int | float:
-    if token.kind is not Kind.NUMBER:
+def _number(key: str, token: Token, grammar: Grammar) -> int | float:
+    text = token.text
+    if token.kind is Kind.STRING and key in grammar.quoted_numbers and text[1:-1].isdecimal():
+        text = text[1:-1]
+    elif token.kind is not Kind.NUMBER:
         raise InvalidParameterError(
-            f"Expected numeric value type for numeric attribute: {key}. Found {token.text}"
+            f"Expected numeric value type for numeric attribute: {key}. Found {text}"
         )
-    return int(token.text) if token.text.lstrip("+-").isdigit() else float(token.text)
+    if not text.lstrip("+-").isdigit():
+        return float(text)
+    if abs(int(text)) > GREATEST:
+        raise InvalidParameterError(f"The number {text} is out of range for attribute '{key}'.")
+    return int(text)
 
 
 def _list(entity: Entity, key: str, token: Token, grammar: Grammar) -> tuple[str, ...]:
@@ -258,7 +271,10 @@ def _order(clause: str, grammar: Grammar) -> Order:
     direction = tokens[1].text.lower() if len(tokens) == 2 else "asc"
     if direction not in ("asc", "desc"):
         raise InvalidParameterError(f"Invalid ordering key in order_by clause '{clause}'.")
-    entity, key = _identifier(tokens[0].text, grammar, grammar.orderable)
-    if entity == "dataset" or entity not in grammar.comparators:
+    name = tokens[0].text
+    if name[0] == "`" == name[-1]:  # MLflow drops these quotes before it looks for a dot
+        name = name[1:-1].replace("`", "")
+    entity, key = _identifier(name, grammar, grammar.orderable)
+    if entity not in grammar.orders:
         raise InvalidParameterError(f"Invalid order_by entity: {entity}")
     return Order(entity, key, direction == "asc")

@@ -12,7 +12,8 @@ from dovetail.tracking.errors import (
     MissingResourceError,
     UnsupportedError,
 )
-from dovetail.tracking.paths import proxied_path, safe_path
+from dovetail.tracking.paths import safe_path
+from dovetail.tracking.places import place_of
 from dovetail.tracking.store import logged_models, runs
 from dovetail.wire.mlflow import (
     FileInfo,
@@ -44,14 +45,9 @@ def list_of_model(b: Backend, c: Connection, q: ListLoggedModelArtifacts) -> Lis
 
 
 def _below(b: Backend, root: str, folder: str | None) -> ListArtifactsResponse:
-    base = proxied_path(root)
-    if base is None or not b.serves_artifacts:
-        raise InvalidParameterError(
-            f"Artifacts at '{root}' are not behind this server. List them where they are."
-        )
-    inside = safe_path(folder) if folder else ""
-    prefix = f"{inside.rstrip('/')}/" if inside else ""
-    found = b.artifacts.list(f"{base}/{inside}" if inside else base)
+    place = place_of(b, root)
+    prefix = f"{safe_path(folder).rstrip('/')}/" if folder else ""
+    found = place.store.list(place.inside(folder))
     files = tuple(_info(one, prefix) for one in found)
     return ListArtifactsResponse(root_uri=root, files=files)
 

@@ -6,7 +6,7 @@ from dovetail.tracking import paging
 from dovetail.tracking.backend import Backend
 from dovetail.tracking.filters import EXPERIMENTS, parse_filter, parse_order
 from dovetail.tracking.handlers.views import stages_of
-from dovetail.tracking.paths import check_location
+from dovetail.tracking.paths import absolute, check_location
 from dovetail.tracking.store import experiments, inputs, search_experiments
 from dovetail.tracking.validation import (
     check_experiment_name,
@@ -50,9 +50,11 @@ def create(b: Backend, c: Connection, q: CreateExperiment) -> CreateExperimentRe
     check_experiment_name(q.name)
     for tag in q.tags:
         check_experiment_tag(tag.key, tag.value)
-    if q.artifact_location:
-        check_location(q.artifact_location)
-    number = experiments.create(c, q.name, q.artifact_location, b.root, q.tags, b.now())
+    location = q.artifact_location
+    if location:
+        check_location(location)
+        location = absolute(location)
+    number = experiments.create(c, q.name, location, b.root, q.tags, b.now())
     return CreateExperimentResponse(str(number))
 
 
@@ -70,9 +72,8 @@ def get_by_name(b: Backend, c: Connection, q: GetExperimentByName) -> Experiment
 
 def update(b: Backend, c: Connection, q: UpdateExperiment) -> Empty:
     """Rename an experiment."""
-    if q.new_name:
-        check_experiment_name(q.new_name)
-        experiments.rename(c, experiment_number(q.experiment_id), q.new_name, b.now())
+    check_experiment_name(q.new_name)
+    experiments.rename(c, experiment_number(q.experiment_id), q.new_name, b.now())
     return Empty()
 
 

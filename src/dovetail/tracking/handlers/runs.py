@@ -34,6 +34,7 @@ from dovetail.tracking.validation import (
     check_run_id,
     check_tag,
     experiment_number,
+    missing,
 )
 from dovetail.wire.mlflow import (
     CreateRun,
@@ -257,6 +258,8 @@ def metric_sample(b: Backend, c: Connection, q: GetMetricHistoryBulkInterval) ->
     count = MAX_SAMPLE if q.max_results is None else q.max_results
     if not 1 <= count <= MAX_SAMPLE:
         raise _invalid(f"max_results must be between 1 and {MAX_SAMPLE}.")
+    if not q.run_ids:
+        raise missing("run_ids")
     if len(q.run_ids) > MAX_RUNS_SAMPLED:
         raise _invalid(
             "GetMetricHistoryBulkInterval request must specify at most "

@@ -2,6 +2,7 @@
 
 from dovetail.tracking.routes.artifacts import artifact_routes
 from dovetail.tracking.routes.errors import ERRORS
+from dovetail.tracking.routes.files import file_routes
 from dovetail.tracking.routes.protocol import Operations, protocol_routes, reading_paths
 from dovetail.tracking.routes.server import server_routes
 
@@ -9,6 +10,7 @@ __all__ = [
     "ERRORS",
     "Operations",
     "artifact_routes",
+    "file_routes",
     "protocol_routes",
     "reading_paths",
     "server_routes",

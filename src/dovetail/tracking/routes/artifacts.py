@@ -16,13 +16,13 @@ from starlette.responses import Response, StreamingResponse
 from starlette.routing import BaseRoute, Route
 from starlette.types import Receive
 
+from dovetail.base.artifacts import ArtifactStore, Stat
 from dovetail.tracking.backend import Backend
 from dovetail.tracking.errors import UnsupportedError
 from dovetail.tracking.handlers import artifacts
-from dovetail.tracking.paths import safe_path
 from dovetail.wire.mlflow import ARTIFACTS_PREFIX, ListProxied, encode, from_query
 
-__all__ = ["artifact_routes"]
+__all__ = ["artifact_routes", "send_file"]
 
 AJAX = "/ajax-api/2.0/mlflow-artifacts/artifacts"
 UNSUPPORTED = ("/api/2.0/mlflow-artifacts/mpu", "/api/2.0/mlflow-artifacts/presigned")
@@ -86,6 +86,14 @@ def _empty() -> Response:
 
 def _download(backend: Backend, request: Request) -> Response:
     found = artifacts.locate(backend, request.path_params["path"])
+    return send_file(backend.artifacts, found, request)
+
+
+def send_file(store: ArtifactStore, found: Stat, request: Request) -> Response:
+    """Send a file as an attachment, or the part that a Range header asks for.
+
+    A page that a run brought with it never runs on this server's own address.
+    """
     start, end = _range(request.headers.get("range", ""), found.size)
     name = found.path.rsplit("/", 1)[-1]
     headers = {
@@ -100,7 +108,7 @@ def _download(backend: Backend, request: Request) -> Response:
     kind = mimetypes.guess_type(name)[0] or "application/octet-stream"
     if kind.startswith("text/html") or "xml" in kind or "javascript" in kind:
         kind = "text/plain"
-    body = backend.artifacts.open(safe_path(found.path), start, end)
+    body = store.open(found.path, start, end)
     return StreamingResponse(body, 206 if partial else 200, headers, media_type=kind)
 
 

@@ -19,6 +19,8 @@ PREFIXES = (
     "/ajax-api/2.0/mlflow",
     "/ajax-api/2.0/mlflow-artifacts",
     "/ajax-api/3.0/mlflow",
+    "/get-artifact",
+    "/model-versions/get-artifact",
 )
 _BY_STATUS = {
     400: ErrorCode.BAD_REQUEST,

@@ -6,11 +6,14 @@ loop to the writer of the database and back; a read runs in a thread.
 """
 
 import asyncio
-from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import parse_qsl
 
 import anyio.to_thread
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
 from starlette.routing import BaseRoute, Match, Mount, Route
 from starlette.types import Receive, Scope, Send
 
@@ -40,6 +43,7 @@ __all__ = ["Operations", "actor_of", "protocol_routes", "read_body", "reading_pa
 MAX_BODY = 64 << 20
 _HEADERS = [(b"content-type", b"application/json")]
 App = Any
+T = TypeVar("T")
 
 
 class Operations:
@@ -54,11 +58,26 @@ class Operations:
         self.database, self.backend = database, backend
         self._group_commits = database.dialect == "sqlite"
 
+    def read(self, fn: Callable[[Connection], T]) -> T:
+        """Read in the calling thread."""
+        with _storable():
+            return self.database.read(fn)
+
     async def run(
         self, handler: Handler, request: Message, *, writes: bool, actor: str | None = None
     ) -> bytes:
-        """Run one use case and return its response as JSON."""
+        """Run one use case and return its response as JSON.
+
+        Raises:
+            InvalidParameterError: the database cannot keep a value of the request.
+        """
         backend = self.backend.acting(actor) if writes else self.backend
+        with _storable():
+            return await self._run(backend, handler, request, writes=writes)
+
+    async def _run(
+        self, backend: Backend, handler: Handler, request: Message, *, writes: bool
+    ) -> bytes:
         if not writes:
             return await anyio.to_thread.run_sync(
                 lambda: encode(self.database.read(lambda c: handler(backend, c, request)))
@@ -71,6 +90,18 @@ class Operations:
         # shielded, because the write happens even if nobody waits for its answer any more
         answer: Message = await asyncio.shield(asyncio.wrap_future(done))
         return encode(answer)
+
+
+@contextmanager
+def _storable() -> Iterator[None]:
+    """Report a value that the database cannot keep: a NUL in a text, half of a surrogate pair."""
+    try:
+        yield
+    except (sa.exc.DataError, OverflowError, UnicodeEncodeError) as error:
+        reason = str(getattr(error, "orig", error)).splitlines()[0]
+        raise InvalidParameterError(
+            f"A value of the request cannot be stored by the database: {reason}"
+        ) from error
 
 
 class _Operation(Route):

@@ -1,7 +1,9 @@
 """What clients ask of the server itself: is it there, which version, what can it do."""
 
+from urllib.parse import quote
+
 from starlette.requests import Request
-from starlette.responses import PlainTextResponse, Response
+from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from dovetail.wire.mlflow import SERVER_INFO, ServerInfo, encode
@@ -26,6 +28,12 @@ async def _info(_: Request) -> Response:
     return Response(encode(ServerInfo(store_type="SqlStore")), media_type="application/json")
 
 
+async def _single_slash(request: Request) -> Response:
+    """Send on a client whose address of this server ends in a slash, as MLflow's server does."""
+    path, query = quote(request.scope["path"].lstrip("/")), request.url.query
+    return RedirectResponse(f"/{path}{'?' if query else ''}{query}", status_code=308)
+
+
 def server_routes() -> list[BaseRoute]:
     """Return the routes about the server itself."""
     return [
@@ -33,4 +41,5 @@ def server_routes() -> list[BaseRoute]:
         Route("/version", _version, methods=["GET"]),
         Route(SERVER_INFO, _info, methods=["GET"]),
         Route("/ajax-api/3.0/mlflow/server-info", _info, methods=["GET"]),
+        Route("//{path:path}", _single_slash, methods=["GET", "POST", "PUT", "PATCH", "DELETE"]),
     ]

@@ -85,7 +85,12 @@ def _metric(key: str, row: Point, run_id: str | None = None) -> Metric:
 
 
 def history(
-    connection: Connection, run: int, key: str, offset: int, limit: int | None
+    connection: Connection,
+    run: int,
+    key: str,
+    offset: int,
+    limit: int | None,
+    run_id: str | None = None,
 ) -> list[Metric]:
     """Return the points of one metric by time.
 
@@ -95,6 +100,7 @@ def history(
         key: which metric.
         offset: how many points to pass over.
         limit: how many points at most; None for all.
+        run_id: the run's public id, where each point shall say whose it is.
     """
     query = (
         sa.select(*_point)
@@ -104,7 +110,7 @@ def history(
         .limit(limit)
     )
     rows = connection.execute(query, {"run": run, "key": key}).all()
-    return [_metric(key, row) for row in rows]
+    return [_metric(key, row, run_id) for row in rows]
 
 
 def sample(

@@ -4,7 +4,7 @@ Every write first finds the run by its public id in the same transaction, which 
 deleted run refuses to be written to.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import sqlalchemy as sa
@@ -29,9 +29,11 @@ __all__ = [
     "delete",
     "delete_tag",
     "get",
+    "keys",
     "log_params",
     "restore",
     "set_tags",
+    "tag",
 ]
 
 RUN_NAME = "mlflow.runName"
@@ -86,6 +88,12 @@ def get(connection: Connection, run_id: str) -> Row[Any]:
     return row
 
 
+def keys(connection: Connection, run_ids: Sequence[str]) -> dict[str, int]:
+    """Return the keys inside the database of those runs that exist, by public id."""
+    query = sa.select(runs.c.run_id, runs.c.id).where(runs.c.run_id.in_(run_ids))
+    return {run_id: key for run_id, key in connection.execute(query)}
+
+
 def create(connection: Connection, values: Mapping[str, Any], labels: Mapping[str, str]) -> int:
     """Insert a run with its tags and return its key."""
     key = insert_one(connection, runs, values)
@@ -135,6 +143,12 @@ def set_tags(connection: Connection, key: int, given: Mapping[str, str]) -> None
     insert_or_update(connection, tags, [(key, name, value) for name, value in given.items()])
     if name := given.get(RUN_NAME):
         connection.execute(sa.update(runs).where(runs.c.id == key).values(run_name=name))
+
+
+def tag(connection: Connection, key: int, name: str) -> str | None:
+    """Return the value of a tag of a run."""
+    query = sa.select(tags.c.value).where(tags.c.run == key, tags.c.key == name)
+    return connection.scalar(query)
 
 
 def delete_tag(connection: Connection, run_id: str, name: str) -> None:

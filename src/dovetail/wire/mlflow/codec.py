@@ -5,16 +5,18 @@ What is special: 64-bit numbers may come as text, NaN and the infinities travel 
 repeated field is a repeated key.
 """
 
+import json
 import math
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from functools import cache
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_args
 
 import msgspec
 
 from dovetail.wire import lenient
+from dovetail.wire.mlflow.entities import LoggedModelStatus, RunStatus, ViewType
 from dovetail.wire.mlflow.errors import InvalidRequest
 
 T = TypeVar("T", bound=msgspec.Struct)
@@ -22,6 +24,7 @@ T = TypeVar("T", bound=msgspec.Struct)
 _SEE = " See the API docs for more information about request parameters."
 _MISSING = re.compile(r"Object missing required field `(\w+)`(?: - at `\$\.?(.*)`)?")
 _WRONG = re.compile(r"(.*) - at `\$\.(.*)`")
+_LONGEST_SHOWN = 200
 _encoder = msgspec.json.Encoder()
 
 
@@ -58,7 +61,11 @@ def decode(body: bytes, type: type[T]) -> T:
     try:
         return lenient.decode(body, type)
     except msgspec.ValidationError as error:
-        raise _in_mlflows_words(error) from error
+        given = _document(body)
+        named = _with_names(given, type)
+        if named != given:
+            return _from_document(named, type)
+        raise _in_mlflows_words(error, given) from error
     except msgspec.DecodeError as error:
         raise InvalidRequest(f"The request body is not JSON: {error}") from error
 
@@ -86,10 +93,46 @@ def from_query(
             lists[key].append(value)
         else:
             values.setdefault(key, value)
+    return _from_document(_with_names({**values, **lists, **(path or {})}, type), type)
+
+
+def _from_document(given: Any, type: type[T]) -> T:
     try:
-        return msgspec.convert({**values, **lists, **(path or {})}, type, strict=False)
+        return msgspec.convert(lenient.without_nulls(given), type, strict=False)
     except msgspec.ValidationError as error:
-        raise _in_mlflows_words(error) from error
+        raise _in_mlflows_words(error, given) from error
+
+
+def _with_names(given: Any, type: type[msgspec.Struct]) -> Any:
+    """Return a document with the names of those enumeration values that it gives as numbers."""
+    if not isinstance(given, dict):
+        return given
+    return {
+        key: names.get(str(value), value) if (names := _numbered(type).get(key)) else value
+        for key, value in given.items()
+    }
+
+
+@cache
+def _numbered(type: type[msgspec.Struct]) -> Mapping[str, Mapping[str, str]]:
+    """Return, for each field that is an enumeration, its values by protobuf's numbers."""
+    found = {}
+    for field in msgspec.structs.fields(type):
+        for one, names in _ENUMS.items():
+            if field.type in (one, one | None):
+                found[field.encode_name] = names
+    return found
+
+
+def _numbers(enum: Any, first: int) -> dict[str, str]:
+    return {str(number): name for number, name in enumerate(get_args(enum), first)}
+
+
+_ENUMS: Mapping[Any, Mapping[str, str]] = {
+    ViewType: _numbers(ViewType, 1),
+    RunStatus: _numbers(RunStatus, 1),
+    LoggedModelStatus: _numbers(LoggedModelStatus, 0),
+}
 
 
 def to_query(message: msgspec.Struct) -> list[tuple[str, str]]:
@@ -112,7 +155,7 @@ def _repeated(type: type[msgspec.Struct]) -> frozenset[str]:
     return frozenset(field.encode_name for field in fields if isinstance(field.type, lists))
 
 
-def _in_mlflows_words(error: msgspec.ValidationError) -> InvalidRequest:
+def _in_mlflows_words(error: msgspec.ValidationError, given: Any) -> InvalidRequest:
     text = str(error)
     if missing := _MISSING.match(text):
         name, where = missing.groups()
@@ -120,5 +163,23 @@ def _in_mlflows_words(error: msgspec.ValidationError) -> InvalidRequest:
         return InvalidRequest(f"Missing value for required parameter '{field}'.{_SEE}")
     if wrong := _WRONG.match(text):
         reason, where = wrong.groups()
+        if isinstance(given, dict) and where in given:
+            value = given[where]
+            kind = type(value).__name__
+            return InvalidRequest(
+                f"Invalid value {_shown(value)} for parameter '{where}' supplied:  Hint: Value "
+                f"was of type '{kind}'.{_SEE}"
+            )
         return InvalidRequest(f"Invalid value for parameter '{where}' supplied: {reason}.{_SEE}")
     return InvalidRequest(f"Invalid request: {text}.{_SEE}")
+
+
+def _document(body: bytes) -> Any:
+    """Return a body that was read before, unwrapped if it is quoted into one string."""
+    given = lenient.loads(body or b"{}")
+    return lenient.loads(given) if isinstance(given, str) else given
+
+
+def _shown(value: Any) -> str:
+    text = json.dumps(value, sort_keys=True, separators=(",", ":"))
+    return text if len(text) <= _LONGEST_SHOWN else f"{text[:_LONGEST_SHOWN]}..."

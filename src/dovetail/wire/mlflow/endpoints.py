@@ -87,6 +87,9 @@ DELETE_RUN = _post("/runs/delete", m.GetRun, m.Empty)
 DELETE_TAG = _post("/runs/delete-tag", m.DeleteTag, m.Empty)
 GET_METRIC_HISTORY = _get("/metrics/get-history", m.GetMetricHistory, m.MetricsResponse)
 GET_METRIC_HISTORY_BULK = _get(
+    "/metrics/get-history-bulk", m.GetMetricHistoryBulk, m.MetricsResponse
+)
+GET_METRIC_HISTORY_INTERVAL = _get(
     "/metrics/get-history-bulk-interval", m.GetMetricHistoryBulkInterval, m.MetricsResponse
 )
 GET_RUN = _get("/runs/get", m.GetRun, m.RunResponse)
@@ -94,6 +97,7 @@ LIST_ARTIFACTS = _get("/artifacts/list", m.ListArtifacts, m.ListArtifactsRespons
 LOG_BATCH = _post("/runs/log-batch", m.LogBatch, m.Empty)
 LOG_INPUTS = _post("/runs/log-inputs", m.LogInputs, m.Empty)
 LOG_METRIC = _post("/runs/log-metric", m.LogMetric, m.Empty)
+LOG_MODEL = _post("/runs/log-model", m.LogModel, m.Empty)
 LOG_OUTPUTS = _post("/runs/outputs", m.LogOutputs, m.Empty)
 LOG_PARAM = _post("/runs/log-parameter", m.LogParam, m.Empty)
 RESTORE_RUN = _post("/runs/restore", m.GetRun, m.Empty)

@@ -5,9 +5,11 @@ its JSON but writes ``step`` and ``is_dir`` even when they are zero: such fields
 factory, which msgspec's ``omit_defaults`` never omits.
 """
 
-from typing import Literal
+from typing import Annotated, Literal
 
 import msgspec
+
+Int64 = Annotated[int, msgspec.Meta(ge=-(1 << 63), le=(1 << 63) - 1)]
 
 RunStatus = Literal["RUNNING", "SCHEDULED", "FINISHED", "FAILED", "KILLED"]
 ViewType = Literal["ACTIVE_ONLY", "DELETED_ONLY", "ALL"]
@@ -29,8 +31,8 @@ class Metric(Message, frozen=True, gc=False):
 
     key: str
     value: float
-    timestamp: int
-    step: int = msgspec.field(default_factory=int)
+    timestamp: Int64
+    step: Int64 = msgspec.field(default_factory=int)
     model_id: str | None = None
     dataset_name: str | None = None
     dataset_digest: str | None = None

@@ -10,6 +10,7 @@ from dovetail.wire.mlflow.entities import (
     DatasetInput,
     Experiment,
     FileInfo,
+    Int64,
     LoggedModel,
     LoggedModelParameter,
     LoggedModelStatus,
@@ -66,7 +67,7 @@ class UpdateExperiment(Message, frozen=True):
     """Rename an experiment."""
 
     experiment_id: str
-    new_name: str | None = None
+    new_name: str
 
 
 class SetExperimentTag(Message, frozen=True):
@@ -107,7 +108,7 @@ class CreateRun(Message, frozen=True, kw_only=True):
     experiment_id: str = "0"
     user_id: str | None = None
     run_name: str | None = None
-    start_time: int | None = None
+    start_time: Int64 | None = None
     tags: tuple[Tag, ...] = ()
 
 
@@ -137,7 +138,7 @@ class UpdateRun(OfRun, frozen=True, kw_only=True):
     """Change the state, the end or the name of a run."""
 
     status: RunStatus | None = None
-    end_time: int | None = None
+    end_time: Int64 | None = None
     run_name: str | None = None
 
 
@@ -152,8 +153,8 @@ class LogMetric(OfRun, frozen=True, kw_only=True):
 
     key: str
     value: float
-    timestamp: int
-    step: int = 0
+    timestamp: Int64
+    step: Int64 = 0
     model_id: str | None = None
     dataset_name: str | None = None
     dataset_digest: str | None = None
@@ -204,6 +205,13 @@ class LogOutputs(Message, frozen=True, kw_only=True):
     models: tuple[ModelOutput, ...] = ()
 
 
+class LogModel(Message, frozen=True, kw_only=True):
+    """Say that a run logged a model, as clients before MLflow 3 do; ``model_json`` is MLmodel."""
+
+    run_id: str
+    model_json: str
+
+
 class SearchRuns(Message, frozen=True, kw_only=True):
     """Search runs; ``filter`` and ``order_by`` in MLflow's search language."""
 
@@ -227,7 +235,7 @@ class GetMetricHistory(OfRun, frozen=True, kw_only=True):
 
     metric_key: str
     page_token: str | None = None
-    max_results: int | None = None
+    max_results: Int64 | None = None
 
 
 class MetricsResponse(Message, frozen=True, kw_only=True):
@@ -237,14 +245,22 @@ class MetricsResponse(Message, frozen=True, kw_only=True):
     next_page_token: str | None = None
 
 
+class GetMetricHistoryBulk(Message, frozen=True, kw_only=True):
+    """Get the points of one metric of some runs, run by run."""
+
+    run_id: tuple[str, ...] = ()
+    metric_key: str | None = None
+    max_results: int = 25_000
+
+
 class GetMetricHistoryBulkInterval(Message, frozen=True, kw_only=True):
     """Get a sample of the points of one metric of some runs, for drawing."""
 
     run_ids: tuple[str, ...] = ()
     metric_key: str
-    start_step: int | None = None
-    end_step: int | None = None
-    max_results: int | None = None
+    start_step: Int64 | None = None
+    end_step: Int64 | None = None
+    max_results: Int64 | None = None
 
 
 class ListArtifacts(OfRun, frozen=True, kw_only=True):

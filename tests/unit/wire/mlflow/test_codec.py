@@ -1,3 +1,4 @@
+import json
 import math
 
 import msgspec
@@ -96,11 +97,12 @@ SEE = " See the API docs for more information about request parameters."
         ),
         (
             b'{"key":5,"value":1,"timestamp":1}',
-            f"Invalid value for parameter 'key' supplied: Expected `str`, got `int`.{SEE}",
+            f"Invalid value 5 for parameter 'key' supplied:  Hint: Value was of type 'int'.{SEE}",
         ),
         (
             b'{"key":"k","value":"x","timestamp":1}',
-            f"Invalid value for parameter 'value' supplied: Expected `float`, got `str`.{SEE}",
+            "Invalid value \"x\" for parameter 'value' supplied:  Hint: Value was of type 'str'."
+            f"{SEE}",
         ),
         (b"[]", f"Invalid request: Expected `object`, got `array`.{SEE}"),
         (b"{", "The request body is not JSON: Input data was truncated"),
@@ -113,6 +115,30 @@ def test_a_request_at_fault_is_refused_in_mlflows_words(body, message):
     assert caught.value.message == message
     assert caught.value.code is mlflow.ErrorCode.INVALID_PARAMETER_VALUE
     assert caught.value.code.status == 400
+
+
+def test_enumerations_may_come_as_protobufs_numbers():
+    assert codec.decode(b'{"run_view_type": 3}', mlflow.SearchRuns).run_view_type == "ALL"
+    assert codec.decode(b'{"run_id": "r", "status": 3}', mlflow.UpdateRun).status == "FINISHED"
+    assert codec.from_query([("view_type", "2")], mlflow.SearchExperiments).view_type == (
+        "DELETED_ONLY"
+    )
+    with pytest.raises(mlflow.InvalidRequest, match="Invalid value 9 for parameter 'run_view"):
+        codec.decode(b'{"run_view_type": 9}', mlflow.SearchRuns)
+
+
+@pytest.mark.parametrize("number", [1 << 63, -(1 << 63) - 1, str(1 << 63)])
+def test_a_number_of_more_than_64_bits_is_refused(number):
+    body = json.dumps({"run_id": "r", "key": "k", "value": 1, "timestamp": number}).encode()
+    with pytest.raises(mlflow.InvalidRequest, match="for parameter 'timestamp' supplied"):
+        codec.decode(body, mlflow.LogMetric)
+
+
+def test_a_value_too_long_to_show_is_cut():
+    body = json.dumps({"key": ["x" * 1000], "value": 1, "timestamp": 1}).encode()
+    with pytest.raises(mlflow.InvalidRequest) as caught:
+        codec.decode(body, mlflow.LogMetric)
+    assert len(caught.value.message) < 450
 
 
 def test_a_missing_field_of_an_item_is_named_with_its_place():
@@ -143,5 +169,5 @@ def test_every_error_code_has_a_status():
 
 def test_every_endpoint_is_in_the_table_once():
     pairs = [(entry.method, entry.path) for entry in mlflow.ENDPOINTS]
-    assert len(set(pairs)) == len(pairs) == 58
+    assert len(set(pairs)) == len(pairs) == 60
     assert all(entry.reads for entry in mlflow.ENDPOINTS if entry.method == "GET")

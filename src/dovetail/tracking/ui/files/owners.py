@@ -6,6 +6,7 @@ import msgspec
 from sqlalchemy.engine import Connection
 
 from dovetail.tracking.paths import proxied_path
+from dovetail.tracking.sources import followed
 from dovetail.tracking.store import logged_models, runs, versions
 from dovetail.tracking.validation import version_number
 
@@ -63,13 +64,4 @@ def of_version(c: Connection, name: str, version: str) -> Owner:
     row = versions.get(c, name, version_number(version))
     href = f"/tracking/models/{quote(name, safe='')}/versions/{row.version}"
     location = row.storage_location or row.source or ""
-    return _owner("version", f"{name} version {row.version}", href, _followed(c, location))
-
-
-def _followed(c: Connection, location: str) -> str:
-    """Return the place behind `runs:/id/path`, which names a run in place of a folder."""
-    if not location.startswith("runs:/"):
-        return location
-    run_id, _, inner = location.removeprefix("runs:/").lstrip("/").partition("/")
-    root = str(runs.get(c, run_id).artifact_uri)
-    return f"{root.rstrip('/')}/{inner}" if inner else root
+    return _owner("version", f"{name} version {row.version}", href, followed(c, location))
