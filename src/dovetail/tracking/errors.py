@@ -3,6 +3,7 @@
     DovetailError
     `- TrackingError                  INTERNAL_ERROR
        |- InvalidParameterError       INVALID_PARAMETER_VALUE    (ValueError)
+       |  `- UnresolvedHostError
        |- MissingResourceError        RESOURCE_DOES_NOT_EXIST    (LookupError)
        |- ExistingResourceError       RESOURCE_ALREADY_EXISTS
        |- InvalidStateError           INVALID_STATE
@@ -26,6 +27,7 @@ __all__ = [
     "MissingResourceError",
     "TrackingError",
     "UnknownEndpointError",
+    "UnresolvedHostError",
     "UnsupportedError",
 ]
 
@@ -55,6 +57,12 @@ class InvalidParameterError(TrackingError, errors.InvalidInputError):
     code = "tracking-invalid-parameter"
     error_code = "INVALID_PARAMETER_VALUE"
     status = 400
+
+
+class UnresolvedHostError(InvalidParameterError):
+    """The name server does not say where the host of a webhook is; that may pass."""
+
+    code = "tracking-unresolved-host"
 
 
 class MissingResourceError(TrackingError, errors.NotFoundError):

@@ -5,6 +5,7 @@ from pathlib import Path
 from dovetail.base.artifacts import open_store
 from dovetail.base.sql import Database
 from dovetail.tracking.backend import Backend
+from dovetail.tracking.handlers.webhooks import Webhooks
 from dovetail.tracking.paths import SCHEME
 from dovetail.tracking.routes import (
     ERRORS,
@@ -20,7 +21,11 @@ from dovetail.tracking.store import experiments
 from dovetail.tracking.store.foreign import refuse_mlflow
 from dovetail.tracking.store.migrations import MIGRATIONS
 from dovetail.tracking.store.schema import metadata
-from dovetail.tracking.ui import PAGES, page_routes
+from dovetail.tracking.ui import PAGES, page_routes, webhook_page_routes
+from dovetail.tracking.webhooks.courier import Courier
+from dovetail.tracking.webhooks.policy import Policy
+from dovetail.tracking.webhooks.sender import Sender
+from dovetail.tracking.webhooks.vault import Vault
 from dovetail.web.piece import Context, Piece, Service
 
 __all__ = ["build", "piece"]
@@ -44,19 +49,37 @@ def build(context: Context, settings: TrackingSettings) -> Service:
         clock=context.clock,
     )
     database.write(lambda c: experiments.ensure_default(c, backend.root, backend.now()))
-    operations = Operations(database, backend)
+    policy = Policy(settings.webhook_allow)
+    sender = Sender(policy, settings.webhook_timeout)
+    vault = Vault(settings.webhook_key, context.state / "webhook.key")
+    webhooks = Webhooks(database, backend, policy, sender, vault)
+    courier = Courier(
+        database,
+        sender,
+        vault,
+        retries=settings.webhook_retries,
+        timeout=settings.webhook_timeout,
+    )
+    operations = Operations(database, backend, courier.wake)
+
+    def stop() -> None:
+        courier.stop()
+        database.close()
+
     return Service(
         routes=[
             *file_routes(operations),
-            *protocol_routes(operations),
+            *protocol_routes(operations, webhooks),
             *artifact_routes(backend),
             *server_routes(),
+            *webhook_page_routes(operations, webhooks),
             *page_routes(operations),
         ],
         pages=PAGES,
         errors=[ERRORS],
         reads=list(reading_paths()),
-        stop=database.close,
+        start=courier.start,
+        stop=stop,
     )
 
 

@@ -31,3 +31,24 @@ class TrackingSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown
         str,
         _about("URI below which experiments keep artifacts; empty means behind this server."),
     ] = ""
+    webhook_allow: Annotated[
+        tuple[str, ...],
+        _about(
+            "Hosts, `*.example.org`, addresses or networks that webhooks may call although they "
+            "are not public, also over plain HTTP."
+        ),
+    ] = ()
+    webhook_key: Annotated[
+        str,
+        _about(
+            "What secrets of webhooks are encrypted under, 32 characters or more, the same on all "
+            "servers of one database; empty means a key made in the state folder."
+        ),
+    ] = ""
+    webhook_retries: Annotated[
+        int,
+        msgspec.Meta(ge=0, le=20, description="How often a delivery that failed is tried again."),
+    ] = 8
+    webhook_timeout: Annotated[
+        float, msgspec.Meta(gt=0, le=300, description="Seconds for one attempt to deliver.")
+    ] = 30.0

@@ -12,12 +12,13 @@ pytestmark = pytest.mark.compat
 
 service_pb2 = pytest.importorskip("mlflow.protos.service_pb2", reason="MLflow is not installed")
 model_registry_pb2 = pytest.importorskip("mlflow.protos.model_registry_pb2")
+webhooks_pb2 = pytest.importorskip("mlflow.protos.webhooks_pb2")
 databricks_pb2 = pytest.importorskip("mlflow.protos.databricks_pb2")
 json = pytest.importorskip("mlflow.utils.proto_json_utils")
 
 NOT_OURS = re.compile(
     r"/mlflow/(traces|datasets/|datasets$|label-schemas|review-queues|scorers|gateway|secrets|jobs"
-    r"|workspaces|issues|prompt|webhooks|endpoints|runs/log-model$|artifacts/presigned"
+    r"|workspaces|issues|prompt|endpoints|runs/log-model$|artifacts/presigned"
     r"|model-versions/(log|.*-trace)|experiments/.*-traces|runs/search-traces|.*trace)"
 )
 SHARED = {  # one message for several endpoints, of which some lack the field
@@ -34,7 +35,7 @@ SHARED = {  # one message for several endpoints, of which some lack the field
 def table():
     """Every (method, path) of MLflow's classic REST API with its protobuf request."""
     rows = {}
-    for module in (service_pb2, model_registry_pb2):
+    for module in (service_pb2, model_registry_pb2, webhooks_pb2):
         for service in module.DESCRIPTOR.services_by_name.values():
             for method in service.methods:
                 for entry in method.GetOptions().Extensions[databricks_pb2.rpc].endpoints:
@@ -120,6 +121,17 @@ SAMPLES = {
         wire.ModelVersion(name="m", version="3", status="READY", aliases=("champion",)),
     ),
     "file": (service_pb2.FileInfo, wire.FileInfo(path="a")),
+    "webhook": (
+        webhooks_pb2.Webhook,
+        wire.Webhook(
+            webhook_id="w",
+            name="n",
+            url="https://example.org",
+            events=(wire.WebhookEvent("MODEL_VERSION_ALIAS", "CREATED"),),
+            status="DISABLED",
+            creation_timestamp=5,
+        ),
+    ),
 }
 
 
@@ -137,3 +149,21 @@ def test_mlflow_reads_what_we_write_and_we_what_mlflow_writes(proto, message):
 def test_error_codes_have_mlflows_statuses():
     theirs = pytest.importorskip("mlflow.exceptions").ERROR_CODE_TO_HTTP_STATUS
     assert {str(code): code.status for code in wire.ErrorCode} == theirs
+
+
+def test_the_events_and_their_bodies_are_mlflows():
+    theirs = pytest.importorskip("mlflow.webhooks.types").EVENT_TO_PAYLOAD_CLASS
+    ours = {
+        (event.entity.lower(), event.action.lower()): msgspec.to_builtins(example)
+        for event, example in wire.EVENTS.items()
+    }
+    assert ours == {
+        (entity.value, action.value): dict(kind.example())
+        for (entity, action), kind in theirs.items()
+    }
+
+
+def test_a_signature_is_mlflows():
+    delivery = pytest.importorskip("mlflow.webhooks.delivery")
+    theirs = delivery._generate_hmac_signature("s3cret", "id-1", "1700000000", '{"a": "é"}')
+    assert wire.sign("s3cret", "id-1", "1700000000", '{"a": "é"}'.encode()) == theirs

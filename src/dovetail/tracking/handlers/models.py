@@ -17,13 +17,17 @@ from dovetail.tracking.validation import (
     missing,
     version_number,
 )
+from dovetail.tracking.webhooks.outbox import announce, announce_about
 from dovetail.wire.mlflow import (
+    AliasCreated,
+    AliasDeleted,
     AliasRequest,
     CreateRegisteredModel,
     DeleteRegisteredModelTag,
     Empty,
     GetLatestVersions,
     GetRegisteredModel,
+    ModelCreated,
     ModelVersionResponse,
     ModelVersionsResponse,
     RegisteredModel,
@@ -34,7 +38,10 @@ from dovetail.wire.mlflow import (
     SetAlias,
     SetRegisteredModelTag,
     Tag,
+    TagDeleted,
+    TagSet,
     UpdateRegisteredModel,
+    WebhookEvent,
 )
 
 __all__ = [
@@ -67,6 +74,10 @@ def create(b: Backend, c: Connection, q: CreateRegisteredModel) -> RegisteredMod
     tags = {tag.key: tag.value for tag in q.tags}
     change = b.change()
     models.create(c, q.name, q.description or "", tags, change)
+    is_prompt = tags.get(models.PROMPT, "").lower() == "true"
+    shown = {key: tags[key] for key in tags if not (is_prompt and key in models.PROMPT_TAGS)}
+    event = WebhookEvent("PROMPT" if is_prompt else "REGISTERED_MODEL", "CREATED")
+    announce(b, c, event, ModelCreated(q.name, shown, q.description or ""))
     made = RegisteredModel(
         name=q.name,
         creation_timestamp=change.at,
@@ -129,6 +140,7 @@ def set_tag(b: Backend, c: Connection, q: SetRegisteredModelTag) -> Empty:
     check_model_name(q.name)
     check_model_tag(q.key, q.value)
     models.set_tag(c, q.name, q.key, q.value)
+    announce_about(b, c, q.name, "PROMPT_TAG", "SET", TagSet(q.name, q.key, q.value))
     return Empty()
 
 
@@ -137,6 +149,7 @@ def delete_tag(b: Backend, c: Connection, q: DeleteRegisteredModelTag) -> Empty:
     check_model_name(q.name)
     check_key(q.key)
     models.delete_tag(c, q.name, q.key)
+    announce_about(b, c, q.name, "PROMPT_TAG", "DELETED", TagDeleted(q.name, q.key))
     return Empty()
 
 
@@ -156,6 +169,8 @@ def set_alias(b: Backend, c: Connection, q: SetAlias) -> Empty:
     check_alias(q.alias)
     row = versions.get(c, q.name, version_number(q.version))
     models.set_alias(c, q.name, q.alias, row.version, b.change())
+    pointed = AliasCreated(q.name, q.alias, q.version)
+    announce_about(b, c, q.name, "MODEL_VERSION_ALIAS", "CREATED", pointed)
     return Empty()
 
 
@@ -164,6 +179,8 @@ def delete_alias(b: Backend, c: Connection, q: AliasRequest) -> Empty:
     check_model_name(q.name)
     check_alias(q.alias, reserved=False)
     models.delete_alias(c, q.name, q.alias, b.change())
+    gone = AliasDeleted(q.name, q.alias)
+    announce_about(b, c, q.name, "MODEL_VERSION_ALIAS", "DELETED", gone)
     return Empty()
 
 

@@ -17,6 +17,7 @@ from dovetail.tracking.validation import (
     check_stage,
     version_number,
 )
+from dovetail.tracking.webhooks.outbox import announce, announce_about
 from dovetail.wire.mlflow import (
     CreateModelVersion,
     DeleteModelVersionTag,
@@ -25,10 +26,15 @@ from dovetail.wire.mlflow import (
     GetModelVersion,
     ModelVersionResponse,
     ModelVersionsResponse,
+    PromptVersionCreated,
     SearchModelVersions,
     SetModelVersionTag,
     TransitionModelVersionStage,
     UpdateModelVersion,
+    VersionCreated,
+    VersionTagDeleted,
+    VersionTagSet,
+    WebhookEvent,
 )
 
 __all__ = [
@@ -46,6 +52,7 @@ __all__ = [
 MAX_RESULTS = 200_000
 ACTIVE_STAGES = ["Staging", "Production"]
 MODEL_VERSIONS_TAG = "mlflow.modelVersions"
+PROMPT_TEXT = "mlflow.prompt.text"
 _PROMPT_SOURCES = ("dummy-source", "prompt-template")
 
 
@@ -79,7 +86,23 @@ def create(b: Backend, c: Connection, q: CreateModelVersion) -> ModelVersionResp
     version = versions.create(c, q.name, values, tags, b.change())
     if found.model_id:
         _note_registration(c, found.model_id, q.name, version)
+    _announce_version(b, c, q, found, version)
     return _response(c, q.name, version)
+
+
+def _announce_version(
+    b: Backend, c: Connection, q: CreateModelVersion, found: sources.Lineage, version: int
+) -> None:
+    tags, description = {tag.key: tag.value for tag in q.tags}, q.description or None
+    if tags.get(models.PROMPT, "").lower() == "true":
+        template = tags.pop(PROMPT_TEXT, None)
+        shown = {key: value for key, value in tags.items() if key not in models.PROMPT_TAGS}
+        prompt = PromptVersionCreated(q.name, str(version), template, shown, description)
+        announce(b, c, WebhookEvent("PROMPT_VERSION", "CREATED"), prompt)
+        return
+    run = found.run_id or None
+    made = VersionCreated(q.name, str(version), found.source, run, tags, description)
+    announce(b, c, WebhookEvent("MODEL_VERSION", "CREATED"), made)
 
 
 def _note_registration(c: Connection, model_id: str, name: str, version: int) -> None:
@@ -169,6 +192,8 @@ def set_tag(b: Backend, c: Connection, q: SetModelVersionTag) -> Empty:
     check_model_name(q.name)
     check_model_tag(q.key, q.value)
     versions.set_tag(c, q.name, version_number(q.version), q.key, q.value)
+    tag = VersionTagSet(q.name, q.version, q.key, q.value)
+    announce_about(b, c, q.name, "MODEL_VERSION_TAG", "SET", tag)
     return Empty()
 
 
@@ -177,4 +202,6 @@ def delete_tag(b: Backend, c: Connection, q: DeleteModelVersionTag) -> Empty:
     check_model_name(q.name)
     check_key(q.key)
     versions.delete_tag(c, q.name, version_number(q.version), q.key)
+    tag = VersionTagDeleted(q.name, q.version, q.key)
+    announce_about(b, c, q.name, "MODEL_VERSION_TAG", "DELETED", tag)
     return Empty()

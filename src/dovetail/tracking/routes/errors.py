@@ -53,7 +53,7 @@ def render(error: Exception) -> Response:
     else:
         message = "An unexpected error; the server's log says more."
     if status == 401:
-        headers["WWW-Authenticate"] = 'Basic realm="mlflow"'
+        headers["WWW-Authenticate"] = 'Basic realm="mlflow", Bearer realm="dovetail"'
     return _response(status, code, message, headers)
 
 

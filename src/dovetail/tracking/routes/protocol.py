@@ -6,7 +6,7 @@ loop to the writer of the database and back; a read runs in a thread.
 """
 
 import asyncio
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import parse_qsl
@@ -22,7 +22,11 @@ from dovetail.base.sql import Database
 from dovetail.tracking.backend import Backend
 from dovetail.tracking.errors import InvalidParameterError, UnknownEndpointError
 from dovetail.tracking.handlers import TABLE, Handler
+from dovetail.tracking.handlers.webhooks import Webhooks
 from dovetail.tracking.routes.requests import check_required, merged
+from dovetail.tracking.routes.webhooks import webhook_cases
+from dovetail.tracking.webhooks.outbox import take_announced
+from dovetail.web.auth import Principal
 from dovetail.wire.mlflow import (
     AJAX_PREFIX,
     ENDPOINTS,
@@ -38,7 +42,7 @@ from dovetail.wire.mlflow import (
 if TYPE_CHECKING:
     from concurrent.futures import Future
 
-__all__ = ["Operations", "actor_of", "protocol_routes", "read_body", "reading_paths", "send_json"]
+__all__ = ["Operations", "protocol_routes", "read_body", "reading_paths", "send_json"]
 
 MAX_BODY = 64 << 20
 _HEADERS = [(b"content-type", b"application/json")]
@@ -52,10 +56,16 @@ class Operations:
     Args:
         database: the tables.
         backend: the surroundings of the use cases.
+        on_announced: called after a change that webhooks are to hear of.
     """
 
-    def __init__(self, database: Database, backend: Backend) -> None:
-        self.database, self.backend = database, backend
+    def __init__(
+        self,
+        database: Database,
+        backend: Backend,
+        on_announced: Callable[[], None] = lambda: None,
+    ) -> None:
+        self.database, self.backend, self._on_announced = database, backend, on_announced
         self._group_commits = database.dialect == "sqlite"
 
     def read(self, fn: Callable[[Connection], T]) -> T:
@@ -66,30 +76,28 @@ class Operations:
     async def run(
         self, handler: Handler, request: Message, *, writes: bool, actor: str | None = None
     ) -> bytes:
-        """Run one use case and return its response as JSON.
-
-        Raises:
-            InvalidParameterError: the database cannot keep a value of the request.
-        """
+        """Run one use case and return its response as JSON."""
         backend = self.backend.acting(actor) if writes else self.backend
-        with _storable():
-            return await self._run(backend, handler, request, writes=writes)
-
-    async def _run(
-        self, backend: Backend, handler: Handler, request: Message, *, writes: bool
-    ) -> bytes:
         if not writes:
             return await anyio.to_thread.run_sync(
                 lambda: encode(self.database.read(lambda c: handler(backend, c, request)))
             )
-        if not self._group_commits:
-            return await anyio.to_thread.run_sync(
-                lambda: encode(self.database.write(lambda c: handler(backend, c, request)))
-            )
-        done: Future[Message] = self.database.submit(lambda c: handler(backend, c, request))
-        # shielded, because the write happens even if nobody waits for its answer any more
-        answer: Message = await asyncio.shield(asyncio.wrap_future(done))
+
+        def change(c: Connection) -> tuple[Message, bool]:
+            return handler(backend, c, request), take_announced(c)
+
+        if self._group_commits:
+            done: Future[tuple[Message, bool]] = self.database.submit(change)
+            # shielded, because the write happens even if nobody waits for its answer any more
+            answer, announced = await asyncio.shield(asyncio.wrap_future(done))
+        else:
+            answer, announced = await anyio.to_thread.run_sync(lambda: self.database.write(change))
+        if announced:
+            self._on_announced()
         return encode(answer)
+
+
+Run = Callable[[Principal, Any], Awaitable[bytes]]
 
 
 @contextmanager
@@ -108,16 +116,14 @@ class _Operation(Route):
     """One endpoint of the protocol.
 
     Args:
-        operations: runs the use case.
         endpoint: what the protocol says of it.
-        handler: the use case.
+        handler: the use case, whose docstring says what the endpoint does.
+        run: runs it for somebody and returns the response as JSON.
     """
 
-    def __init__(
-        self, operations: Operations, endpoint: Endpoint[Any, Any], handler: Handler
-    ) -> None:
+    def __init__(self, endpoint: Endpoint[Any, Any], handler: Callable[..., Any], run: Run) -> None:
         super().__init__(endpoint.path, handler, methods=[endpoint.method])
-        self._operations, self._spec, self._handler = operations, endpoint, handler
+        self._spec, self._run = endpoint, run
         self._in_query = endpoint.method == "GET"
         self.app = self._answer
         self.spec = endpoint
@@ -134,15 +140,9 @@ class _Operation(Route):
         except InvalidRequest as error:
             raise InvalidParameterError(error.message) from error
         check_required(request)
-        writes, actor = not self._spec.reads, actor_of(scope)
-        answer = await self._operations.run(self._handler, request, writes=writes, actor=actor)
+        with _storable():
+            answer = await self._run(scope["state"]["principal"], request)
         await send_json(send, answer)
-
-
-def actor_of(scope: Scope) -> str | None:
-    """Return the name of who makes a request, as the history tells it."""
-    principal = scope.get("state", {}).get("principal")
-    return None if principal is None else str(principal.name)
 
 
 class Dispatch(Mount):
@@ -186,9 +186,25 @@ class Dispatch(Mount):
         raise UnknownEndpointError(f"This server has no endpoint {scope['method']} {path}.")
 
 
-def protocol_routes(operations: Operations) -> list[BaseRoute]:
-    """Return the routes of MLflow's REST API, also below the prefix that its pages use."""
-    every = [_Operation(operations, one, TABLE[one]) for one in ENDPOINTS]
+def protocol_routes(operations: Operations, webhooks: Webhooks) -> list[BaseRoute]:
+    """Return the routes of MLflow's REST API, also below the prefix that its pages use.
+
+    Args:
+        operations: runs the use cases that are one transaction.
+        webhooks: those that are not.
+    """
+
+    def transaction(endpoint: Endpoint[Any, Any], handler: Handler) -> _Operation:
+        def run(who: Principal, request: Message) -> Awaitable[bytes]:
+            return operations.run(handler, request, writes=not endpoint.reads, actor=who.name)
+
+        return _Operation(endpoint, handler, run)
+
+    others = webhook_cases(webhooks)
+    every = [
+        _Operation(one, *others[one]) if one in others else transaction(one, TABLE[one])
+        for one in ENDPOINTS
+    ]
     return [Dispatch(PREFIX, every), Dispatch(AJAX_PREFIX, every)]
 
 

@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from dovetail.base.clock import SystemClock, now_ms
 from dovetail.base.migrations import Migration
 from dovetail.tracking.store import history
+from dovetail.tracking.store import webhooks_schema as webhooks
 from dovetail.tracking.store.history_schema import registry_history
 
 __all__ = ["MIGRATIONS"]
@@ -33,5 +34,8 @@ def _with_history(operations: Any) -> None:
     history.begin_known(connection, history.Change(now_ms(SystemClock())))
 
 
-MIGRATIONS: tuple[Migration, ...] = (Migration("history of the registry", _with_history),)
+MIGRATIONS: tuple[Migration, ...] = (
+    Migration("history of the registry", _with_history),
+    _new_tables("webhooks", webhooks.webhooks, webhooks.webhook_events, webhooks.deliveries),
+)
 """All steps ever, oldest first; a step that has shipped never changes."""

@@ -21,6 +21,7 @@ from dovetail.tracking.store.schema import (
 
 __all__ = [
     "PROMPT",
+    "PROMPT_TAGS",
     "aliases_of",
     "create",
     "delete",
@@ -28,6 +29,7 @@ __all__ = [
     "delete_tag",
     "find",
     "get",
+    "is_prompt",
     "lock",
     "rename",
     "set_alias",
@@ -39,12 +41,18 @@ __all__ = [
 ]
 
 PROMPT = "mlflow.prompt.is_prompt"
+PROMPT_TAGS = (PROMPT, "_mlflow_prompt_type")
 _one = sa.select(registered_models).where(registered_models.c.name == sa.bindparam("name"))
 _listed: sa.BindParameter[Any] = sa.bindparam("models", expanding=True)
 _tags = sa.select(model_tags).where(model_tags.c.model.in_(_listed))
 _aliases = sa.select(aliases).where(aliases.c.model.in_(_listed))
 _aliased = sa.select(aliases.c.version).where(
     aliases.c.model == sa.bindparam("model"), aliases.c.alias == sa.bindparam("alias")
+)
+_is_prompt = (
+    sa.select(model_tags.c.value)
+    .join(registered_models, registered_models.c.id == model_tags.c.model)
+    .where(registered_models.c.name == sa.bindparam("name"), model_tags.c.key == PROMPT)
 )
 _PARTS = (aliases, version_tags, model_versions, model_tags)
 
@@ -180,6 +188,12 @@ def delete_alias(connection: Connection, name: str, alias: str, change: history.
 def version_of_alias(connection: Connection, model: int, alias: str) -> int | None:
     """Return the version that an alias points at, or None."""
     return connection.scalar(_aliased, {"model": model, "alias": alias})
+
+
+def is_prompt(connection: Connection, name: str) -> bool:
+    """Return whether a registered model is a prompt."""
+    value: str | None = connection.scalar(_is_prompt, {"name": name})
+    return (value or "").lower() == "true"
 
 
 def tags_of(connection: Connection, models: Sequence[int]) -> dict[int, dict[str, str]]:

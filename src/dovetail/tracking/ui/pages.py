@@ -26,6 +26,7 @@ from dovetail.tracking.ui.views import (
     RunPage,
     VersionLine,
 )
+from dovetail.tracking.ui.webhooks import WEBHOOKS
 from dovetail.web.pages import page_route
 from dovetail.web.piece import Page
 from dovetail.web.sorting import Sort
@@ -39,7 +40,7 @@ from dovetail.wire.mlflow import (
 
 __all__ = ["PAGES", "page_routes"]
 
-PAGES = [Page("/tracking", "Tracking"), Page("/tracking/models", "Models")]
+PAGES = [Page("/tracking", "Tracking"), Page("/tracking/models", "Models"), WEBHOOKS]
 PAGE = 100
 T = TypeVar("T")
 Look = Callable[[Backend, Connection, Request], T]

@@ -13,6 +13,7 @@ import msgspec
 
 from dovetail.wire.mlflow import messages as m
 from dovetail.wire.mlflow import registry as r
+from dovetail.wire.mlflow import webhooks as w
 
 PREFIX = "/api/2.0/mlflow"
 AJAX_PREFIX = "/ajax-api/2.0/mlflow"
@@ -174,6 +175,13 @@ TRANSITION_STAGE = _post(
 UPDATE_MODEL_VERSION = _patch(
     "/model-versions/update", r.UpdateModelVersion, r.ModelVersionResponse
 )
+
+CREATE_WEBHOOK = _post("/webhooks", w.CreateWebhook, w.WebhookResponse)
+DELETE_WEBHOOK = _delete("/webhooks/{webhook_id}", w.GetWebhook, m.Empty)
+GET_WEBHOOK = _get("/webhooks/{webhook_id}", w.GetWebhook, w.WebhookResponse)
+LIST_WEBHOOKS = _get("/webhooks", w.ListWebhooks, w.WebhooksResponse)
+TEST_WEBHOOK = _post("/webhooks/{webhook_id}/test", w.TestWebhook, w.TestWebhookResponse)
+UPDATE_WEBHOOK = _patch("/webhooks/{webhook_id}", w.UpdateWebhook, w.WebhookResponse)
 
 
 def _all() -> Iterator[Endpoint[Any, Any]]:

@@ -169,5 +169,5 @@ def test_every_error_code_has_a_status():
 
 def test_every_endpoint_is_in_the_table_once():
     pairs = [(entry.method, entry.path) for entry in mlflow.ENDPOINTS]
-    assert len(set(pairs)) == len(pairs) == 60
+    assert len(set(pairs)) == len(pairs) >= 64
     assert all(entry.reads for entry in mlflow.ENDPOINTS if entry.method == "GET")
