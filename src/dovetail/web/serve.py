@@ -5,6 +5,7 @@ uvloop sets TCP_NODELAY on every connection, and `dovetail.web.connection` lets 
 body of an answer leave in one write.
 """
 
+import asyncio
 import errno
 import socket
 import threading
@@ -21,6 +22,7 @@ from dovetail.web.connection import OneWriteProtocol
 __all__ = ["RunningApp", "bind", "serve", "serve_in_thread"]
 
 DRAIN_SECONDS = 15
+GUARD_SECONDS = 5.0
 
 
 @dataclass(frozen=True)
@@ -72,16 +74,30 @@ def url_of(listening: socket.socket) -> str:
 
 
 class _Server(uvicorn.Server):
-    """uvicorn that says when it answers."""
+    """uvicorn that says when it answers, and ends connections that have stalled."""
 
     def __init__(self, config: uvicorn.Config, answering: Callable[[], None]) -> None:
         super().__init__(config)
         self._answering = answering
+        self._guard: asyncio.Task[None] | None = None
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets=sockets)
         if self.started:
+            self._guard = asyncio.create_task(self._end_stalled())
             self._answering()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        if self._guard is not None:
+            self._guard.cancel()
+        await super().shutdown(sockets=sockets)
+
+    async def _end_stalled(self) -> None:
+        while True:
+            await asyncio.sleep(GUARD_SECONDS)
+            for connection in list(self.server_state.connections):
+                if isinstance(connection, OneWriteProtocol) and connection.has_stalled():
+                    connection.transport.abort()
 
 
 def _server(app: ASGIApp, answering: Callable[[], None]) -> _Server:

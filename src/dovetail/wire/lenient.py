@@ -29,11 +29,15 @@ def loads(body: bytes | str) -> Any:
         return msgspec.json.decode(body)
     except msgspec.DecodeError as malformed:
         try:
-            return json.loads(body)
+            found = json.loads(body)
+            json.dumps(found, ensure_ascii=False).encode()  # half a surrogate pair is no text
         except ValueError:
             raise malformed from None
         except RecursionError:
             raise _too_deep() from None
+        return found
+    except UnicodeDecodeError as error:
+        raise msgspec.DecodeError(f"JSON is not UTF-8: {error.reason}") from error
     except RecursionError:
         raise _too_deep() from None
 
@@ -72,7 +76,7 @@ def _decode(body: bytes | str, type: type[T], strict: bool) -> T:
     except msgspec.ValidationError:
         if strict:
             raise
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, UnicodeDecodeError):
         pass
     value = loads(body)
     if strict:

@@ -1,7 +1,9 @@
 """The head and the body of an answer leave together; nothing is lost, whatever the order."""
 
 import asyncio
+import contextlib
 import socket
+import time
 
 import pytest
 from starlette.applications import Starlette
@@ -83,3 +85,62 @@ def test_answers_arrive_whole_over_a_real_socket() -> None:
     assert received.count(b"HTTP/1.1 204") == 2
     assert b"one,\r\n" in received
     assert LARGE in received
+
+
+@pytest.fixture
+def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A server that waits for half a second where it would wait for long."""
+    for name in ("connection.HEAD_SECONDS", "connection.BODY_SECONDS", "serve.GUARD_SECONDS"):
+        monkeypatch.setattr(f"dovetail.web.{name}", 0.5)
+
+
+def echo() -> Starlette:
+    async def answer(request: Request) -> Response:
+        return Response(await request.body())
+
+    return Starlette(routes=[Route("/", answer, methods=["GET", "POST"])])
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        pytest.param(b"", id="nothing"),
+        pytest.param(b"POST / HTTP/1.1\r\nHost: x\r\nX-A: b", id="half a head"),
+        pytest.param(
+            b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\nabc", id="half a body"
+        ),
+    ],
+)
+def test_a_request_that_never_ends_is_ended(sent: bytes, hasty: None) -> None:
+    with serve_in_thread(echo()) as running:
+        host, port = running.url.removeprefix("http://").split(":")
+        with socket.create_connection((host, int(port)), timeout=10) as client:
+            client.sendall(sent)
+            with contextlib.suppress(ConnectionResetError):
+                assert client.recv(100) == b""
+
+
+def test_a_slow_but_steady_body_is_taken(hasty: None) -> None:
+    with serve_in_thread(echo()) as running:
+        host, port = running.url.removeprefix("http://").split(":")
+        with socket.create_connection((host, int(port)), timeout=10) as client:
+            client.sendall(b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\n")
+            for _ in range(9):
+                client.sendall(b"a")
+                time.sleep(0.2)
+            assert client.recv(1000).endswith(b"aaaaaaaaa")
+
+
+def test_a_head_without_end_is_refused() -> None:
+    with serve_in_thread(echo()) as running:
+        host, port = running.url.removeprefix("http://").split(":")
+        with socket.create_connection((host, int(port)), timeout=10) as client:
+            client.sendall(b"GET / HTTP/1.1\r\nHost: x\r\n")
+            answer = b""
+            try:
+                for number in range(200):
+                    client.sendall(f"X-{number}: {'y' * 4000}\r\n".encode())
+                answer = client.recv(1000)
+            except (ConnectionResetError, BrokenPipeError):
+                pass
+            assert answer == b"" or answer.startswith(b"HTTP/1.1 400 ")

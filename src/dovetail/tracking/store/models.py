@@ -82,7 +82,10 @@ def create(
         "last_updated_timestamp": change.at,
         "description": description,
     }
-    key = insert_one(connection, registered_models, values)
+    try:
+        key = insert_one(connection, registered_models, values)
+    except sa.exc.IntegrityError as error:  # another server was faster
+        raise _taken(name, {}, tags) from error
     rows = [(key, name, value) for name, value in tags.items()]
     insert_or_update(connection, model_tags, rows)
     history.note(connection, change, name, history.MODEL, name, None, name)
