@@ -45,7 +45,7 @@ class LocalStore(ArtifactStore):
             InvalidInputError: it would not lie below the root.
         """
         target = self.root / clean_path(path)
-        if not self._is_inside(target):
+        if not self._is_inside(target) or _is_endless(target):
             raise InvalidInputError(
                 f"artifact path {path!r} is not allowed", why="a link leads out of the store"
             )
@@ -112,7 +112,7 @@ class LocalStore(ArtifactStore):
                 child = Path(entry.path)
                 if child == self.staging or (entry.is_symlink() and not self._is_inside(child)):
                     continue
-                with suppress(FileNotFoundError):  # a broken link, or gone since
+                with suppress(OSError):  # a broken or endless link, or gone since
                     found.append(self._describe(child, entry.stat()))
         return sorted(found, key=lambda one: one.path)
 
@@ -213,6 +213,15 @@ def storing(name: str) -> Iterator[None]:
         if error.errno in _FULL:
             raise UnavailableError(what, why="the disk is full", fix="make room") from error
         raise
+
+
+def _is_endless(target: Path) -> bool:
+    """Tell whether a link on the way leads to itself."""
+    try:
+        target.stat()
+    except OSError as error:
+        return error.errno == errno.ELOOP
+    return False
 
 
 def _newest(entry: "os.DirEntry[str]") -> float:

@@ -1,10 +1,8 @@
 """Use cases on artifacts: lists below runs and logged models, and the artifact proxy itself."""
 
-from collections.abc import Iterable
-
 from sqlalchemy.engine import Connection
 
-from dovetail.base.artifacts import Stat
+from dovetail.base.artifacts import Stat, Writer
 from dovetail.base.errors import InvalidInputError, NotFoundError
 from dovetail.tracking.backend import Backend
 from dovetail.tracking.errors import (
@@ -24,12 +22,12 @@ from dovetail.wire.mlflow import (
 )
 
 __all__ = [
+    "create",
     "delete",
     "list_folder",
     "list_of_model",
     "list_of_run",
     "locate",
-    "upload",
 ]
 
 
@@ -93,11 +91,11 @@ def locate(b: Backend, path: str) -> Stat:
     return found
 
 
-def upload(b: Backend, path: str, chunks: Iterable[bytes]) -> None:
-    """Store a file; it appears whole or not at all."""
+def create(b: Backend, path: str) -> Writer:
+    """Begin to store a file; it appears whole or not at all."""
     plain = _proxy_path(b, path)
     try:
-        b.artifacts.put(plain, chunks)
+        return b.artifacts.create(plain)
     except InvalidInputError as error:
         raise InvalidParameterError(str(error)) from error
 

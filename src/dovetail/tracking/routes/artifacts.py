@@ -1,35 +1,39 @@
-"""The artifact proxy: files streamed in and out, never held in memory.
+"""The artifact proxy: files streamed in and out, never held in memory."""
 
-An upload is fed chunk by chunk from the event loop into the thread that writes the file. A client
-that goes away in the middle makes the write fail, and the store then shows nothing of it.
-"""
+from collections.abc import Awaitable, Callable
+from urllib.parse import parse_qsl
 
-import asyncio
-import mimetypes
-from collections.abc import Iterator
-from typing import Any
-from urllib.parse import parse_qsl, quote
-
-import anyio.to_thread
-from starlette.requests import ClientDisconnect, Request
-from starlette.responses import Response, StreamingResponse
+from starlette.requests import Request
+from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
-from starlette.types import Receive
+from starlette.types import Receive, Scope, Send
 
-from dovetail.base.artifacts import ArtifactStore, Stat
 from dovetail.tracking.backend import Backend
 from dovetail.tracking.errors import UnsupportedError
 from dovetail.tracking.handlers import artifacts
+from dovetail.tracking.routes.incoming import receive_into
+from dovetail.tracking.routes.outgoing import FileResponse
 from dovetail.wire.mlflow import ARTIFACTS_PREFIX, ListProxied, encode, from_query
 
-__all__ = ["artifact_routes", "send_file"]
+__all__ = ["AJAX", "FileRoute", "artifact_routes", "done"]
 
 AJAX = "/ajax-api/2.0/mlflow-artifacts/artifacts"
 UNSUPPORTED = ("/api/2.0/mlflow-artifacts/mpu", "/api/2.0/mlflow-artifacts/presigned")
-_ATTACHED = {
-    "X-Content-Type-Options": "nosniff",
-    "Content-Security-Policy": "sandbox; default-src 'none'",
-}
+App = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+
+class FileRoute(Route):
+    """A path whose files are answered without a framework in between.
+
+    Args:
+        path: with a parameter `path`.
+        app: answers.
+        methods: of the requests that it takes.
+    """
+
+    def __init__(self, path: str, app: App, *, methods: list[str]) -> None:
+        super().__init__(path, app, methods=methods)
+        self.app = app
 
 
 def artifact_routes(backend: Backend) -> list[BaseRoute]:
@@ -41,30 +45,29 @@ def artifact_routes(backend: Backend) -> list[BaseRoute]:
         found = artifacts.list_folder(backend, from_query(pairs, ListProxied))
         return Response(encode(found), media_type="application/json")
 
-    def download(request: Request) -> Response:
+    async def download(scope: Scope, receive: Receive, send: Send) -> None:
         """Download a file, or the part that a Range header asks for."""
-        return _download(backend, request)
+        path = scope["path_params"]["path"]
+        answer = FileResponse(backend.artifacts, lambda: artifacts.locate(backend, path))
+        await answer(scope, receive, send)
 
-    async def upload(request: Request) -> Response:
+    async def upload(scope: Scope, receive: Receive, send: Send) -> None:
         """Upload a file; it appears whole or not at all."""
-        path = request.path_params["path"]
-        chunks = _Incoming(request.receive, asyncio.get_running_loop())
-        first = await request.receive()
-        chunks.begin(first)
-        await anyio.to_thread.run_sync(artifacts.upload, backend, path, chunks)
-        return _empty()
+        path = scope["path_params"]["path"]
+        await receive_into(lambda: artifacts.create(backend, path), receive)
+        await done()(scope, receive, send)
 
     def delete(request: Request) -> Response:
         """Remove a file or a folder."""
         artifacts.delete(backend, request.path_params["path"])
-        return _empty()
+        return done()
 
     routes: list[BaseRoute] = []
     for prefix in (ARTIFACTS_PREFIX, AJAX):
         routes += [
             Route(prefix, list_folder, methods=["GET"]),
-            Route(f"{prefix}/{{path:path}}", download, methods=["GET"]),
-            Route(f"{prefix}/{{path:path}}", upload, methods=["PUT"]),
+            FileRoute(f"{prefix}/{{path:path}}", download, methods=["GET"]),
+            FileRoute(f"{prefix}/{{path:path}}", upload, methods=["PUT"]),
             Route(f"{prefix}/{{path:path}}", delete, methods=["DELETE"]),
         ]
     for prefix in UNSUPPORTED:
@@ -80,80 +83,6 @@ def _unsupported(request: Request) -> Response:
     )
 
 
-def _empty() -> Response:
+def done() -> Response:
+    """Say that it was done, as MLflow does."""
     return Response(b"{}", media_type="application/json")
-
-
-def _download(backend: Backend, request: Request) -> Response:
-    found = artifacts.locate(backend, request.path_params["path"])
-    return send_file(backend.artifacts, found, request)
-
-
-def send_file(store: ArtifactStore, found: Stat, request: Request) -> Response:
-    """Send a file as an attachment, or the part that a Range header asks for.
-
-    A page that a run brought with it never runs on this server's own address.
-    """
-    start, end = _range(request.headers.get("range", ""), found.size)
-    name = found.path.rsplit("/", 1)[-1]
-    headers = {
-        **_ATTACHED,
-        "Content-Disposition": f"attachment; filename*=UTF-8''{quote(name)}",
-        "Content-Length": str(end - start),
-        "Accept-Ranges": "bytes",
-    }
-    partial = (start, end) != (0, found.size)
-    if partial:
-        headers["Content-Range"] = f"bytes {start}-{end - 1}/{found.size}"
-    kind = mimetypes.guess_type(name)[0] or "application/octet-stream"
-    if kind.startswith("text/html") or "xml" in kind or "javascript" in kind:
-        kind = "text/plain"
-    body = store.open(found.path, start, end)
-    return StreamingResponse(body, 206 if partial else 200, headers, media_type=kind)
-
-
-def _range(header: str, size: int) -> tuple[int, int]:
-    """Return the first byte that a Range header asks for, and the one after the last."""
-    unit, _, spec = header.partition("=")
-    first, dash, last = spec.partition("-")
-    if unit.strip() != "bytes" or not dash or "," in spec:
-        return 0, size
-    try:
-        if not first.strip():
-            return max(0, size - int(last)), size
-        start = int(first)
-        end = int(last) + 1 if last.strip() else size
-    except ValueError:
-        return 0, size
-    return (start, min(end, size)) if start < min(end, size) else (0, size)
-
-
-class _Incoming:
-    """The chunks of an upload, awaited on the event loop and taken in a thread.
-
-    Args:
-        receive: gives the next message of the request.
-        loop: where to await it.
-    """
-
-    def __init__(self, receive: Receive, loop: asyncio.AbstractEventLoop) -> None:
-        self._receive, self._loop = receive, loop
-        self._message: Any = None
-
-    def begin(self, message: Any) -> None:
-        """Give the first message, which is there before the thread starts."""
-        self._message = message
-
-    def __iter__(self) -> Iterator[bytes]:
-        while True:
-            if self._message["type"] == "http.disconnect":
-                raise ClientDisconnect
-            yield self._message.get("body", b"")
-            if not self._message.get("more_body", False):
-                return
-            waiting = asyncio.run_coroutine_threadsafe(_next(self._receive), self._loop)
-            self._message = waiting.result()
-
-
-async def _next(receive: Receive) -> Any:
-    return await receive()

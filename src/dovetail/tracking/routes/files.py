@@ -9,7 +9,7 @@ from dovetail.tracking.errors import InvalidParameterError
 from dovetail.tracking.handlers import files
 from dovetail.tracking.paths import safe_path
 from dovetail.tracking.places import Place
-from dovetail.tracking.routes.artifacts import send_file
+from dovetail.tracking.routes.outgoing import FileResponse
 from dovetail.tracking.routes.protocol import Operations
 from dovetail.tracking.validation import missing
 from dovetail.wire.mlflow import AJAX_PREFIX
@@ -25,7 +25,7 @@ def file_routes(operations: Operations) -> list[BaseRoute]:
         """Download a file of a run."""
         path, run_id = _path(request, "path"), _run(request)
         place = read(lambda c: files.place_of_run(backend, c, run_id))
-        return _send(request, place, path)
+        return _send(place, path)
 
     def of_version(request: Request) -> Response:
         """Download a file of a registered version."""
@@ -33,13 +33,13 @@ def file_routes(operations: Operations) -> list[BaseRoute]:
         path = _path(request, "path")
         name, version = asked.get("name", ""), asked.get("version", "")
         place = read(lambda c: files.place_of_version(backend, c, name, version))
-        return _send(request, place, path)
+        return _send(place, path)
 
     def of_model(request: Request) -> Response:
         """Download a file of a logged model."""
         path, model_id = _path(request, "artifact_file_path"), request.path_params["model_id"]
         place = read(lambda c: files.place_of_model(backend, c, model_id))
-        return _send(request, place, path)
+        return _send(place, path)
 
     def store(run_id: str, path: str, body: bytes) -> None:
         place = read(lambda c: files.place_of_run(backend, c, run_id))
@@ -85,8 +85,8 @@ def _path(request: Request, parameter: str) -> str:
     return safe_path(path)
 
 
-def _send(request: Request, place: Place, path: str) -> Response:
-    return send_file(place.store, files.locate(place, path), request)
+def _send(place: Place, path: str) -> Response:
+    return FileResponse(place.store, lambda: files.locate(place, path))
 
 
 async def _body(request: Request) -> bytes:
