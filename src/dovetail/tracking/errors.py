@@ -10,6 +10,8 @@
        |- ForbiddenChangeError        PERMISSION_DENIED          (PermissionError)
        |- UnknownEndpointError        ENDPOINT_NOT_FOUND
        `- UnsupportedError            NOT_IMPLEMENTED
+    `- ConflictError
+       `- PlanChangedError            (problem details)
 
 Clients of MLflow match on `error_code` and print `message`, so both are part of the protocol: the
 message is kept verbatim, without the full stop that `DovetailError` adds.
@@ -25,6 +27,7 @@ __all__ = [
     "InvalidParameterError",
     "InvalidStateError",
     "MissingResourceError",
+    "PlanChangedError",
     "TrackingError",
     "UnknownEndpointError",
     "UnresolvedHostError",
@@ -111,3 +114,17 @@ class UnsupportedError(TrackingError):
     code = "tracking-unsupported"
     error_code = "NOT_IMPLEMENTED"
     status = 501
+
+
+class PlanChangedError(errors.ConflictError):
+    """What a confirmed plan would remove is no longer what it was."""
+
+    code = "tracking-plan-changed"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "nothing was removed: the store is no longer what the plan says",
+            why="something was restored, deleted, registered or uploaded since, "
+            "or the request is another than the plan's",
+            fix="plan again, look at it, and confirm the new plan",
+        )

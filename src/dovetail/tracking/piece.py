@@ -15,12 +15,14 @@ from dovetail.tracking.routes import (
     protocol_routes,
     reading_paths,
     server_routes,
+    tidy_routes,
 )
 from dovetail.tracking.settings import TrackingSettings
 from dovetail.tracking.store import experiments
 from dovetail.tracking.store.foreign import refuse_mlflow
 from dovetail.tracking.store.migrations import MIGRATIONS
 from dovetail.tracking.store.schema import metadata
+from dovetail.tracking.tidy import Tidy
 from dovetail.tracking.ui import PAGES, page_routes, webhook_page_routes
 from dovetail.tracking.webhooks.courier import Courier
 from dovetail.tracking.webhooks.policy import Policy
@@ -61,8 +63,14 @@ def build(context: Context, settings: TrackingSettings) -> Service:
         timeout=settings.webhook_timeout,
     )
     operations = Operations(database, backend, courier.wake)
+    tidy = Tidy(database, backend, settings.grace_days)
+
+    def start() -> None:
+        courier.start()
+        tidy.start()
 
     def stop() -> None:
+        tidy.stop()
         courier.stop()
         database.close()
 
@@ -73,12 +81,13 @@ def build(context: Context, settings: TrackingSettings) -> Service:
             *artifact_routes(backend),
             *server_routes(),
             *webhook_page_routes(operations, webhooks),
+            *tidy_routes(tidy),
             *page_routes(operations),
         ],
         pages=PAGES,
         errors=[ERRORS],
         reads=list(reading_paths()),
-        start=courier.start,
+        start=start,
         stop=stop,
     )
 

@@ -52,3 +52,8 @@ class TrackingSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown
     webhook_timeout: Annotated[
         float, msgspec.Meta(gt=0, le=300, description="Seconds for one attempt to deliver.")
     ] = 30.0
+    grace_days: Annotated[
+        float,
+        _about("Days for which deleted things can be restored before tidying removes them."),
+        msgspec.Meta(ge=0),
+    ] = 30.0

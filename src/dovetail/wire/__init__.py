@@ -18,4 +18,5 @@ __all__ = [
     "open_inference",
     "openlineage",
     "problem",
+    "tidy",
 ]

@@ -25,6 +25,7 @@ from dovetail.web.serve import serve_in_thread
 API = "/api/2.0/mlflow"
 FILES = "/api/2.0/mlflow-artifacts/artifacts"
 OPEN = {"/health"}
+PROTOCOL = ("/api/2.0/", "/api/3.0/", "/ajax-api/")
 READS = {"GET", "HEAD", "OPTIONS"}
 
 
@@ -157,7 +158,7 @@ def test_nobody_without_a_token_reads_or_changes_anything(guarded: Guarded) -> N
             answer = guarded.ask(method, path, headers=headers, **content)
             assert answer.status_code == 401, f"{method} {path}"
             assert "WWW-Authenticate" in answer.headers, f"{method} {path}"
-            if template.startswith(("/api/", "/ajax-api/")) and method != "HEAD":
+            if template.startswith(PROTOCOL) and method != "HEAD":
                 assert answer.json()["error_code"] == "UNAUTHENTICATED", f"{method} {path}"
     assert guarded.contents() == before
 
@@ -173,7 +174,7 @@ def test_a_viewer_changes_nothing_and_may_call_what_only_reads(guarded: Guarded)
             assert answer.status_code != 401, f"{method} {path}"
             continue
         assert answer.status_code == 403, f"{method} {path} {answer.text}"
-        if template.startswith(("/api/", "/ajax-api/")):
+        if template.startswith(PROTOCOL):
             assert answer.json()["error_code"] == "PERMISSION_DENIED", f"{method} {path}"
     assert guarded.contents() == before
 

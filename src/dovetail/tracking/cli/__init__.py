@@ -7,6 +7,7 @@ import click
 
 from dovetail.tracking.cli.history import alias_at, list_history
 from dovetail.tracking.cli.resend import resend
+from dovetail.tracking.cli.tidy import tidy
 from dovetail.web.commands import run, server_options
 
 __all__ = ["commands"]
@@ -51,5 +52,5 @@ def run_server(
     run(piece, server, flags)
 
 
-for command in (alias_at, list_history, resend):
+for command in (alias_at, list_history, resend, tidy):
     commands.add_command(command)

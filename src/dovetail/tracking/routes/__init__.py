@@ -5,6 +5,7 @@ from dovetail.tracking.routes.errors import ERRORS
 from dovetail.tracking.routes.files import file_routes
 from dovetail.tracking.routes.protocol import Operations, protocol_routes, reading_paths
 from dovetail.tracking.routes.server import server_routes
+from dovetail.tracking.routes.tidy import tidy_routes
 
 __all__ = [
     "ERRORS",
@@ -14,4 +15,5 @@ __all__ = [
     "protocol_routes",
     "reading_paths",
     "server_routes",
+    "tidy_routes",
 ]

@@ -19,6 +19,7 @@ from dovetail.wire.mlflow import Experiment, Tag
 __all__ = [
     "ACTIVE",
     "DELETED",
+    "PURGING",
     "active",
     "by_name",
     "create",
@@ -33,7 +34,11 @@ __all__ = [
 ]
 
 ACTIVE, DELETED = "active", "deleted"
-_one = sa.select(experiments).where(experiments.c.experiment_id == sa.bindparam("number"))
+PURGING = "purging"  # on the way out for good: no client sees it, no id is given out again
+_one = sa.select(experiments).where(
+    experiments.c.experiment_id == sa.bindparam("number"),
+    experiments.c.lifecycle_stage != PURGING,
+)
 _tags = sa.select(experiment_tags).where(
     experiment_tags.c.experiment_id.in_(sa.bindparam("numbers", expanding=True))
 )
@@ -158,7 +163,7 @@ def restore(connection: Connection, number: int, now: int) -> None:
 
 
 def _mark_runs(connection: Connection, number: int, **values: Any) -> None:
-    which = runs.c.experiment_id == number
+    which = (runs.c.experiment_id == number) & (runs.c.lifecycle_stage != PURGING)
     connection.execute(sa.update(runs).where(which).values(values))
 
 

@@ -10,7 +10,7 @@ from dovetail.tracking.errors import InvalidParameterError, MissingResourceError
 from dovetail.tracking.filters import Condition
 from dovetail.tracking.store.bulk import insert_or_skip, insert_or_update, select_for
 from dovetail.tracking.store.compile import compare, exists, lookup, order, value_of
-from dovetail.tracking.store.experiments import ACTIVE, DELETED
+from dovetail.tracking.store.experiments import ACTIVE, DELETED, PURGING
 from dovetail.tracking.store.metrics import storable
 from dovetail.tracking.store.schema import (
     logged_model_metrics,
@@ -77,7 +77,8 @@ def get(connection: Connection, model_id: str, *, allow_deleted: bool = False) -
     Raises:
         MissingResourceError: there is none, or it is deleted.
     """
-    query = sa.select(logged_models).where(logged_models.c.model_id == model_id)
+    known = (logged_models.c.model_id == model_id) & (logged_models.c.lifecycle_stage != PURGING)
+    query = sa.select(logged_models).where(known)
     row = connection.execute(query).first()
     if row is None or (row.lifecycle_stage == DELETED and not allow_deleted):
         raise MissingResourceError(f"Logged model with ID '{model_id}' not found.")

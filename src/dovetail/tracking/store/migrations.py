@@ -10,7 +10,7 @@ import sqlalchemy as sa
 
 from dovetail.base.clock import SystemClock, now_ms
 from dovetail.base.migrations import Migration
-from dovetail.tracking.store import history
+from dovetail.tracking.store import history, tidy_schema
 from dovetail.tracking.store import webhooks_schema as webhooks
 from dovetail.tracking.store.history_schema import registry_history
 
@@ -37,5 +37,6 @@ def _with_history(operations: Any) -> None:
 MIGRATIONS: tuple[Migration, ...] = (
     Migration("history of the registry", _with_history),
     _new_tables("webhooks", webhooks.webhooks, webhooks.webhook_events, webhooks.deliveries),
+    _new_tables("what is removed for good", *tidy_schema.TABLES),
 )
 """All steps ever, oldest first; a step that has shipped never changes."""
