@@ -6,6 +6,7 @@
 PYTHON ?= python3.11
 VENV ?= .venv
 MLSERVER_VENV ?= .venv-mlserver
+FASTTRACKML_VENV ?= .venv-fasttrackml
 JOBS ?= 2
 ARGS ?=
 CODE := src tests tools benchmarks examples
@@ -20,7 +21,7 @@ COMPILE := $(UV) pip compile --quiet --no-header --no-annotate --no-emit-index-u
 export UV_HTTP_TIMEOUT ?= 180
 # Servers and tests start many processes; without kept bytecode each would compile what it imports.
 unexport PYTHONDONTWRITEBYTECODE
-export MLSERVER_VENV
+export MLSERVER_VENV FASTTRACKML_VENV
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
@@ -83,6 +84,12 @@ $(MLSERVER_VENV)/.stamp: requirements/mlserver.txt $(STAMP)uv
 	@$(UV) pip install --quiet --python $(MLSERVER_VENV)/bin/python -r requirements/mlserver.txt
 	@touch $@
 
+$(FASTTRACKML_VENV)/.stamp: requirements/fasttrackml.txt $(STAMP)uv
+	@echo 'Installing FastTrackML, to measure beside it, into $(FASTTRACKML_VENV) ...'
+	@$(UV) venv --quiet --allow-existing --python $(BIN)/python $(FASTTRACKML_VENV)
+	@$(UV) pip install --quiet --python $(FASTTRACKML_VENV)/bin/python -r requirements/fasttrackml.txt
+	@touch $@
+
 install: $(STAMP)all $(STAMP)test $(STAMP)lint $(STAMP)docs $(MLSERVER_VENV)/.stamp
 
 # --- use ------------------------------------------------------------------------------------------
@@ -116,7 +123,7 @@ format: $(STAMP)lint
 	$(BIN)/ruff check --fix $(CODE)
 	$(BIN)/ruff format $(CODE)
 
-bench: $(STAMP)test $(MLSERVER_VENV)/.stamp
+bench: $(STAMP)test $(MLSERVER_VENV)/.stamp $(FASTTRACKML_VENV)/.stamp
 	$(BIN)/python -m benchmarks $(ARGS)
 
 docs: $(STAMP)docs
@@ -135,8 +142,9 @@ lock: $(STAMP)uv
 	$(COMPILE) $(ARGS) requirements/lint.in -c requirements/test.txt -o requirements/lint.txt
 	$(COMPILE) $(ARGS) requirements/docs.in -c requirements/test.txt -o requirements/docs.txt
 	$(COMPILE) $(ARGS) requirements/mlserver.in -o requirements/mlserver.txt
+	$(COMPILE) $(ARGS) requirements/fasttrackml.in -o requirements/fasttrackml.txt
 
 clean:
-	rm -rf $(VENV) $(MLSERVER_VENV) .dovetail site build dist test-results
+	rm -rf $(VENV) $(MLSERVER_VENV) $(FASTTRACKML_VENV) .dovetail site build dist test-results
 	rm -rf .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -12,6 +12,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -90,16 +91,18 @@ class Server:
         started: seconds from the start of the process to its first answer.
     """
 
-    def __init__(self, process: subprocess.Popen[bytes], url: str, started: float) -> None:
+    def __init__(
+        self, process: subprocess.Popen[bytes], url: str, started: float, also: Sequence[int] = ()
+    ) -> None:
         self.url, self.started = url, started
-        self._process = process
+        self._process, self._also = process, also
 
     def connect(self) -> Connection:
         """Open a connection."""
         return Connection(self.url)
 
     def cpu_seconds(self) -> float:
-        """CPU that the process tree has used, ended children included."""
+        """CPU that the process tree and its database have used, ended children included."""
         total = 0
         for pid in self._tree():
             fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
@@ -116,7 +119,7 @@ class Server:
         return total / 1024
 
     def _tree(self) -> list[int]:
-        found = [self._process.pid]
+        found = [self._process.pid, *self._also]
         for pid in found:
             for task in Path(f"/proc/{pid}/task").glob("*/children"):
                 found += [int(child) for child in task.read_text().split()]
@@ -124,13 +127,16 @@ class Server:
 
 
 @contextmanager
-def server(command: Sequence[str], ready: str, folder: Path) -> Iterator[Server]:
+def server(
+    command: Sequence[str], ready: str, folder: Path, also: Sequence[int] = ()
+) -> Iterator[Server]:
     """Run a server for as long as the block lasts.
 
     Args:
         command: the command line; `{port}` stands for a free port.
         ready: a path that answers 200 once the server is ready.
         folder: its working directory.
+        also: processes of its database, whose CPU and memory count as well.
 
     Raises:
         RuntimeError: it ends, or is not ready within two minutes.
@@ -151,7 +157,7 @@ def server(command: Sequence[str], ready: str, folder: Path) -> Iterator[Server]
     url = f"http://127.0.0.1:{port}"
     try:
         _wait(process, url + ready, folder / "server.log")
-        yield Server(process, url, time.perf_counter() - begun)
+        yield Server(process, url, time.perf_counter() - begun, also)
     finally:
         os.killpg(process.pid, signal.SIGKILL)
         process.wait()
@@ -197,8 +203,84 @@ def measure(
         work(number)
         lengths.append(time.perf_counter() - begun)
     spent = target.cpu_seconds() - before
-    Figure(piece, name, subject, sorted(lengths)[times // 2] * 1000, "ms, median").emit()
+    lengths.sort()
+    Figure(piece, name, subject, lengths[times // 2] * 1000, "ms, median").emit()
+    if times >= 20:
+        Figure(piece, name, subject, lengths[times * 95 // 100] * 1000, "ms, p95").emit()
     Figure(piece, name, subject, spent / times * 1000, "ms of server CPU").emit()
+
+
+def measure_together(
+    piece: str,
+    name: str,
+    subject: str,
+    target: Server,
+    make: Callable[[Connection], Callable[[int], object]],
+    clients: int,
+    seconds: float = 4.0,
+) -> None:
+    """Repeat an operation from several clients and print the rate and the server CPU.
+
+    Args:
+        piece: which benchmark.
+        name: what the operation is.
+        subject: whose server it is.
+        target: the server, for its CPU.
+        make: returns a client's operation, given its connection.
+        clients: how many at the same time.
+        seconds: how long.
+    """
+    works = [make(target.connect()) for _ in range(clients)]
+    for work in works:
+        work(0)
+    counts, gate, end = [0] * clients, threading.Barrier(clients + 1), [0.0]
+
+    def loop(client: int) -> None:
+        gate.wait()
+        while time.perf_counter() < end[0]:
+            counts[client] += 1
+            works[client](counts[client])
+
+    threads = [threading.Thread(target=loop, args=(client,)) for client in range(clients)]
+    for thread in threads:
+        thread.start()
+    before, begun = target.cpu_seconds(), time.perf_counter()
+    end[0] = begun + seconds
+    gate.wait()
+    for thread in threads:
+        thread.join()
+    took, spent = time.perf_counter() - begun, target.cpu_seconds() - before
+    Figure(piece, name, subject, sum(counts) / took, "/s").emit()
+    Figure(piece, name, subject, spent / sum(counts) * 1000, "ms of server CPU").emit()
+
+
+@contextmanager
+def postgres(folder: Path) -> Iterator[tuple[str, int]]:
+    """Run a PostgreSQL; yields the URL of an empty database and the process.
+
+    Raises:
+        RuntimeError: none is installed.
+    """
+    found = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))
+    if not found:
+        raise RuntimeError("PostgreSQL is not installed: apt-get install postgresql")
+    binaries, data = found[-1].parent, folder / "data"
+    folder.chmod(0o777)
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    as_user = ["runuser", "-u", "postgres", "--"] if os.geteuid() == 0 else []
+    quiet: dict[str, Any] = {"check": True, "stdout": subprocess.DEVNULL, "cwd": "/tmp"}
+    init = [str(binaries / "initdb"), "-D", str(data), "-U", "postgres", "-A", "trust", "-N"]
+    subprocess.run([*as_user, *init], **quiet)
+    control = [*as_user, str(binaries / "pg_ctl"), "-D", str(data), "-w"]
+    options = f"-p {port} -h 127.0.0.1 -k {folder} -c max_connections=200"
+    subprocess.run([*control, "-o", options, "-l", str(folder / "log"), "start"], **quiet)
+    try:
+        pid = int((data / "postmaster.pid").read_text().split()[0])
+        yield f"postgresql://postgres@127.0.0.1:{port}/postgres", pid
+    finally:
+        subprocess.run([*control, "-m", "immediate", "stop"], **quiet)
 
 
 def at_rest(piece: str, subject: str, target: Server) -> None:

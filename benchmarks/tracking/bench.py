@@ -1,25 +1,39 @@
-"""Tracking: one client over MLflow's REST API, against ours and against `mlflow server`.
+"""Tracking over MLflow's REST API: ours beside `mlflow server` and FastTrackML, in one run.
 
-Both store in SQLite on the same disk. MLflow runs with one worker: more would not help one client
-and would cost it more memory.
+MLflow runs with one worker: more would not help one client and would cost it more memory. On
+PostgreSQL the database's own CPU and memory count.
 """
 
+import argparse
+import os
 import sys
 import tempfile
+import time
 from collections.abc import Callable
 from pathlib import Path
 
-from benchmarks.harness import BIN, Connection, Server, at_rest, measure, server
+from benchmarks.harness import Connection, Figure, Server, at_rest, measure, measure_together
+from benchmarks.tracking.populate import (
+    API,
+    METRICS,
+    over_rest,
+    through_mlflows_tables,
+    through_our_tables,
+)
+from benchmarks.tracking.subjects import SUBJECTS, Subject, serving
 
-API = "/api/2.0/mlflow"
-SUBJECTS = {
-    "dovetail": [str(BIN / "dovetail"), "tracking", "run", "--port", "{port}", "--state", "."],
-    "mlflow": [
-        *(str(BIN / "mlflow"), "server", "--port", "{port}", "--workers", "1"),
-        *("--backend-store-uri", "sqlite:///mlflow.db", "--artifacts-destination", "artifacts"),
-    ],
-}
-RUNS = 200
+PIECE = "tracking"
+Work = Callable[[int], object]
+POINTS = 100_000
+GIGABYTE = 1 << 30
+
+
+def experiment_of(connection: Connection, name: str) -> str:
+    """Create an experiment and return its id."""
+    made: str = connection.call("POST", f"{API}/experiments/create", {"name": name})[
+        "experiment_id"
+    ]
+    return made
 
 
 def new_run(connection: Connection, experiment: str) -> str:
@@ -29,79 +43,181 @@ def new_run(connection: Connection, experiment: str) -> str:
     return run_id
 
 
-def batch(run_id: str, number: int, metrics: int) -> dict[str, object]:
-    """A log-batch of steps of one metric."""
-    steps = [
-        {"key": "loss", "value": 1 / (s + 1), "timestamp": s, "step": number * metrics + s}
-        for s in range(metrics)
+def points(number: int, count: int) -> list[dict[str, object]]:
+    """The next steps of one metric."""
+    return [
+        {"key": "loss", "value": 1 / (s + 2), "timestamp": 1, "step": number * count + s}
+        for s in range(count)
     ]
-    return {"run_id": run_id, "metrics": steps}
 
 
-def workloads(connection: Connection) -> dict[str, tuple[Callable[[int], object], int]]:
-    """What is measured: a name, an operation, how often."""
-    experiment = connection.call("POST", f"{API}/experiments/create", {"name": "bench"})[
-        "experiment_id"
-    ]
-    run_id = new_run(connection, experiment)
+def writes(target: Server, subject: str) -> None:
+    """Measure what training scripts do, from one client and from eight."""
+    experiment = experiment_of(target.connect(), "writes")
 
-    def create_and_finish(_: int) -> None:
-        made = new_run(connection, experiment)
-        finish = {"run_id": made, "status": "FINISHED", "end_time": 2}
-        connection.call("POST", f"{API}/runs/update", finish)
+    def create_and_finish(connection: Connection) -> Work:
+        def work(_: int) -> None:
+            made = new_run(connection, experiment)
+            finish = {"run_id": made, "status": "FINISHED", "end_time": 2}
+            connection.call("POST", f"{API}/runs/update", finish)
 
-    def log_metric(number: int) -> None:
-        point = {"run_id": run_id, "key": "auc", "value": 0.7, "timestamp": number, "step": 1}
-        connection.call("POST", f"{API}/runs/log-metric", point)
+        return work
 
-    def log_batch(number: int) -> None:
-        connection.call("POST", f"{API}/runs/log-batch", batch(run_id, number, 1000))
+    def log_metric(connection: Connection) -> Work:
+        run = new_run(connection, experiment)
 
-    def populate(number: int) -> None:
-        made = new_run(connection, experiment)
-        metrics = [{"key": "m", "value": (number * 37) % 100, "timestamp": 1, "step": 0}]
-        params = [{"key": "p", "value": str(number)}]
-        connection.call(
-            "POST", f"{API}/runs/log-batch", {"run_id": made, "metrics": metrics, "params": params}
+        def work(number: int) -> None:
+            point = {"run_id": run, "key": "auc", "value": 0.7, "timestamp": 1, "step": number}
+            connection.call("POST", f"{API}/runs/log-metric", point)
+
+        return work
+
+    def log_steps(connection: Connection) -> Work:
+        run = new_run(connection, experiment)
+        return lambda number: connection.call(
+            "POST", f"{API}/runs/log-batch", {"run_id": run, "metrics": points(number, 1000)}
         )
+
+    def log_keys(connection: Connection) -> Work:
+        run = new_run(connection, experiment)
+
+        def work(number: int) -> None:
+            metrics = [
+                {"key": f"m{k}", "value": 0.5, "timestamp": 1, "step": number} for k in range(1000)
+            ]
+            connection.call("POST", f"{API}/runs/log-batch", {"run_id": run, "metrics": metrics})
+
+        return work
+
+    for name, make in (
+        ("create and finish a run", create_and_finish),
+        ("log one metric", log_metric),
+        ("log 1,000 steps of a metric", log_steps),
+        ("log 1,000 metrics at a step", log_keys),
+    ):
+        for clients in (1, 8):
+            plural = "client" if clients == 1 else "clients"
+            what = f"{name}, {clients} {plural}"
+            measure_together(PIECE, what, subject, target, make, clients)
+
+
+def searches(target: Server, subject: Subject, database: str, runs: int) -> None:
+    """Measure searches among many runs of one experiment."""
+    connection = target.connect()
+    experiment = experiment_of(connection, f"runs-{runs}")
+    if subject.kind == "mlflow":
+        through_mlflows_tables(database, experiment, runs)
+    elif runs > 20_000:
+        through_our_tables(database, experiment, runs)
+    else:
+        over_rest(connection, experiment, runs)
 
     def search(_: int) -> None:
-        connection.call(
-            "POST",
-            f"{API}/runs/search",
-            {
-                "experiment_ids": [experiment],
-                "filter": "metrics.m > 50",
-                "order_by": ["metrics.m DESC"],
-                "max_results": 100,
-            },
-        )
+        body = {
+            "experiment_ids": [experiment],
+            "filter": "metrics.acc > 0.5 AND params.lr = '0.1'",
+            "order_by": [f"metrics.{METRICS[1]} DESC"],
+            "max_results": 100,
+        }
+        connection.call("POST", f"{API}/runs/search", body)
 
-    return {
-        "create and finish a run": (create_and_finish, 50),
-        "log one metric": (log_metric, 100),
-        "log a batch of 1,000 metrics": (log_batch, 10),
-        "create a run with a metric and a parameter": (populate, RUNS),
-        f"search among {RUNS} runs, filtered and ordered by a metric": (search, 20),
-    }
+    def best(_: int) -> None:
+        body = {
+            "experiment_ids": [experiment],
+            "order_by": ["metrics.acc DESC"],
+            "max_results": 100,
+        }
+        connection.call("POST", f"{API}/runs/search", body)
+
+    def page(_: int) -> None:
+        body = {"experiment_ids": [experiment], "max_results": 1000}
+        connection.call("POST", f"{API}/runs/search", body)
+
+    among = f"{runs:,} runs"
+    times = 40 if subject.kind == "dovetail" else 20
+    if subject.kind == "mlflow" and not subject.on_postgres:
+        times = 5
+    name = subject.name
+    measure(PIECE, f"filter and order by a metric among {among}", name, target, search, times)
+    measure(PIECE, f"the best 100 by a metric among {among}", name, target, best, times)
+    measure(PIECE, f"a page of 1,000 of {among}", name, target, page, max(5, times // 4))
 
 
-def drive(subject: str, target: Server) -> None:
+def histories(target: Server, subject: Subject) -> None:
+    """Measure reading a long metric whole, and a sample of it."""
+    connection = target.connect()
+    run = new_run(connection, experiment_of(connection, "history"))
+    for number in range(POINTS // 1000):
+        batch = {"run_id": run, "metrics": points(number, 1000)}
+        connection.call("POST", f"{API}/runs/log-batch", batch)
+
+    def whole(_: int) -> None:
+        token = ""
+        while True:
+            more = f"&page_token={token}" if token else ""
+            query = f"run_id={run}&metric_key=loss&max_results=25000{more}"
+            token = connection.call("GET", f"{API}/metrics/get-history?{query}").get(
+                "next_page_token", ""
+            )
+            if not token:
+                return
+
+    def sample(_: int) -> None:
+        query = f"run_ids={run}&metric_key=loss&max_results=320"
+        connection.call("GET", f"/ajax-api/2.0/mlflow/metrics/get-history-bulk-interval?{query}")
+
+    measure(PIECE, f"read {POINTS:,} points of a metric", subject.name, target, whole, 5)
+    if subject.kind != "fasttrackml":  # which has no such endpoint
+        measure(PIECE, f"320 of {POINTS:,} points", subject.name, target, sample, 20)
+
+
+def files(target: Server, subject: Subject) -> None:
+    """Measure a file of 1 GB through the artifact proxy, and the memory that it takes."""
+    path = f"/api/2.0/mlflow-artifacts/artifacts/bench/{subject.kind}.bin"
+    content = os.urandom(1 << 20) * (GIGABYTE >> 20)
+    connection = target.connect()
+    before = target.memory_mb()
+    for name, method, body in (("upload 1 GB", "PUT", content), ("download 1 GB", "GET", b"")):
+        spent, begun = target.cpu_seconds(), time.perf_counter()
+        connection.send(method, path, body, "application/octet-stream")
+        took = time.perf_counter() - begun
+        Figure(PIECE, name, subject.name, GIGABYTE / (1 << 20) / took, "MB/s").emit()
+        cpu = target.cpu_seconds() - spent
+        Figure(PIECE, name, subject.name, cpu, "s of server CPU").emit()
+    grown = target.memory_mb() - before
+    Figure(PIECE, "memory that both left behind", subject.name, grown, "MB (PSS)").emit()
+
+
+def drive(subject: Subject, target: Server, database: str, most: int) -> None:
     """Print every figure of one server."""
-    at_rest("tracking", subject, target)
-    for name, (work, times) in workloads(target.connect()).items():
-        measure("tracking", name, subject, target, work, times)
+    at_rest(PIECE, subject.name, target)
+    writes(target, subject.name)
+    searches(target, subject, database, 20_000)
+    if subject.name == "dovetail" and most > 20_000:
+        searches(target, subject, database, most)
+    histories(target, subject)
+    if not subject.on_postgres and subject.kind != "fasttrackml":  # which resets the connection
+        files(target, subject)
 
 
 def main() -> None:
     """Run the benchmark."""
-    for subject, command in SUBJECTS.items():
-        print(f"tracking: {subject}", file=sys.stderr)
-        with (
-            tempfile.TemporaryDirectory() as folder,
-            server(command, "/health", Path(folder)) as target,
-        ):
-            drive(subject, target)
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--only", help="names of subjects, commas between")
+    parser.add_argument("--most", type=int, default=100_000, help="runs of our largest experiment")
+    chosen = parser.parse_args()
+    for subject in SUBJECTS:
+        if chosen.only and subject.name not in chosen.only.split(","):
+            continue
+        if missing := subject.missing():
+            print(f"tracking: without {subject.name}: {missing}", file=sys.stderr)
+            continue
+        print(f"tracking: {subject.name}", file=sys.stderr)
+        with tempfile.TemporaryDirectory() as folder:
+            place = Path(folder)
+            place.chmod(0o755)
+            with serving(subject, place) as (target, database):
+                drive(subject, target, database, chosen.most)
 
 
 if __name__ == "__main__":

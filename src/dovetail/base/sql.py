@@ -5,12 +5,14 @@ thread owns the only writing connection: jobs that wait at the same time share o
 clients cost few syncs to disk. On PostgreSQL each piece has a schema of its own name.
 """
 
+import asyncio
+import contextlib
 import queue
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine
@@ -21,8 +23,18 @@ from dovetail.base.migrations import Migration, prepare
 __all__ = ["Database", "insert", "rows_of"]
 
 T = TypeVar("T")
-Job = tuple[Callable[[Connection], Any], "Future[Any]"]
 GROUP = 256
+
+
+class _Outcome(Protocol):
+    """Who is told what became of a job."""
+
+    def set_result(self, value: Any, /) -> None: ...
+
+    def set_exception(self, error: BaseException, /) -> None: ...
+
+
+Job = tuple[Callable[[Connection], Any], _Outcome]
 
 
 class Database:
@@ -100,12 +112,55 @@ class Database:
             done.set_exception(error)
         return done
 
+    async def write_soon(self, fn: Callable[[Connection], T]) -> T:
+        """Like `write`, for an event loop, which goes on while the work becomes durable.
+
+        The work is done even if nobody waits for it any more.
+        """
+        if self._writer is None:
+            import anyio.to_thread
+
+            return await anyio.to_thread.run_sync(self.write, fn)
+        awaited = _Awaited(asyncio.get_running_loop())
+        self._writer.enqueue(fn, awaited)
+        done: T = await awaited.future
+        return done
+
     def close(self) -> None:
         """Finish waiting writes and close every connection."""
         if self._writer is not None:
             self._writer.close()
         self._reader.dispose()
         self._write_engine.dispose()
+
+
+class _Awaited:
+    """An outcome that wakes a coroutine; a third of the cost of wrapping a thread's future.
+
+    Args:
+        loop: where it waits.
+    """
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._loop, self.future = loop, loop.create_future()
+
+    def set_result(self, value: Any, /) -> None:
+        self._tell(value, None)
+
+    def set_exception(self, error: BaseException, /) -> None:
+        self._tell(None, error)
+
+    def _tell(self, value: Any, error: BaseException | None) -> None:
+        with contextlib.suppress(RuntimeError):  # the loop has ended: nobody waits
+            self._loop.call_soon_threadsafe(self._settle, value, error)
+
+    def _settle(self, value: Any, error: BaseException | None) -> None:
+        if self.future.done():  # cancelled
+            return
+        if error is None:
+            self.future.set_result(value)
+        else:
+            self.future.set_exception(error)
 
 
 class _GroupCommit:
@@ -119,11 +174,14 @@ class _GroupCommit:
         self._thread.start()
 
     def submit(self, fn: Callable[[Connection], T]) -> "Future[T]":
+        done: Future[T] = Future()
+        self.enqueue(fn, done)
+        return done
+
+    def enqueue(self, fn: Callable[[Connection], Any], done: _Outcome) -> None:
         if self._closed:
             raise UnavailableError("the store is closed", why="the server is stopping")
-        done: Future[T] = Future()
         self._jobs.put((fn, done))
-        return done
 
     def close(self) -> None:
         if not self._closed:
@@ -160,7 +218,7 @@ def _commit(connection: Connection, group: list[Job]) -> None:
     if len(group) == 1:
         _commit_alone(connection, *group[0])
         return
-    outcomes: list[tuple[Future[Any], Any, BaseException | None]] = []
+    outcomes: list[tuple[_Outcome, Any, BaseException | None]] = []
     try:
         with connection.begin():
             for fn, done in group:
@@ -180,9 +238,7 @@ def _commit(connection: Connection, group: list[Job]) -> None:
             done.set_exception(failure)
 
 
-def _commit_alone(
-    connection: Connection, fn: Callable[[Connection], Any], done: "Future[Any]"
-) -> None:
+def _commit_alone(connection: Connection, fn: Callable[[Connection], Any], done: _Outcome) -> None:
     """Run one job in a transaction of its own, which needs no savepoint to be undone."""
     try:
         with connection.begin():

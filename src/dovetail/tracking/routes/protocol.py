@@ -5,10 +5,9 @@ through eighty patterns would cost more than many a request. A write goes straig
 loop to the writer of the database and back; a read runs in a thread.
 """
 
-import asyncio
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 from urllib.parse import parse_qsl
 
 import anyio.to_thread
@@ -39,9 +38,6 @@ from dovetail.wire.mlflow import (
     from_query,
 )
 
-if TYPE_CHECKING:
-    from concurrent.futures import Future
-
 __all__ = ["Operations", "protocol_routes", "read_body", "reading_paths", "send_json"]
 
 MAX_BODY = 64 << 20
@@ -66,7 +62,6 @@ class Operations:
         on_announced: Callable[[], None] = lambda: None,
     ) -> None:
         self.database, self.backend, self._on_announced = database, backend, on_announced
-        self._group_commits = database.dialect == "sqlite"
 
     def read(self, fn: Callable[[Connection], T]) -> T:
         """Read in the calling thread."""
@@ -86,12 +81,7 @@ class Operations:
         def change(c: Connection) -> tuple[Message, bool]:
             return handler(backend, c, request), take_announced(c)
 
-        if self._group_commits:
-            done: Future[tuple[Message, bool]] = self.database.submit(change)
-            # shielded, because the write happens even if nobody waits for its answer any more
-            answer, announced = await asyncio.shield(asyncio.wrap_future(done))
-        else:
-            answer, announced = await anyio.to_thread.run_sync(lambda: self.database.write(change))
+        answer, announced = await self.database.write_soon(change)
         if announced:
             self._on_announced()
         return encode(answer)
