@@ -23,6 +23,7 @@ from urllib.parse import urlsplit
 
 TICKS = os.sysconf("SC_CLK_TCK")
 BIN = Path(sys.executable).parent
+LONGEST = 60.0  # seconds that one figure may take
 
 
 @dataclass(frozen=True)
@@ -192,17 +193,20 @@ def measure(
         subject: whose server it is.
         target: the server, for its CPU.
         work: the operation, given its number, which never repeats.
-        times: how often; a fifth more runs before, unmeasured.
+        times: how often; a fifth more runs before, unmeasured. A slow server gets fewer.
     """
+    end = time.perf_counter() + LONGEST
     for number in range(max(1, times // 5)):
         work(times + number)
-    before = target.cpu_seconds()
-    lengths = []
-    for number in range(times):
+        if time.perf_counter() > end:
+            break
+    before, end = target.cpu_seconds(), time.perf_counter() + LONGEST
+    lengths: list[float] = []
+    while len(lengths) < times and (not lengths or time.perf_counter() < end):
         begun = time.perf_counter()
-        work(number)
+        work(len(lengths))
         lengths.append(time.perf_counter() - begun)
-    spent = target.cpu_seconds() - before
+    spent, times = target.cpu_seconds() - before, len(lengths)
     lengths.sort()
     Figure(piece, name, subject, lengths[times // 2] * 1000, "ms, median").emit()
     if times >= 20:

@@ -134,10 +134,7 @@ def searches(target: Server, subject: Subject, database: str, runs: int) -> None
         connection.call("POST", f"{API}/runs/search", body)
 
     among = f"{runs:,} runs"
-    times = 40 if subject.kind == "dovetail" else 20
-    if subject.kind == "mlflow" and not subject.on_postgres:
-        times = 5
-    name = subject.name
+    times, name = 40, subject.name
     measure(PIECE, f"filter and order by a metric among {among}", name, target, search, times)
     measure(PIECE, f"the best 100 by a metric among {among}", name, target, best, times)
     measure(PIECE, f"a page of 1,000 of {among}", name, target, page, max(5, times // 4))
