@@ -22,15 +22,30 @@ from dovetail.base.chain import Entry
 from dovetail.base.errors import InvalidInputError, UnavailableError
 from dovetail.governance.handlers import Governance
 from dovetail.web.piece import Endpoint
+from dovetail.wire.mlflow import ENDPOINTS
 from dovetail.wire.mlflow.errors import ErrorBody, ErrorCode
 
-__all__ = ["EFFECTIVE", "PREFIXES", "Guard", "Remote", "SameApp", "Upstream", "mlflow_error"]
+__all__ = [
+    "EFFECTIVE",
+    "PREFIXES",
+    "Guard",
+    "Remote",
+    "SameApp",
+    "Upstream",
+    "mlflow_error",
+    "reading_paths",
+]
 
 PASSED = "dovetail.guarded"
 EFFECTIVE = "Dovetail-Effective"
 PREFIXES = ("/api/2.0/mlflow", "/ajax-api/2.0/mlflow", "/api/2.0/preview/mlflow")
 HOP_HEADERS = {"connection", "keep-alive", "transfer-encoding", "te", "trailer", "upgrade", "host"}
-CODES = {400: ErrorCode.INVALID_PARAMETER_VALUE, 403: ErrorCode.PERMISSION_DENIED}
+CODES = {
+    400: ErrorCode.INVALID_PARAMETER_VALUE,
+    401: ErrorCode.UNAUTHENTICATED,
+    403: ErrorCode.PERMISSION_DENIED,
+}
+CHALLENGE = {"WWW-Authenticate": 'Basic realm="mlflow", Bearer realm="dovetail"'}
 
 
 class Upstream(Protocol):
@@ -196,7 +211,14 @@ def mlflow_error(error: Exception, status: int) -> Response:
     if isinstance(error, UnavailableError):
         code = ErrorCode.TEMPORARILY_UNAVAILABLE
     body = msgspec.json.encode(ErrorBody(code, str(error)))
-    return Response(body, status, media_type="application/json")
+    headers = CHALLENGE if status == 401 else None
+    return Response(body, status, headers, media_type="application/json")
+
+
+def reading_paths() -> list[str]:
+    """Return patterns of the registry's paths whose POST only reads."""
+    found = [one.path for one in ENDPOINTS if one.reads and one.method == "POST"]
+    return [prefix + path for prefix in PREFIXES for path in found]
 
 
 def _effective(request: Request) -> str:

@@ -4,7 +4,14 @@ import anyio.from_thread
 
 from dovetail.base import telemetry
 from dovetail.base.chain import Entry
-from dovetail.governance.guard import PREFIXES, Remote, SameApp, Upstream, mlflow_error
+from dovetail.governance.guard import (
+    PREFIXES,
+    Remote,
+    SameApp,
+    Upstream,
+    mlflow_error,
+    reading_paths,
+)
 from dovetail.governance.handlers import Governance
 from dovetail.governance.routes import routes
 from dovetail.governance.settings import GovernanceSettings
@@ -50,6 +57,7 @@ def build(context: Context, settings: GovernanceSettings) -> Service:
         errors=[ErrorShape(PREFIXES, lambda error: mlflow_error(error, status_of(error)))]
         if target != "embedded"
         else [],
+        reads=reading_paths() if target != "embedded" else [],
         start=settle,
         stop=stop,
         attention=lambda: _attention(governance),

@@ -23,7 +23,7 @@ from dovetail.tracking.store.foreign import refuse_mlflow
 from dovetail.tracking.store.migrations import MIGRATIONS
 from dovetail.tracking.store.schema import metadata
 from dovetail.tracking.tidy import Tidy
-from dovetail.tracking.ui import PAGES, page_routes, webhook_page_routes
+from dovetail.tracking.ui import PAGES, page_routes, webhook_attention, webhook_page_routes
 from dovetail.tracking.webhooks.courier import Courier
 from dovetail.tracking.webhooks.policy import Policy
 from dovetail.tracking.webhooks.sender import Sender
@@ -89,6 +89,7 @@ def build(context: Context, settings: TrackingSettings) -> Service:
         reads=list(reading_paths()),
         start=start,
         stop=stop,
+        attention=lambda: webhook_attention(database),
     )
 
 

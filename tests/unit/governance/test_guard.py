@@ -199,6 +199,23 @@ def test_four_eyes_need_two_people(tmp_path):
         assert as_bob.log(kind="alias.set")[0].body["approved_by"] == ["bob"]
 
 
+def test_a_viewer_may_search_through_the_guard_and_change_nothing(tmp_path):
+    tokens = Tokens(f"sqlite:///{tmp_path / 'web.db'}")
+    viewer = {"Authorization": f"Bearer {tokens.create('vic', 'viewer')}"}
+    tokens.close()
+    search, alias = "runs/search", "registered-models/alias"
+    with guarded(tmp_path, auth=True) as (versions, url):
+        api = f"{url}/api/2.0/mlflow"
+        assert httpx.post(f"{api}/{search}", json={}, headers=viewer).is_success
+        body = {"name": "flights", "alias": "x", "version": "1"}
+        refused = httpx.post(f"{api}/{alias}", json=body, headers=viewer)
+        assert (refused.status_code, refused.json()["error_code"]) == (403, "PERMISSION_DENIED")
+        unknown = httpx.post(f"{api}/{search}", json={})
+        assert (unknown.status_code, unknown.json()["error_code"]) == (401, "UNAUTHENTICATED")
+        assert unknown.headers["WWW-Authenticate"].startswith("Basic ")
+        assert versions.seen == []
+
+
 def test_lineage_events_join_the_record(tmp_path):
     event = {
         "eventType": "COMPLETE",

@@ -160,6 +160,19 @@ def test_the_address_that_was_checked_is_called_and_no_other(receiver) -> None:
     assert headers["Host"] == f"hook.example:{receiver.port}"
 
 
+def test_a_name_in_other_letters_is_asked_for_as_name_servers_know_it(receiver) -> None:
+    asked = []
+
+    async def resolve(host: str) -> Sequence[str]:
+        asked.append(host)
+        return [LOOPBACK]
+
+    sender = Sender(Policy(["127.0.0.0/8"], resolve), 5)
+    assert send(sender, f"http://b\u00fccher.example:{receiver.port}/").is_delivered
+    assert asked == ["xn--bcher-kva.example"]
+    assert receiver.requests[0][1]["Host"] == f"xn--bcher-kva.example:{receiver.port}"
+
+
 def test_the_next_address_is_tried_where_one_does_not_answer(receiver) -> None:
     policy = Policy(["127.0.0.0/8"], answering(["127.0.0.99", LOOPBACK]))
     assert send(Sender(policy, 5), f"http://hook.example:{receiver.port}/").is_delivered

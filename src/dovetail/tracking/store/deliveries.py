@@ -20,6 +20,7 @@ __all__ = [
     "add",
     "cancel",
     "claim",
+    "failing",
     "newest",
     "next_due",
     "prune",
@@ -166,3 +167,20 @@ def newest(connection: Connection, webhook: str | None, limit: int) -> list[Row[
     if webhook:
         query = query.where(_d.c.webhook_id == webhook)
     return list(connection.execute(query.order_by(_d.c.id.desc()).limit(limit)))
+
+
+def failing(connection: Connection) -> list[Row[Any]]:
+    """Return name, error and number of attempts of active webhooks whose last delivery failed."""
+    newest_settled = (
+        sa.select(sa.func.max(_d.c.id))
+        .where(_d.c.state.not_in(OPEN))
+        .group_by(_d.c.webhook_id)
+        .scalar_subquery()
+    )
+    query = (
+        sa.select(webhooks.c.name, _d.c.error, _d.c.attempts)
+        .join(webhooks, webhooks.c.webhook_id == _d.c.webhook_id)
+        .where(_d.c.id.in_(newest_settled), _d.c.state == FAILED, webhooks.c.status == ACTIVE)
+        .order_by(webhooks.c.name)
+    )
+    return list(connection.execute(query))

@@ -11,6 +11,7 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import BaseRoute, Route
 
+from dovetail.base.sql import Database
 from dovetail.tracking.handlers.webhooks import Webhooks
 from dovetail.tracking.routes.protocol import Operations
 from dovetail.tracking.routes.webhooks import check_role
@@ -18,10 +19,10 @@ from dovetail.tracking.store import deliveries
 from dovetail.tracking.store import webhooks as store
 from dovetail.web.auth import Principal
 from dovetail.web.pages import page_route
-from dovetail.web.piece import Page
+from dovetail.web.piece import Attention, Page
 from dovetail.wire.mlflow import Message, TestWebhook, UpdateWebhook, Webhook
 
-__all__ = ["WEBHOOKS", "webhook_page_routes"]
+__all__ = ["WEBHOOKS", "webhook_attention", "webhook_page_routes"]
 
 WEBHOOKS = Page("/tracking/webhooks", "Webhooks")
 MOST, RECENT, REFRESH = 500, 50, 10
@@ -102,6 +103,18 @@ def webhook_page_routes(operations: Operations, webhooks: Webhooks) -> list[Base
             title="Webhooks",
             refresh=REFRESH,
         ),
+    ]
+
+
+def webhook_attention(database: Database) -> list[Attention]:
+    """Return what a person should look at: webhooks whose last delivery failed."""
+    return [
+        Attention(
+            "warn",
+            f"webhook {row.name}: the last delivery failed (attempts: {row.attempts}): {row.error}",
+            WEBHOOKS.path,
+        )
+        for row in database.read(deliveries.failing)
     ]
 
 

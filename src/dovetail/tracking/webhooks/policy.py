@@ -42,6 +42,11 @@ class Target:
     url: httpx.URL
     addresses: tuple[str, ...]
 
+    @property
+    def host(self) -> str:
+        """The host's name as name servers and certificates know it."""
+        return _host(self.url)
+
 
 async def resolve(host: str) -> Sequence[str]:
     """Return the addresses of a host.
@@ -128,7 +133,7 @@ class Policy:
         Raises:
             InvalidParameterError: it may not be called, with MLflow's words.
         """
-        if not self._named(self.check(url).host):
+        if not self._named(_host(self.check(url))):
             await self.find(url)
 
     async def find(self, url: str) -> Target:
@@ -139,7 +144,7 @@ class Policy:
             UnresolvedHostError: its host cannot be looked up, which may pass.
         """
         parsed = self.check(url)
-        host = parsed.host
+        host = _host(parsed)
         named = self._named(host)
         if parsed.scheme == "http" and not named and not self._networks:
             raise _scheme(parsed)
@@ -186,6 +191,10 @@ class Policy:
 
     def _within(self, address: Address) -> bool:
         return any(address in network for network in self._networks)
+
+
+def _host(url: httpx.URL) -> str:
+    return url.raw_host.decode("ascii").strip("[]")
 
 
 def _name(entry: str) -> str:

@@ -131,7 +131,7 @@ class Sender:
                 target.url.copy_with(host=address),
                 content=body,
                 headers=headers,
-                extensions={"sni_hostname": target.url.host},
+                extensions={"sni_hostname": target.host},
             )
             answer = await client.send(request, stream=True)
             try:
