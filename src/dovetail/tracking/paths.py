@@ -19,6 +19,7 @@ __all__ = [
     "is_local",
     "is_proxied",
     "is_within",
+    "local_path",
     "proxied_path",
     "safe_path",
 ]
@@ -90,6 +91,13 @@ def is_local(uri: str) -> bool:
     """Tell whether a URI names a file of the machine that reads it."""
     parts = urlsplit(uri)
     return parts.scheme in ("", "file") or len(parts.scheme) == 1
+
+
+def local_path(uri: str) -> Path:
+    """Return the absolute path that a local URI, or a plain path, names on this machine."""
+    if urlsplit(uri).scheme != "file":
+        return Path(uri).absolute()
+    return Path(unquote(urlsplit(uri).path)).absolute()
 
 
 def is_proxied(uri: str) -> bool:

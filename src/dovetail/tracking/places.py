@@ -6,13 +6,11 @@ location of its experiments, so following one anywhere would hand out every file
 """
 
 from dataclasses import dataclass
-from pathlib import Path
-from urllib.parse import unquote, urlsplit
 
 from dovetail.base.artifacts import ArtifactStore, LocalStore
 from dovetail.tracking.backend import Backend
 from dovetail.tracking.errors import InvalidParameterError
-from dovetail.tracking.paths import is_local, is_within, proxied_path, safe_path
+from dovetail.tracking.paths import is_local, is_within, local_path, proxied_path, safe_path
 
 __all__ = ["Place", "place_of"]
 
@@ -49,15 +47,9 @@ def place_of(b: Backend, uri: str) -> Place:
     if proxied is not None and b.serves_artifacts:
         return Place(b.artifacts, proxied)
     if proxied is None and is_local(uri) and is_local(b.root):
-        root, path = _as_path(b.root), _as_path(uri)
+        root, path = local_path(b.root), local_path(uri)
         if ".." not in path.parts and is_within(path.as_uri(), root.as_uri()):
             return Place(LocalStore(root), "/".join(path.relative_to(root).parts))
     raise InvalidParameterError(
         f"Artifacts at '{uri}' are not behind this server. List them where they are."
     )
-
-
-def _as_path(uri: str) -> Path:
-    if urlsplit(uri).scheme != "file":
-        return Path(uri).absolute()
-    return Path(unquote(urlsplit(uri).path)).absolute()

@@ -11,7 +11,14 @@ from urllib.parse import urlsplit
 from sqlalchemy.engine import Connection, Row
 
 from dovetail.tracking.errors import InvalidParameterError, MissingResourceError
-from dovetail.tracking.paths import append, check_source, is_local, is_proxied, is_within
+from dovetail.tracking.paths import (
+    append,
+    check_source,
+    is_local,
+    is_proxied,
+    is_within,
+    local_path,
+)
 from dovetail.tracking.store import logged_models, models, runs, versions
 from dovetail.tracking.validation import check_stage
 
@@ -162,13 +169,12 @@ def _owned(c: Connection, found: Lineage, parameter: str) -> str:
 
 
 def _check_local(c: Connection, found: Lineage, parameter: str) -> None:
-    if (found.run_id or found.model_id) and ".." not in found.source.split("/"):
+    if found.run_id or found.model_id:
         root = _owned(c, found, parameter)
-        source = found.source.removeprefix("file://")
-        if is_local(root) and is_within(
-            f"file://{source}", f"file://{root.removeprefix('file://')}"
-        ):
-            return
+        if is_local(root):
+            place, owned = local_path(found.source).resolve(), local_path(root).resolve()
+            if owned in (place, *place.parents):
+                return
     raise InvalidParameterError(
         f"Invalid model version source: '{found.source}'. To use a local path as a model version "
         f"source, the {parameter} request parameter has to be specified and the local path has to "

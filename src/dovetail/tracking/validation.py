@@ -19,6 +19,7 @@ __all__ = [
     "check_dataset_inputs",
     "check_experiment_name",
     "check_experiment_tag",
+    "check_first_tag",
     "check_key",
     "check_max_results",
     "check_metric",
@@ -103,6 +104,10 @@ def check_metric(metric: Metric, path: str = "") -> None:
             "(64-bit integer) "
         )
     _short("Metric name", MAX_KEY, metric.key)
+    if bool(metric.dataset_name) != bool(metric.dataset_digest):
+        raise InvalidParameterError(
+            "Both dataset_name and dataset_digest must be provided if one is provided"
+        )
 
 
 def check_param(param: Param, path: str = "") -> tuple[str, str]:
@@ -116,6 +121,12 @@ def check_tag(tag: Tag, path: str = "") -> tuple[str, str]:
     where = f"{path}.key" if path else "key"
     check_key(tag.key, where)
     return _short(where, MAX_KEY, tag.key), tag.value[:MAX_TAG]
+
+
+def check_first_tag(tag: Tag) -> tuple[str, str]:
+    """Check a tag that a run is created with; MLflow lets any characters through there."""
+    _check_present(tag.key, "tags.key")
+    return _short("key", MAX_KEY, tag.key), tag.value
 
 
 def check_run_id(run_id: str) -> None:
@@ -144,8 +155,14 @@ def check_batch(
 ) -> tuple[dict[str, str], dict[str, str]]:
     """Check one log-batch request and return its parameters and tags by key."""
     for index, metric in enumerate(metrics):
-        if _name_fault(metric.key) or metric.timestamp < 0 or len(metric.key) > MAX_KEY:
+        odd = metric.timestamp < 0 or len(metric.key) > MAX_KEY or metric.dataset_name
+        if odd or _name_fault(metric.key):
+            _check_present(metric.key, f"metrics[{index}].key")
             check_metric(metric, f"metrics[{index}]")
+    for index, param in enumerate(params):
+        _check_present(param.key, f"params[{index}].key")
+    for index, tag in enumerate(tags):
+        _check_present(tag.key, f"tags[{index}].key")
     pairs = [check_param(param, f"params[{i}]") for i, param in enumerate(params)]
     labels = dict(check_tag(tag, f"tags[{i}]") for i, tag in enumerate(tags))
     counts = (
@@ -169,6 +186,11 @@ def check_batch(
             "contains only one param value per param key."
         )
     return by_key, labels
+
+
+def _check_present(key: str, path: str) -> None:
+    if not key:
+        raise missing(path)
 
 
 def check_experiment_name(name: str) -> None:

@@ -12,7 +12,8 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from steps import CONVERSATIONS, converse
+from conversation import converse
+from steps import CONVERSATIONS
 
 RECORD = Path(__file__).parent / "answers.json"
 

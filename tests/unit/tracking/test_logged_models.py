@@ -107,8 +107,8 @@ def test_models_are_searched(ask) -> None:
         made = create(ask, name, tags=(Tag("t", name),), params=(LoggedModelParameter("p", name),))
         if auc is not None:
             points = (
-                Metric("auc", auc - 0.5, 1, 1, made.info.model_id, dataset_name="old"),
-                Metric("auc", auc, 2, 2, made.info.model_id, dataset_name=f"d{name}"),
+                Metric("auc", auc - 0.5, 1, 1, made.info.model_id, "old", "1"),
+                Metric("auc", auc, 2, 2, made.info.model_id, f"d{name}", "1"),
             )
             ask(e.LOG_BATCH, LogBatch(run_id=run, metrics=points))
     assert search(ask) == (["c", "a", "b"], None)

@@ -4,6 +4,7 @@ import pytest
 
 from dovetail.tracking.errors import InvalidParameterError, MissingResourceError
 from dovetail.wire.mlflow import (
+    CreateExperiment,
     CreateLoggedModel,
     CreateModelVersion,
     CreateRegisteredModel,
@@ -55,6 +56,22 @@ def test_files_of_the_named_run_are_allowed(ask, run, register) -> None:
     source = f"{run.artifact_uri}/model"
     assert register(source, run_id=run.run_id).source == source
     assert register(f"runs:/{run.run_id}/model", run_id=run.run_id).version == "2"
+
+
+def test_a_local_source_must_end_inside_the_folder_of_its_run(ask, register, tmp_path) -> None:
+    location = (tmp_path / "shared folder").as_uri()
+    number = ask(
+        e.CREATE_EXPERIMENT, CreateExperiment(name="local", artifact_location=location)
+    ).experiment_id
+    run = ask(e.CREATE_RUN, CreateRun(experiment_id=number)).run.info
+    inside = tmp_path / "shared folder" / run.run_id / "artifacts"
+    for source in (run.artifact_uri, str(inside), f"{run.artifact_uri}/model/..", f"{inside}/."):
+        assert register(source, run_id=run.run_id).source == source
+    inside.mkdir(parents=True)
+    (inside / "out").symlink_to(tmp_path)
+    for source in (f"{run.artifact_uri}/../..", f"{inside}/out", "/", str(tmp_path)):
+        with pytest.raises(InvalidParameterError, match="To use a local path as a model version"):
+            register(source, run_id=run.run_id)
 
 
 def test_another_version_may_be_the_source(ask, register) -> None:

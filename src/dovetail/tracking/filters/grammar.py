@@ -132,7 +132,7 @@ MODEL_VERSIONS = Grammar(
 _MODEL_TIMES = _TIMES | {"creation_time", "last_updated_time"}
 _MODEL_TIMES = _MODEL_TIMES | {"creation_timestamp_ms", "last_updated_timestamp_ms"}
 LOGGED_MODELS = Grammar(
-    entities=_RUN_ENTITIES,
+    entities={name: kind for name, kind in _RUN_ENTITIES.items() if kind != "dataset"},
     attributes=frozenset({"name", "model_id", "model_type", "status", "source_run_id"})
     | _MODEL_TIMES,
     orderable=frozenset({"name", "model_id", "model_type", "status", "source_run_id"})

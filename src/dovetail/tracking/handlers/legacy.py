@@ -28,7 +28,7 @@ HISTORY_TAG = "mlflow.log-model.history"
 MAX_RUNS = 100
 MAX_POINTS = 25_000
 _REQUIRED = ("artifact_path", "flavors", "utc_time_created", "run_id")
-_KEPT = ("run_id", "utc_time_created", "artifact_path", "model_uuid")
+_KEPT = ("run_id", "artifact_path", "utc_time_created", "model_uuid")
 
 
 def log_model(b: Backend, c: Connection, q: LogModel) -> Empty:
@@ -61,7 +61,7 @@ def _described(text: str) -> dict[str, Any]:
             f"Model json is missing mandatory fields: {{{', '.join(map(repr, absent))}}}"
         )
     flavors = model["flavors"] if isinstance(model["flavors"], dict) else {}
-    kept = {name: value for name, value in model.items() if name in _KEPT}
+    kept = {name: model.get(name) for name in _KEPT}
     return {**kept, "flavors": {name: _without_config(one) for name, one in flavors.items()}}
 
 

@@ -28,6 +28,7 @@ from dovetail.tracking.store import (
 from dovetail.tracking.validation import (
     check_batch,
     check_dataset_inputs,
+    check_first_tag,
     check_max_results,
     check_metric,
     check_param,
@@ -89,7 +90,7 @@ _EMPTY = Empty()
 def create(b: Backend, c: Connection, q: CreateRun) -> RunResponse:
     """Start a run; one without a name gets one."""
     experiment = experiments.active(c, experiment_number(q.experiment_id or "0"))
-    labels = dict(check_tag(tag) for tag in q.tags)
+    labels = dict(check_first_tag(tag) for tag in q.tags)
     named = labels.get(runs.RUN_NAME)
     if q.run_name and named and q.run_name != named:
         raise InvalidParameterError(
@@ -244,7 +245,9 @@ def metric_history(b: Backend, c: Connection, q: GetMetricHistory) -> MetricsRes
             "It must be a positive integer."
         )
     offset = paging.offset_of(q.page_token)
-    key = runs.get(c, q.run).id
+    key = runs.keys(c, [q.run]).get(q.run)
+    if key is None:  # MLflow knows no points of it, and does not mind
+        return MetricsResponse()
     limit = q.max_results
     found = metrics.history(c, key, q.metric_key, offset, limit and limit + 1)
     if limit is None:
@@ -267,8 +270,10 @@ def metric_sample(b: Backend, c: Connection, q: GetMetricHistoryBulkInterval) ->
         )
     steps = _interval(q.start_step, q.end_step)
     points: list[Metric] = []
+    known = runs.keys(c, q.run_ids)
     for run_id in q.run_ids:
-        points += metrics.sample(c, (runs.get(c, run_id).id, run_id), q.metric_key, count, steps)
+        if run_id in known:
+            points += metrics.sample(c, (known[run_id], run_id), q.metric_key, count, steps)
     return MetricsResponse(metrics=tuple(points))
 
 

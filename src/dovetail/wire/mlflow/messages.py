@@ -202,7 +202,7 @@ class LogOutputs(Message, frozen=True, kw_only=True):
     """Say what a run made."""
 
     run_id: str
-    models: tuple[ModelOutput, ...] = ()
+    models: tuple[ModelOutput, ...]
 
 
 class LogModel(Message, frozen=True, kw_only=True):
@@ -370,7 +370,7 @@ class OrderBy(Message, frozen=True, kw_only=True):
 class SearchLoggedModels(Message, frozen=True, kw_only=True):
     """Search logged models."""
 
-    experiment_ids: tuple[str, ...] = ()
+    experiment_ids: tuple[str, ...]
     filter: str | None = None
     datasets: tuple[DatasetFilter, ...] = ()
     max_results: int = 50
