@@ -36,10 +36,14 @@ def test_the_server_says_what_it_is(server: httpx.Client) -> None:
     assert info["workspaces_enabled"] is False
 
 
-def test_the_paths_of_mlflows_pages_answer_the_same(server: httpx.Client) -> None:
-    for prefix in ("/api/2.0/mlflow", "/ajax-api/2.0/mlflow"):
+def test_the_paths_of_mlflows_pages_and_of_old_clients_answer_the_same(
+    server: httpx.Client,
+) -> None:
+    for prefix in ("/api/2.0/mlflow", "/ajax-api/2.0/mlflow", "/api/2.0/preview/mlflow"):
         answer = server.get(f"{prefix}/experiments/get-by-name?experiment_name=Default")
         assert answer.json()["experiment"]["experiment_id"] == "0"
+        absent = server.get(f"{prefix}/registered-models/get?name=absent")
+        assert absent.json()["error_code"] == "RESOURCE_DOES_NOT_EXIST"
 
 
 def test_numbers_may_be_text_and_nan_is_text(server: httpx.Client) -> None:

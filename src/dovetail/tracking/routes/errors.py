@@ -15,6 +15,7 @@ __all__ = ["ERRORS", "PREFIXES", "render"]
 PREFIXES = (
     "/api/2.0/mlflow",
     "/api/2.0/mlflow-artifacts",
+    "/api/2.0/preview/mlflow",
     "/api/3.0/mlflow",
     "/ajax-api/2.0/mlflow",
     "/ajax-api/2.0/mlflow-artifacts",

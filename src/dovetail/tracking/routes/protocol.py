@@ -30,6 +30,7 @@ from dovetail.wire.mlflow import (
     AJAX_PREFIX,
     ENDPOINTS,
     PREFIX,
+    PREVIEW_PREFIX,
     Endpoint,
     InvalidRequest,
     Message,
@@ -42,6 +43,7 @@ __all__ = ["Operations", "protocol_routes", "read_body", "reading_paths", "send_
 
 MAX_BODY = 64 << 20
 _HEADERS = [(b"content-type", b"application/json")]
+PREFIXES = (PREFIX, AJAX_PREFIX, PREVIEW_PREFIX)
 App = Any
 T = TypeVar("T")
 
@@ -195,14 +197,14 @@ def protocol_routes(operations: Operations, webhooks: Webhooks) -> list[BaseRout
         _Operation(one, *others[one]) if one in others else transaction(one, TABLE[one])
         for one in ENDPOINTS
     ]
-    return [Dispatch(PREFIX, every), Dispatch(AJAX_PREFIX, every)]
+    return [Dispatch(prefix, every) for prefix in PREFIXES]
 
 
 def reading_paths() -> Iterator[str]:
     """Yield patterns of the paths whose POST only reads."""
     for one in ENDPOINTS:
         if one.reads and one.method == "POST":
-            for prefix in (PREFIX, AJAX_PREFIX):
+            for prefix in PREFIXES:
                 yield f"{prefix}{one.path}"
 
 

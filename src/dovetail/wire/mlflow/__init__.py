@@ -16,6 +16,7 @@ from dovetail.wire.mlflow.endpoints import (
     ARTIFACTS_PREFIX,
     ENDPOINTS,
     PREFIX,
+    PREVIEW_PREFIX,
     SERVER_INFO,
     Endpoint,
 )
@@ -169,6 +170,7 @@ __all__ = [
     "EVENTS",
     "HTTP_STATUS",
     "PREFIX",
+    "PREVIEW_PREFIX",
     "SERVER_INFO",
     "Alias",
     "AliasCreated",

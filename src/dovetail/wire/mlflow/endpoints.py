@@ -17,6 +17,7 @@ from dovetail.wire.mlflow import webhooks as w
 
 PREFIX = "/api/2.0/mlflow"
 AJAX_PREFIX = "/ajax-api/2.0/mlflow"
+PREVIEW_PREFIX = "/api/2.0/preview/mlflow"  # where clients before MLflow 2 look for the registry
 ARTIFACTS_PREFIX = "/api/2.0/mlflow-artifacts/artifacts"
 SERVER_INFO = "/api/3.0/mlflow/server-info"
 
