@@ -9,8 +9,9 @@ import asyncio
 import contextlib
 import queue
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
@@ -90,6 +91,12 @@ class Database:
         """Run `fn` on a consistent snapshot and return what it returns. Any thread may call."""
         with self._reader.connect() as connection:
             return fn(connection)
+
+    @contextmanager
+    def reading(self) -> Iterator[Connection]:
+        """Give a consistent snapshot for the length of a block, for what is read row by row."""
+        with self._reader.connect() as connection:
+            yield connection
 
     def write(self, fn: Callable[[Connection], T]) -> T:
         """Run `fn` in a transaction and return once its work is durable.

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from dovetail.base.artifacts import open_store
+from dovetail.base.artifacts import open_store as artifacts_at
 from dovetail.base.sql import Database
 from dovetail.tracking.backend import Backend
 from dovetail.tracking.handlers.webhooks import Webhooks
@@ -30,11 +30,11 @@ from dovetail.tracking.webhooks.sender import Sender
 from dovetail.tracking.webhooks.vault import Vault
 from dovetail.web.piece import Context, Piece, Service
 
-__all__ = ["build", "piece"]
+__all__ = ["build", "open_store", "piece"]
 
 
-def build(context: Context, settings: TrackingSettings) -> Service:
-    """Open the store and make the service."""
+def open_store(context: Context, settings: TrackingSettings) -> tuple[Database, Backend]:
+    """Open the database and the artifacts, made where they are missing."""
     url = settings.database or context.database_url("tracking")
     refuse_mlflow(url)
     database = Database(
@@ -46,11 +46,17 @@ def build(context: Context, settings: TrackingSettings) -> Service:
     artifacts = settings.artifacts or str(context.state / "artifacts")
     backend = Backend(
         root=_root(settings, artifacts),
-        artifacts=open_store(artifacts),
+        artifacts=artifacts_at(artifacts),
         serves_artifacts=settings.serve_artifacts,
         clock=context.clock,
     )
     database.write(lambda c: experiments.ensure_default(c, backend.root, backend.now()))
+    return database, backend
+
+
+def build(context: Context, settings: TrackingSettings) -> Service:
+    """Open the store and make the service."""
+    database, backend = open_store(context, settings)
     policy = Policy(settings.webhook_allow)
     sender = Sender(policy, settings.webhook_timeout)
     vault = Vault(settings.webhook_key, context.state / "webhook.key")

@@ -5,7 +5,8 @@ import subprocess
 import sys
 import time
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from types import ModuleType
 
@@ -19,25 +20,37 @@ STARTS_WITHIN = 240
 QUIET = {"MLFLOW_DISABLE_TELEMETRY": "true", "DO_NOT_TRACK": "true"}
 
 
-@pytest.fixture(scope="module")
-def mlflow_server(tmp_path_factory: pytest.TempPathFactory, free_port) -> Iterator[str]:
-    """MLflow's own server on a store that no other module has written to."""
+@pytest.fixture(scope="session")
+def start_mlflow(free_port) -> Callable[[Path], AbstractContextManager[str]]:
+    """Start MLflow's own server on a folder: `mlflow.db` and `artifacts` lie in it."""
     pytest.importorskip("mlflow", reason="mlflow is not installed: requirements/all.txt")
-    folder, port = tmp_path_factory.mktemp("mlflow"), free_port()
-    command = [sys.executable, "-m", "mlflow", "server", "--workers", "1", "--port", str(port)]
-    command += ["--backend-store-uri", f"sqlite:///{folder / 'mlflow.db'}"]
-    command += ["--artifacts-destination", str(folder / "artifacts")]
-    with (folder / "log").open("wb") as log:
-        server = subprocess.Popen(
-            command, stdout=log, stderr=log, cwd=folder, env={**os.environ, **QUIET}
-        )
-        url = f"http://127.0.0.1:{port}"
-        try:
-            _wait(url, server)
-            yield url
-        finally:
-            server.terminate()
-            server.wait(30)
+
+    @contextmanager
+    def start(folder: Path) -> Iterator[str]:
+        port = free_port()
+        command = [sys.executable, "-m", "mlflow", "server", "--workers", "1", "--port", str(port)]
+        command += ["--backend-store-uri", f"sqlite:///{folder / 'mlflow.db'}"]
+        command += ["--artifacts-destination", str(folder / "artifacts")]
+        with (folder / "log").open("wb") as log:
+            server = subprocess.Popen(
+                command, stdout=log, stderr=log, cwd=folder, env={**os.environ, **QUIET}
+            )
+            url = f"http://127.0.0.1:{port}"
+            try:
+                _wait(url, server)
+                yield url
+            finally:
+                server.terminate()
+                server.wait(30)
+
+    return start
+
+
+@pytest.fixture(scope="module")
+def mlflow_server(start_mlflow, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """MLflow's own server on a store that no other module has written to."""
+    with start_mlflow(tmp_path_factory.mktemp("mlflow")) as url:
+        yield url
 
 
 def _wait(url: str, server: "subprocess.Popen[bytes]") -> None:

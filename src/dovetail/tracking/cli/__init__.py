@@ -8,6 +8,7 @@ import click
 from dovetail.tracking.cli.history import alias_at, list_history
 from dovetail.tracking.cli.resend import resend
 from dovetail.tracking.cli.tidy import tidy
+from dovetail.tracking.move.commands import export_store, import_store
 from dovetail.web.commands import run, server_options
 
 __all__ = ["commands"]
@@ -52,5 +53,5 @@ def run_server(
     run(piece, server, flags)
 
 
-for command in (alias_at, list_history, resend, tidy):
+for command in (alias_at, list_history, resend, tidy, import_store, export_store):
     commands.add_command(command)

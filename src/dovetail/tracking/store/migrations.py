@@ -13,6 +13,7 @@ from dovetail.base.migrations import Migration
 from dovetail.tracking.store import history, tidy_schema
 from dovetail.tracking.store import webhooks_schema as webhooks
 from dovetail.tracking.store.history_schema import registry_history
+from dovetail.tracking.store.moves_schema import moved, moves
 
 __all__ = ["MIGRATIONS"]
 
@@ -38,5 +39,6 @@ MIGRATIONS: tuple[Migration, ...] = (
     Migration("history of the registry", _with_history),
     _new_tables("webhooks", webhooks.webhooks, webhooks.webhook_events, webhooks.deliveries),
     _new_tables("what is removed for good", *tidy_schema.TABLES),
+    _new_tables("moves", moves, moved),
 )
 """All steps ever, oldest first; a step that has shipped never changes."""
