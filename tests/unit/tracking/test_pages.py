@@ -91,16 +91,6 @@ def test_a_run_shows_its_charts_and_files(server: httpx.Client, run: str) -> Non
     assert folder["href"] == f"/tracking/runs/{run}/files/model"
 
 
-def test_a_model_shows_its_versions_and_aliases(server: httpx.Client, run: str) -> None:
-    (model,) = server.get("/tracking/models.json").json()["models"]
-    assert (model["name"], model["aliases"], model["newest"]) == ("flights", "champion → 1", 2)
-    page = server.get("/tracking/models/flights.json").json()
-    assert [(v["version"], v["aliases"]) for v in page["versions"]] == [
-        ("2", []),
-        ("1", ["champion"]),
-    ]
-
-
 def test_a_page_about_nothing_is_missing(server: httpx.Client) -> None:
     for path in ("/tracking/runs/x", "/tracking/experiments/9", "/tracking/models/none"):
         assert server.get(path).status_code == 404

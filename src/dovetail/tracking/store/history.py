@@ -28,7 +28,7 @@ __all__ = [
     "count",
     "end_model",
     "events",
-    "events_between",
+    "events_of_version",
     "first",
     "note",
     "origin",
@@ -225,12 +225,14 @@ def events(
     return list(connection.execute(limited))
 
 
-def events_between(
-    connection: Connection, name: str, start: int, end: int, limit: int
+def events_of_version(
+    connection: Connection, name: str, version: str, limit: int
 ) -> list[Row[Any]]:
-    """Return rows under a name from `start` to `end`, both included, oldest first."""
-    query = sa.select(_h).where(_h.c.name == name, _h.c.at >= start, _h.c.at <= end)
-    return list(connection.execute(query.order_by(_h.c.id).limit(limit)))
+    """Return the changes that concern one version, newest first."""
+    aliased = (_h.c.topic == ALIAS) & ((_h.c.before == version) | (_h.c.after == version))
+    own = _h.c.topic.in_((STAGE, VERSION)) & (_h.c.subject == version)
+    query = sa.select(_h).where(_h.c.name == name, aliased | own)
+    return list(connection.execute(query.order_by(_h.c.id.desc()).limit(limit)))
 
 
 def count(connection: Connection, name: str) -> int:

@@ -12,10 +12,7 @@ __all__ = [
     "ExperimentLine",
     "ExperimentPage",
     "Experiments",
-    "ModelPage",
-    "Models",
     "RunPage",
-    "VersionLine",
 ]
 
 
@@ -62,33 +59,3 @@ class RunPage(msgspec.Struct, frozen=True):
     datasets: list[dict[str, Any]]
     models: list[dict[str, Any]]
     files: FilesView
-
-
-class Models(msgspec.Struct, frozen=True):
-    """The page `/tracking/models`."""
-
-    models: list[dict[str, Any]]
-
-
-class VersionLine(msgspec.Struct, frozen=True):
-    """A version in the list; times in milliseconds since 1970."""
-
-    version: str
-    aliases: list[str]
-    created: int | None
-    description: str
-    source: str
-    run: str
-    run_href: str
-    tags: str
-
-
-class ModelPage(msgspec.Struct, frozen=True):
-    """The page of one registered model."""
-
-    name: str
-    description: str
-    tags: list[dict[str, str]]
-    aliases: list[dict[str, str]]
-    versions: list[VersionLine]
-    next: str
