@@ -137,6 +137,42 @@ def test_files_of_a_logged_model_and_of_a_version(server: httpx.Client, run: str
         assert server.get(found["files"][0]["href"]).status_code == 200
 
 
+def test_files_in_a_folder_that_clients_write_to_themselves(tmp_path: Path) -> None:
+    root = tmp_path / "shared"
+    settings = TrackingSettings(serve_artifacts=False, default_artifact_root=root.as_uri())
+    with (
+        run_piece(piece, settings, state=tmp_path / "state") as running,
+        httpx.Client(base_url=running.url) as server,
+    ):
+        made = server.post(f"{API}/runs/create", json={"experiment_id": "0"})
+        run_id = made.json()["run"]["info"]["run_id"]
+        folder = root / "0" / run_id / "artifacts"
+        folder.mkdir(parents=True)
+        (folder / "a.txt").write_text("hello")
+        (one,) = server.get(f"/tracking/runs/{run_id}/files.json").json()["files"]
+        assert "hello" in server.get(one["href"]).text
+        twin = server.get(f"/tracking/runs/{run_id}/files.json?path=a.txt").json()
+        assert server.get(twin["download"]).text == "hello"
+
+
+def test_files_in_a_bucket(tmp_path: Path, s3_url: str) -> None:
+    with (
+        run_piece(piece, TrackingSettings(artifacts=s3_url), state=tmp_path) as running,
+        httpx.Client(base_url=running.url, timeout=60) as server,
+    ):
+        made = server.post(f"{API}/runs/create", json={"experiment_id": "0"})
+        run_id = made.json()["run"]["info"]["run_id"]
+        put(server, run_id, "data/rows.csv", "a,b\n" + "1,2\n" * 500_000)
+        put(server, run_id, "plot.svg", SVG)
+        listed = server.get(f"/tracking/runs/{run_id}/files.json").json()["files"]
+        assert [one["name"] for one in listed] == ["data/", "plot.svg"]
+        twin = server.get(f"/tracking/runs/{run_id}/files.json?path=data/rows.csv").json()
+        assert twin["preview"]["table"]["rows"][0] == ["1", "2"]
+        assert server.get(twin["download"]).content.count(b"1,2") == 500_000
+        assert server.get(f"/tracking/runs/{run_id}/image/plot.svg").text == SVG
+        assert server.get(f"/tracking/runs/{run_id}/files/none").status_code == 404
+
+
 def test_files_that_are_elsewhere_are_said_to_be_elsewhere(tmp_path: Path) -> None:
     settings = TrackingSettings(serve_artifacts=False, default_artifact_root="s3://bucket/x")
     with (

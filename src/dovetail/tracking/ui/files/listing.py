@@ -1,6 +1,6 @@
 """One folder or one file of a run, a logged model or a version, as the page shows it."""
 
-from urllib.parse import quote, urlencode
+from urllib.parse import urlencode
 
 import msgspec
 from starlette.requests import Request
@@ -11,10 +11,10 @@ from dovetail.tracking import paging, previews
 from dovetail.tracking.backend import Backend
 from dovetail.tracking.errors import InvalidParameterError, MissingResourceError
 from dovetail.tracking.paths import safe_path
+from dovetail.tracking.places import Place, place_of
 from dovetail.tracking.previews import Preview, Source
 from dovetail.tracking.previews.card import ModelCard, read_card
 from dovetail.tracking.ui.files.owners import Owner
-from dovetail.wire.mlflow import ARTIFACTS_PREFIX
 
 __all__ = ["Crumb", "FileLine", "FilesView", "files_view", "located"]
 
@@ -87,16 +87,18 @@ def files_view(b: Backend, owner: Owner, path: str, request: Request | None = No
         InvalidParameterError: the path could leave its root.
     """
     inside = safe_path(path).strip("/")
-    if owner.base is None or not b.serves_artifacts:
+    try:
+        place = place_of(b, owner.root)
+    except InvalidParameterError:
         problem = f"The files lie at {owner.root}, which is not behind this server."
         return FilesView(owner=owner, path=inside, is_dir=True, problem=problem)
     query = request.query_params if request is not None else {}
     crumbs = _crumbs(owner, inside)
-    found = located(b, owner, inside)
+    found = located(place, inside)
     if found is None or found.is_dir:
-        return _folder(b, owner, inside, crumbs, paging.offset_of(query.get("page")))
+        return _folder(place, owner, inside, crumbs, paging.offset_of(query.get("page")))
     start, line = _number(query.get("from", "0")), _number(query.get("line", "1"))
-    source = Source(b.artifacts, found.path, found.size)
+    source = Source(place.store, found.path, found.size)
     return FilesView(
         owner=owner,
         path=inside,
@@ -104,22 +106,19 @@ def files_view(b: Backend, owner: Owner, path: str, request: Request | None = No
         crumbs=crumbs,
         size=found.size,
         modified=int(found.modified * 1000),
-        download=f"{ARTIFACTS_PREFIX}/{quote(found.path)}",
+        download=owner.download(inside),
         preview=previews.preview(source, owner.address("image", inside), start, line),
     )
 
 
-def located(b: Backend, owner: Owner, inside: str) -> Stat | None:
-    """Return what lies at a path of an owner; None for a root that holds nothing yet.
+def located(place: Place, inside: str) -> Stat | None:
+    """Return what lies at a path of a place; None for a root that holds nothing yet.
 
     Raises:
-        MissingResourceError: there is nothing, or the files are not behind this server.
+        MissingResourceError: there is nothing.
     """
-    if owner.base is None or not b.serves_artifacts:
-        raise MissingResourceError(f"Artifacts at '{owner.root}' are not behind this server.")
-    path = f"{owner.base}/{inside}" if inside else owner.base
     try:
-        return b.artifacts.stat(path)
+        return place.store.stat(place.inside(inside))
     except NotFoundError as error:
         if not inside:
             return None
@@ -141,9 +140,9 @@ def _crumbs(owner: Owner, inside: str) -> list[Crumb]:
     return [Crumb(f"files of {owner.title}", owner.address("files", "")), *inner]
 
 
-def _folder(b: Backend, owner: Owner, inside: str, crumbs: list[Crumb], offset: int) -> FilesView:
-    path = f"{owner.base}/{inside}" if inside else str(owner.base)
-    found = sorted(b.artifacts.list(path), key=lambda one: (not one.is_dir, one.path))
+def _folder(place: Place, owner: Owner, inside: str, crumbs: list[Crumb], offset: int) -> FilesView:
+    path = place.inside(inside)
+    found = sorted(place.store.list(path), key=lambda one: (not one.is_dir, one.path))
     lines = [_line(owner, inside, one) for one in found[offset : offset + PAGE]]
     more = "?" + urlencode({"page": paging.token_of(offset + PAGE)})
     return FilesView(
@@ -154,7 +153,7 @@ def _folder(b: Backend, owner: Owner, inside: str, crumbs: list[Crumb], offset: 
         files=lines,
         count=len(found),
         next=more if offset + PAGE < len(found) else "",
-        card=read_card(b.artifacts, path) if any(_is_card(one) for one in found) else None,
+        card=read_card(place.store, path) if any(_is_card(one) for one in found) else None,
     )
 
 

@@ -15,6 +15,7 @@ from starlette.routing import BaseRoute, Route
 
 from dovetail.tracking.errors import MissingResourceError
 from dovetail.tracking.paths import safe_path
+from dovetail.tracking.places import place_of
 from dovetail.tracking.previews import SANDBOX, Source, media_type
 from dovetail.tracking.previews.images import LARGEST
 from dovetail.tracking.routes.protocol import Operations
@@ -70,11 +71,11 @@ def _routes(operations: Operations, prefix: str, find: Find) -> list[BaseRoute]:
 
     def image(request: Request) -> Response:
         """Serve a picture for the page of its file, and nothing that is no picture."""
-        owner = owner_of(request)
-        found = located(backend, owner, safe_path(request.path_params["path"]).strip("/"))
+        place = place_of(backend, owner_of(request).root)
+        found = located(place, safe_path(request.path_params["path"]).strip("/"))
         if found is None or found.is_dir or found.size > LARGEST:
             raise MissingResourceError("There is no picture here.")
-        source = Source(backend.artifacts, found.path, found.size)
+        source = Source(place.store, found.path, found.size)
         kind = media_type(source)
         if kind is None:
             raise MissingResourceError("The file is no picture.")
@@ -84,7 +85,7 @@ def _routes(operations: Operations, prefix: str, find: Find) -> list[BaseRoute]:
             "Content-Length": str(found.size),
             "Cache-Control": "private, max-age=60",
         }
-        body = backend.artifacts.open(found.path, 0, found.size)
+        body = place.store.open(found.path, 0, found.size)
         return StreamingResponse(body, headers=headers, media_type=kind)
 
     return [

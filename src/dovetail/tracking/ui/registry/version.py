@@ -6,8 +6,10 @@ from sqlalchemy.engine import Connection
 from starlette.requests import Request
 
 from dovetail.tracking.backend import Backend
+from dovetail.tracking.errors import InvalidParameterError
 from dovetail.tracking.handlers import history as history_cases
 from dovetail.tracking.handlers import versions as cases
+from dovetail.tracking.places import place_of
 from dovetail.tracking.previews.card import ModelCard, read_card
 from dovetail.tracking.store import history
 from dovetail.tracking.store.behind import models_of, runs_of
@@ -91,9 +93,11 @@ def behind(c: Connection, versions: list[ModelVersion]) -> list[Behind]:
 
 def card_of(b: Backend, owner: Owner) -> ModelCard | None:
     """Return what a version's folder says of it; None if it holds no model or is elsewhere."""
-    if owner.base is None or not b.serves_artifacts:
+    try:
+        place = place_of(b, owner.root)
+    except InvalidParameterError:
         return None
-    return read_card(b.artifacts, owner.base)
+    return read_card(place.store, place.path)
 
 
 def version_page(b: Backend, c: Connection, request: Request) -> VersionPage:
