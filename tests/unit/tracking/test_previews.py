@@ -248,6 +248,18 @@ class TestParquet:
         assert found.table.rows[3][1] is None
         assert found.table.total == 1000
 
+    def test_a_column_that_inflates_takes_no_more_than_its_limit(self) -> None:
+        pa = pytest.importorskip("pyarrow")
+        parquet = pytest.importorskip("pyarrow.parquet")
+        huge = pa.DictionaryArray.from_arrays([0] * 100, ["x" * (20 << 20)])
+        out = io.BytesIO()
+        parquet.write_table(pa.table({"a": huge}), out, compression="zstd", store_schema=False)
+        found = look("bomb.parquet", out.getvalue())
+        assert len(out.getvalue()) < 50_000
+        assert found.notes[0].startswith("The rows cannot be shown: ")
+        assert found.table is not None
+        assert (found.table.rows, found.table.total) == ([], 100)
+
     def test_a_damaged_file_is_said_to_be_so(self, table: bytes) -> None:
         half = table[: len(table) // 2]
         for content in (half, b"PAR1" * 100, table[:200] + b"\xff" * 300 + table[500:]):

@@ -16,7 +16,7 @@ from dovetail.tracking.previews.tables import COLUMNS, ROWS, cell
 
 __all__ = ["Ranges", "main"]
 
-MEMORY = 3 << 30
+MEMORY = 1 << 30
 CPU_SECONDS = 10
 FOOTER = 16 << 20
 
