@@ -4,6 +4,7 @@
     `- TrackingError                  INTERNAL_ERROR
        |- InvalidParameterError       INVALID_PARAMETER_VALUE    (ValueError)
        |  `- UnresolvedHostError
+       |  `- UnusableSpansError       INVALID_PARAMETER_VALUE
        |- MissingResourceError        RESOURCE_DOES_NOT_EXIST    (LookupError)
        |- ExistingResourceError       RESOURCE_ALREADY_EXISTS
        |- InvalidStateError           INVALID_STATE
@@ -32,6 +33,7 @@ __all__ = [
     "UnknownEndpointError",
     "UnresolvedHostError",
     "UnsupportedError",
+    "UnusableSpansError",
 ]
 
 
@@ -66,6 +68,13 @@ class UnresolvedHostError(InvalidParameterError):
     """The name server does not say where the host of a webhook is; that may pass."""
 
     code = "tracking-unresolved-host"
+
+
+class UnusableSpansError(InvalidParameterError):
+    """An export over OTLP is well-formed but does not say what is needed to keep it."""
+
+    code = "tracking-unusable-spans"
+    status = 422
 
 
 class MissingResourceError(TrackingError, errors.NotFoundError):

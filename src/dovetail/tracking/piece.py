@@ -9,6 +9,7 @@ from dovetail.tracking.handlers.webhooks import Webhooks
 from dovetail.tracking.paths import SCHEME
 from dovetail.tracking.routes import (
     ERRORS,
+    EXPORT_ERRORS,
     Operations,
     artifact_routes,
     file_routes,
@@ -16,6 +17,7 @@ from dovetail.tracking.routes import (
     reading_paths,
     server_routes,
     tidy_routes,
+    trace_routes,
 )
 from dovetail.tracking.settings import TrackingSettings
 from dovetail.tracking.store import experiments
@@ -83,15 +85,16 @@ def build(context: Context, settings: TrackingSettings) -> Service:
     return Service(
         routes=[
             *file_routes(operations),
+            *server_routes(),
+            *trace_routes(operations),
             *protocol_routes(operations, webhooks),
             *artifact_routes(backend),
-            *server_routes(),
             *webhook_page_routes(operations, webhooks),
             *tidy_routes(tidy),
             *page_routes(operations),
         ],
         pages=PAGES,
-        errors=[ERRORS],
+        errors=[ERRORS, EXPORT_ERRORS],
         reads=list(reading_paths()),
         start=start,
         stop=stop,

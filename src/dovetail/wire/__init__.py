@@ -17,6 +17,7 @@ __all__ = [
     "monitoring",
     "open_inference",
     "openlineage",
+    "otlp",
     "problem",
     "tidy",
 ]

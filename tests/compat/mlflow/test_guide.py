@@ -17,6 +17,7 @@ from dovetail.web.testing import run_piece
 
 HOW_TO = Path(__file__).parents[3] / "docs/how-to"
 GUIDE, CLIENT_GUIDE = HOW_TO / "tracking.md", HOW_TO / "tracking-client.md"
+TRACES_GUIDE = HOW_TO / "tracking-traces.md"
 BLOCK = re.compile(r"^```(console|python)\n(.*?)^```", re.MULTILINE | re.DOTALL)
 PORT = "5000"
 QUIET = {"MLFLOW_DISABLE_TELEMETRY": "true", "DO_NOT_TRACK": "true"}
@@ -24,9 +25,9 @@ QUIET = {"MLFLOW_DISABLE_TELEMETRY": "true", "DO_NOT_TRACK": "true"}
 pytestmark = pytest.mark.compat
 
 
-def steps() -> Iterator[tuple[str, str]]:
+def steps(guide: Path) -> Iterator[tuple[str, str]]:
     """Python blocks, and commands that start or ask the guide's own server."""
-    for kind, text in BLOCK.findall(GUIDE.read_text()):
+    for kind, text in BLOCK.findall(guide.read_text()):
         if kind == "python":
             yield kind, text
             continue
@@ -37,10 +38,29 @@ def steps() -> Iterator[tuple[str, str]]:
 
 @pytest.mark.skipif(shutil.which("curl") is None, reason="curl is not installed")
 def test_the_guide_works_as_it_stands(tmp_path: Path, free_port) -> None:
+    found, alias, own, page, *_ = typed(GUIDE, tmp_path, str(free_port()))[1:]
+    assert '"run_name":"first"' in found
+    assert '"version":"1"' in alias
+    assert re.fullmatch(r"first \{.auc.: 0\.7[89]\d*\}\n1\n", own)
+    assert '"metrics.auc":0.7' in page
+
+
+@pytest.mark.skipif(shutil.which("curl") is None, reason="curl is not installed")
+def test_the_guide_of_traces_works_as_it_stands(tmp_path: Path, free_port) -> None:
+    python, exported, found, page = typed(TRACES_GUIDE, tmp_path, str(free_port()))
+    assert re.fullmatch(r"tr-[0-9a-f]{32} \['predict', 'load'\]\n", python)
+    assert exported == "{}"
+    assert '"city":"Oslo"' in found
+    assert "nightly job" not in found
+    assert '"name":"nightly job"' in page
+
+
+def typed(guide: Path, tmp_path: Path, port: str) -> list[str]:
+    """Type a guide, and return what its commands said."""
     pytest.importorskip("mlflow", reason="mlflow is not installed: requirements/all.txt")
-    port, server, done = str(free_port()), None, []
+    server, done = None, []
     try:
-        for kind, text in steps():
+        for kind, text in steps(guide):
             here = text.replace(PORT, port)
             if here.endswith("&"):
                 program = [sys.executable, "-m", "dovetail.cli"]
@@ -59,11 +79,7 @@ def test_the_guide_works_as_it_stands(tmp_path: Path, free_port) -> None:
         if server is not None:
             server.terminate()
             server.wait(30)
-    found, alias, own, page, *_ = done[1:]
-    assert '"run_name":"first"' in found
-    assert '"version":"1"' in alias
-    assert re.fullmatch(r"first \{.auc.: 0\.7[89]\d*\}\n1\n", own)
-    assert '"metrics.auc":0.7' in page
+    return done
 
 
 def test_the_light_clients_guide_works_as_it_stands(tmp_path: Path, free_port) -> None:

@@ -6,6 +6,7 @@ from dovetail.tracking.filters.grammar import (
     MODEL_VERSIONS,
     REGISTERED_MODELS,
     RUNS,
+    TRACES,
     Entity,
     Grammar,
 )
@@ -17,6 +18,7 @@ __all__ = [
     "MODEL_VERSIONS",
     "REGISTERED_MODELS",
     "RUNS",
+    "TRACES",
     "Condition",
     "Entity",
     "Grammar",

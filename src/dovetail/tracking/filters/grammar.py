@@ -14,11 +14,12 @@ __all__ = [
     "MODEL_VERSIONS",
     "REGISTERED_MODELS",
     "RUNS",
+    "TRACES",
     "Entity",
     "Grammar",
 ]
 
-Entity = Literal["attribute", "metric", "parameter", "tag", "dataset"]
+Entity = Literal["attribute", "metric", "parameter", "tag", "dataset", "metadata", "span"]
 
 NUMERIC = frozenset({">", ">=", "!=", "=", "<", "<="})
 STRING = frozenset({"!=", "=", "LIKE", "ILIKE"})
@@ -151,4 +152,39 @@ LOGGED_MODELS = Grammar(
         "'metrics.loss > 0.1 AND params.lr = 0.01')."
     ),
     invalid_entity="Expected one of ['attributes', 'metrics', 'params', 'tags']",
+)
+
+_TRACE_NUMBERS = frozenset({"timestamp_ms", "execution_time_ms", "end_time_ms"})
+_TRACE_SHORT = {
+    "timestamp": "timestamp_ms",
+    "execution_time": "execution_time_ms",
+    "end_time": "end_time_ms",
+    "trace_id": "request_id",
+}
+_TRACE_TEXTS = frozenset({"request_id", "status", "client_request_id", "name", "run_id"})
+_TRACE_ATTRIBUTES = _TRACE_NUMBERS | _TRACE_TEXTS | frozenset(_TRACE_SHORT)
+TRACES = Grammar(
+    entities={
+        **dict.fromkeys(("tag", "tags"), "tag"),
+        **dict.fromkeys(("attribute", "attributes", "trace"), "attribute"),
+        **dict.fromkeys(("request_metadata", "metadata"), "metadata"),
+        "span": "span",
+    },
+    attributes=_TRACE_ATTRIBUTES | {"text"},
+    orderable=(_TRACE_ATTRIBUTES | {"experiment_id"}) - {"client_request_id"},
+    numeric=_TRACE_NUMBERS | frozenset(_TRACE_SHORT) - {"trace_id"},
+    listed=_TRACE_TEXTS | {"trace_id"},
+    comparators={
+        "attribute": LISTED | NULLS,
+        "tag": STRING | NULLS,
+        "metadata": STRING | NULLS,
+        "span": LISTED,
+    },
+    orders=frozenset({"attribute", "tag", "metadata"}),
+    aliases=_TRACE_SHORT,
+    invalid_clause="Invalid clause(s) in filter string: '{0}'",
+    invalid_entity=(
+        "Valid values are ['attribute', 'tag', 'request_metadata', 'span'] and their aliases; "
+        "assessments are not kept by this server"
+    ),
 )

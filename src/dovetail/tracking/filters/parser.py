@@ -65,6 +65,8 @@ def parse_filter(text: str | None, grammar: Grammar) -> list[Condition]:
     if not text or not text.strip():
         return []
     tokens = tokenize(text)
+    if "span" in grammar.comparators and any(token.is_keyword("RLIKE") for token in tokens):
+        raise InvalidParameterError("RLIKE is not supported by this server. Use LIKE or ILIKE.")
     if any(token.text == ";" for token in tokens[:-1]):
         raise InvalidParameterError(
             f"Search filter contained multiple expression {text!r}. Provide AND-ed expression list."
@@ -109,6 +111,7 @@ def _clause(tokens: Sequence[Token]) -> tuple[tuple[Token, str, Token | None] | 
     return None, 1
 
 
+_LABELS = ("parameter", "tag", "metadata")
 _VALUES = frozenset({Kind.STRING, Kind.NUMBER, Kind.NAME, Kind.LIST})
 
 
@@ -156,6 +159,11 @@ def _identifier(text: str, grammar: Grammar, attributes: frozenset[str]) -> tupl
         raise InvalidParameterError(
             f"Invalid attribute key '{key}' specified. Valid keys are '{_set(attributes)}'"
         )
+    if entity == "span" and key not in _SPAN_KEYS and not key.startswith(SPAN_ATTRIBUTE):
+        raise InvalidParameterError(
+            f"Invalid span attribute '{key}'. Supported attributes: name, status, type, "
+            "attributes.<attribute_name>."
+        )
     if entity == "dataset" and key not in _DATASET_KEYS:
         raise InvalidParameterError(
             f"Invalid dataset key '{key}' specified. Valid keys are '{_set(_DATASET_KEYS)}'"
@@ -164,6 +172,8 @@ def _identifier(text: str, grammar: Grammar, attributes: frozenset[str]) -> tupl
 
 
 _DOTTED = re.compile(r"(`[^`]*`|\"[^\"]*\"|[^.`\"]+)\.(.+)", re.DOTALL)
+SPAN_ATTRIBUTE = "attributes."
+_SPAN_KEYS = frozenset({"name", "type", "status", "content"})
 _DATASET_KEYS = frozenset({"name", "digest", "context"})
 
 
@@ -197,7 +207,7 @@ def _value(entity: Entity, key: str, token: Token, grammar: Grammar) -> Value:
             "Parameter value is either not quoted or unidentified quote types used for string "
             f"value {token.text}. Use either single or double quotes."
         )
-    if entity in ("parameter", "tag"):
+    if entity in _LABELS:
         raise InvalidParameterError(
             f"Expected a quoted string value for {entity} (e.g. 'my-value'). Got value {token.text}"
         )
@@ -228,7 +238,7 @@ def _list(entity: Entity, key: str, token: Token, grammar: Grammar) -> tuple[str
             f"Only {sorted(grammar.listed)} attributes support comparison with a list of quoted "
             "string values."
         )
-    if entity in ("parameter", "tag") and grammar.listed is not None:
+    if entity in _LABELS and grammar.listed is not None:
         raise InvalidParameterError(
             f"Expected a quoted string value for {entity} (e.g. 'my-value'). Got value {token.text}"
         )

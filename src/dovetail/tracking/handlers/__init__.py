@@ -16,11 +16,14 @@ from dovetail.tracking.handlers import (
     legacy,
     logged_models,
     models,
+    old_traces,
     runs,
+    traces,
     versions,
 )
 from dovetail.wire.mlflow import Endpoint, Message
 from dovetail.wire.mlflow import endpoints as e
+from dovetail.wire.mlflow import trace_endpoints as t
 
 __all__ = ["TABLE", "Handler"]
 
@@ -87,4 +90,18 @@ TABLE: Mapping[Endpoint[Any, Any], Handler] = {
     e.SET_MODEL_VERSION_TAG: versions.set_tag,
     e.TRANSITION_STAGE: versions.transition,
     e.UPDATE_MODEL_VERSION: versions.update,
+    t.BATCH_GET_TRACES: traces.batch_get,
+    t.BATCH_GET_TRACE_INFOS: traces.batch_get_infos,
+    t.DELETE_TRACES: traces.delete,
+    t.DELETE_TRACE_TAG: traces.delete_tag,
+    t.GET_TRACE: traces.get,
+    t.GET_TRACE_INFO: traces.get_info,
+    t.LINK_TRACES_TO_RUN: traces.link,
+    t.SEARCH_TRACES: traces.search,
+    t.SET_TRACE_TAG: traces.set_tag,
+    t.START_TRACE: traces.start,
+    t.OLD_END_TRACE: old_traces.end,
+    t.OLD_GET_TRACE_INFO: old_traces.get_info,
+    t.OLD_SEARCH_TRACES: old_traces.search,
+    t.OLD_START_TRACE: old_traces.start,
 }

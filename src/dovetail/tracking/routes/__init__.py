@@ -1,14 +1,16 @@
 """HTTP skins: the protocol's endpoints, the artifact proxy, and what clients ask first."""
 
 from dovetail.tracking.routes.artifacts import artifact_routes
-from dovetail.tracking.routes.errors import ERRORS
+from dovetail.tracking.routes.errors import ERRORS, EXPORT_ERRORS
 from dovetail.tracking.routes.files import file_routes
 from dovetail.tracking.routes.protocol import Operations, protocol_routes, reading_paths
 from dovetail.tracking.routes.server import server_routes
 from dovetail.tracking.routes.tidy import tidy_routes
+from dovetail.tracking.routes.traces import trace_routes
 
 __all__ = [
     "ERRORS",
+    "EXPORT_ERRORS",
     "Operations",
     "artifact_routes",
     "file_routes",
@@ -16,4 +18,5 @@ __all__ = [
     "reading_paths",
     "server_routes",
     "tidy_routes",
+    "trace_routes",
 ]

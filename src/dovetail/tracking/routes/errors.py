@@ -9,8 +9,9 @@ from dovetail.tracking.errors import TrackingError, UnknownEndpointError
 from dovetail.web.piece import ErrorShape
 from dovetail.web.problems import status_of
 from dovetail.wire.mlflow import ErrorBody, ErrorCode, InvalidRequest
+from dovetail.wire.otlp import PATH, status_json
 
-__all__ = ["ERRORS", "PREFIXES", "render"]
+__all__ = ["ERRORS", "EXPORT_ERRORS", "PREFIXES", "grpc_code", "message_of", "render"]
 
 PREFIXES = (
     "/api/2.0/mlflow",
@@ -65,4 +66,33 @@ def _response(
     return Response(body, status, headers, media_type="application/json")
 
 
+def message_of(error: Exception) -> str:
+    """Return what may be said of any exception to whoever caused it."""
+    if isinstance(error, TrackingError | InvalidRequest):
+        return error.message
+    if isinstance(error, HTTPException):
+        return str(error.detail)
+    if isinstance(error, DovetailError):
+        return str(error)
+    return "An unexpected error; the server's log says more."
+
+
+def _render_export(error: Exception) -> Response:
+    """Write what kept an export from its route, such as a missing token, as OTLP asks."""
+    status = status_of(error)
+    headers = dict(error.headers or {}) if isinstance(error, HTTPException) else {}
+    if status == 401:
+        headers["WWW-Authenticate"] = 'Basic realm="mlflow"'
+    body = status_json(message_of(error), grpc_code(status))
+    return Response(body, status, headers, media_type="application/json")
+
+
+def grpc_code(status: int) -> int:
+    """Return the `google.rpc.Code` that goes with an HTTP status."""
+    return _GRPC.get(status, 13)
+
+
+_GRPC = {400: 3, 401: 16, 403: 7, 404: 5, 405: 12, 413: 8, 422: 3, 503: 14}
+
 ERRORS = ErrorShape(PREFIXES, render)
+EXPORT_ERRORS = ErrorShape((PATH,), _render_export)

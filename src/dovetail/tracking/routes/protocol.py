@@ -28,9 +28,13 @@ from dovetail.tracking.webhooks.outbox import take_announced
 from dovetail.web.auth import Principal
 from dovetail.wire.mlflow import (
     AJAX_PREFIX,
+    AJAX_PREFIX_3,
     ENDPOINTS,
+    OLD_TRACE_ENDPOINTS,
     PREFIX,
+    PREFIX_3,
     PREVIEW_PREFIX,
+    TRACE_ENDPOINTS,
     Endpoint,
     InvalidRequest,
     Message,
@@ -43,9 +47,15 @@ __all__ = ["Operations", "protocol_routes", "read_body", "reading_paths", "send_
 
 MAX_BODY = 64 << 20
 _HEADERS = [(b"content-type", b"application/json")]
-PREFIXES = (PREFIX, AJAX_PREFIX, PREVIEW_PREFIX)
 App = Any
 T = TypeVar("T")
+_TABLES: tuple[tuple[str, tuple[Endpoint[Any, Any], ...]], ...] = (
+    (PREFIX, (*ENDPOINTS, *OLD_TRACE_ENDPOINTS)),
+    (AJAX_PREFIX, (*ENDPOINTS, *OLD_TRACE_ENDPOINTS)),
+    (PREVIEW_PREFIX, ENDPOINTS),
+    (PREFIX_3, TRACE_ENDPOINTS),
+    (AJAX_PREFIX_3, TRACE_ENDPOINTS),
+)
 
 
 class Operations:
@@ -87,6 +97,11 @@ class Operations:
         if announced:
             self._on_announced()
         return encode(answer)
+
+    async def write(self, job: Callable[[Connection], T]) -> T:
+        """Run a job that writes, and return its result once that is durable."""
+        with _storable():
+            return await self.database.write_soon(job)
 
 
 Run = Callable[[Principal, Any], Awaitable[bytes]]
@@ -179,7 +194,9 @@ class Dispatch(Mount):
 
 
 def protocol_routes(operations: Operations, webhooks: Webhooks) -> list[BaseRoute]:
-    """Return the routes of MLflow's REST API, also below the prefix that its pages use.
+    """Return the routes of MLflow's REST API, also below the prefixes that its pages use.
+
+    They take everything below these prefixes: routes of single paths must come before them.
 
     Args:
         operations: runs the use cases that are one transaction.
@@ -193,26 +210,30 @@ def protocol_routes(operations: Operations, webhooks: Webhooks) -> list[BaseRout
         return _Operation(endpoint, handler, run)
 
     others = webhook_cases(webhooks)
-    every = [
-        _Operation(one, *others[one]) if one in others else transaction(one, TABLE[one])
-        for one in ENDPOINTS
-    ]
-    return [Dispatch(prefix, every) for prefix in PREFIXES]
+
+    def operation(one: Endpoint[Any, Any]) -> _Operation:
+        return _Operation(one, *others[one]) if one in others else transaction(one, TABLE[one])
+
+    return [Dispatch(prefix, [operation(one) for one in table]) for prefix, table in _TABLES]
 
 
 def reading_paths() -> Iterator[str]:
     """Yield patterns of the paths whose POST only reads."""
-    for one in ENDPOINTS:
-        if one.reads and one.method == "POST":
-            for prefix in PREFIXES:
+    for prefix, table in _TABLES:
+        for one in table:
+            if one.reads and one.method == "POST":
                 yield f"{prefix}{one.path}"
 
 
-async def read_body(receive: Receive) -> bytes:
+async def read_body(receive: Receive, most: int = MAX_BODY) -> bytes:
     """Return the whole body of a request.
 
+    Args:
+        receive: gives the next message of the request.
+        most: how many bytes it may have.
+
     Raises:
-        TooLargeError: it is over 64 MiB.
+        TooLargeError: it has more.
     """
     message = await receive()
     body: bytes = message.get("body", b"")
@@ -225,8 +246,8 @@ async def read_body(receive: Receive) -> bytes:
             raise InvalidParameterError("The request ended before its body did.")
         parts.append(message.get("body", b""))
         size += len(parts[-1])
-        if size > MAX_BODY:
-            raise TooLargeError(f"the request is over {MAX_BODY >> 20} MiB")
+        if size > most:
+            raise TooLargeError(f"the request is over {most >> 20} MiB")
     return b"".join(parts)
 
 

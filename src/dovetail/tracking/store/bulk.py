@@ -13,6 +13,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Row
 
 __all__ = [
+    "insert_new",
     "insert_one",
     "insert_or_skip",
     "insert_or_update",
@@ -63,6 +64,14 @@ def insert_one(connection: Connection, table: sa.Table, values: Mapping[str, Any
     """Insert one row and return the number that the database gave it."""
     statement = _insert_one(table, tuple(values), _mark(connection))
     return int(connection.exec_driver_sql(statement, tuple(values.values())).scalar_one())
+
+
+def insert_new(connection: Connection, table: sa.Table, values: Mapping[str, Any]) -> int | None:
+    """Insert one row and return its number, or None where a row with such a name is there."""
+    statement = _insert_one(table, tuple(values), _mark(connection))
+    skipping = statement.replace(" RETURNING ", " ON CONFLICT DO NOTHING RETURNING ")
+    key = connection.exec_driver_sql(skipping, tuple(values.values())).scalar_one_or_none()
+    return None if key is None else int(key)
 
 
 def update_one(

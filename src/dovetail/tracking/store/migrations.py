@@ -10,7 +10,7 @@ import sqlalchemy as sa
 
 from dovetail.base.clock import SystemClock, now_ms
 from dovetail.base.migrations import Migration
-from dovetail.tracking.store import history, tidy_schema
+from dovetail.tracking.store import history, tidy_schema, traces_schema
 from dovetail.tracking.store import webhooks_schema as webhooks
 from dovetail.tracking.store.history_schema import registry_history
 from dovetail.tracking.store.moves_schema import moved, moves
@@ -40,5 +40,6 @@ MIGRATIONS: tuple[Migration, ...] = (
     _new_tables("webhooks", webhooks.webhooks, webhooks.webhook_events, webhooks.deliveries),
     _new_tables("what is removed for good", *tidy_schema.TABLES),
     _new_tables("moves", moves, moved),
+    _new_tables("traces", *traces_schema.TABLES),
 )
 """All steps ever, oldest first; a step that has shipped never changes."""

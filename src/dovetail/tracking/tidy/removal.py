@@ -15,6 +15,7 @@ from dovetail.base import telemetry
 from dovetail.base.artifacts import Usage
 from dovetail.base.chain import Chain
 from dovetail.base.sql import Database
+from dovetail.tracking.store import traces
 from dovetail.tracking.store.schema import datasets, metrics
 from dovetail.tracking.store.tidy_schema import tidy_items, tidy_jobs
 from dovetail.tracking.tidy.journal import PHASES, hide_stragglers
@@ -32,6 +33,7 @@ __all__ = ["Removal"]
 
 log = telemetry.logger("tracking")
 PAGE = 100
+ROWS_OF_A_TRACE = 30
 SMALL = 200
 
 
@@ -226,7 +228,19 @@ class Removal:
                 ]:
                     if problem := self._try(job, some):
                         raise RuntimeError(problem)
-        return self._forget([item], lambda c, part: delete_experiment(c, part[0].key))
+        gone = 0
+        while not self._halted() and (count := self._remove_traces(item.key)):
+            gone += count
+        return gone + self._forget([item], lambda c, part: delete_experiment(c, part[0].key))
+
+    def _remove_traces(self, experiment: int) -> int:
+        """Delete some of the traces of an experiment, and return about how many rows went."""
+        most = max(1, self._pace.rows // ROWS_OF_A_TRACE)
+
+        def some(connection: Connection) -> int:
+            return len(traces.delete(connection, experiment, most=most)) * ROWS_OF_A_TRACE
+
+        return self._pace.timed(self._database, some)
 
     def _forget(
         self,

@@ -12,6 +12,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from dovetail.base.sql import Database
+from dovetail.tracking.store import traces
 from dovetail.tracking.store.schema import (
     datasets,
     experiment_tags,
@@ -29,6 +30,7 @@ from dovetail.tracking.store.schema import (
     runs,
     tags,
 )
+from dovetail.tracking.store.traces_schema import trace_runs
 
 __all__ = ["Pace", "delete_experiment", "delete_models", "delete_points", "delete_runs"]
 
@@ -125,6 +127,9 @@ def delete_runs(connection: Connection, keys: Sequence[int]) -> int:
     gone = connection.execute(sa.delete(input_tags).where(input_tags.c.input.in_(read))).rowcount
     for table in (inputs, run_models, metrics, latest_metrics, params, tags):
         gone += _delete(connection, table.c.run, keys)
+    named = sa.select(runs.c.run_id).where(runs.c.id.in_(keys))
+    linked = sa.delete(trace_runs).where(trace_runs.c.run_id.in_(named))
+    gone += connection.execute(linked).rowcount
     return gone + _delete(connection, runs.c.id, keys)
 
 
@@ -138,7 +143,7 @@ def delete_models(connection: Connection, ids: Sequence[str]) -> int:
 
 def delete_experiment(connection: Connection, number: int) -> int:
     """Delete an experiment that has neither runs nor logged models any more."""
-    gone = 0
+    gone = traces.delete_of_experiment(connection, number)
     for table in (experiment_tags, datasets, experiments):
         gone += _delete(connection, table.c.experiment_id, [number])
     return gone

@@ -14,6 +14,7 @@ from dovetail.tracking.ui.experiment import experiment_page
 from dovetail.tracking.ui.files import file_routes
 from dovetail.tracking.ui.registry import registry_routes
 from dovetail.tracking.ui.run import run_page
+from dovetail.tracking.ui.traces import trace_page_routes
 from dovetail.tracking.ui.views import (
     ExperimentLine,
     ExperimentPage,
@@ -45,6 +46,7 @@ def page_routes(operations: Operations) -> list[BaseRoute]:
     return [
         *file_routes(operations),
         *registry_routes(operations),
+        *trace_page_routes(operations),
         *page_route(
             "/tracking/experiments/{experiment_id}",
             reading(_experiment),

@@ -12,8 +12,10 @@ from dovetail.web.svg.plot import plot
 from dovetail.web.svg.ring import ring
 from dovetail.web.svg.sparkline import sparkline
 from dovetail.web.svg.timeline import timeline
+from dovetail.web.svg.waterfall import Bar, waterfall
 
 __all__ = [
+    "Bar",
     "Edge",
     "Node",
     "Svg",
@@ -24,4 +26,5 @@ __all__ = [
     "sparkline",
     "tag",
     "timeline",
+    "waterfall",
 ]

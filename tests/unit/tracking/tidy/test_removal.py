@@ -11,6 +11,7 @@ from dovetail.tracking.store.schema import metrics, runs
 from dovetail.tracking.tidy.rows import Pace
 from dovetail.wire import mlflow as m
 from dovetail.wire.mlflow import endpoints as e
+from dovetail.wire.mlflow import trace_endpoints
 from dovetail.wire.tidy import Job, TidyRequest
 
 
@@ -53,6 +54,28 @@ def test_an_experiment_is_gone_with_everything_and_its_name_is_free(store) -> No
         store.ask(e.GET_LOGGED_MODEL, m.GetLoggedModel(model, allow_deleted=True))
     assert store.experiment("flights") != number
     assert points(store, kept) == [0.0, 0.1, 0.2]
+
+
+def test_the_traces_of_an_experiment_go_with_it_and_those_of_others_stay(store) -> None:
+    def trace(name: str, experiment: str, run: str) -> None:
+        info = m.TraceInfo(
+            trace_id=name,
+            trace_location=m.TraceLocation("MLFLOW_EXPERIMENT", m.ExperimentLocation(experiment)),
+            tags={"a": "b"},
+            trace_metadata={"mlflow.sourceRun": run},
+        )
+        store.ask(trace_endpoints.START_TRACE, m.StartTrace(m.Trace(info)))
+
+    trace("tr-kept", "0", store.run())
+    before = store.counts()
+    number = store.experiment("flights")
+    run = store.run(number)
+    for i in range(250):
+        trace(f"tr-{i}", number, run)
+    store.delete_experiment(number)
+    assert remove(store, grace_days=0).state == "done"
+    after = store.counts()
+    assert {name: n for name, n in after.items() if not name.startswith("tidy")} == before
 
 
 def test_what_goes_is_invisible_from_the_first_moment_and_cannot_be_brought_back(store) -> None:
