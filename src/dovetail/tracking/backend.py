@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from dovetail.base.artifacts import ArtifactStore
 from dovetail.base.clock import Clock, now_ms
 from dovetail.tracking.store.history import Change
+from dovetail.tracking.transfers import Transfers
 
 __all__ = ["Backend"]
 
@@ -18,6 +19,7 @@ class Backend:
         artifacts: the store behind the artifact proxy.
         serves_artifacts: whether the proxy answers.
         clock: what time it is.
+        transfers: lets clients move large files in parts; None where the store does not.
         actor: who makes the request; None where nobody is known.
     """
 
@@ -25,6 +27,7 @@ class Backend:
     artifacts: ArtifactStore
     serves_artifacts: bool
     clock: Clock
+    transfers: Transfers | None = None
     actor: str | None = None
 
     def acting(self, actor: str | None) -> "Backend":

@@ -10,6 +10,7 @@ from dovetail.tracking.paths import SCHEME
 from dovetail.tracking.routes import (
     ERRORS,
     EXPORT_ERRORS,
+    OPEN,
     Operations,
     artifact_routes,
     file_routes,
@@ -18,6 +19,7 @@ from dovetail.tracking.routes import (
     server_routes,
     tidy_routes,
     trace_routes,
+    transfer_routes,
 )
 from dovetail.tracking.settings import TrackingSettings
 from dovetail.tracking.store import experiments
@@ -25,6 +27,7 @@ from dovetail.tracking.store.foreign import refuse_mlflow
 from dovetail.tracking.store.migrations import MIGRATIONS
 from dovetail.tracking.store.schema import metadata
 from dovetail.tracking.tidy import Tidy
+from dovetail.tracking.transfers import transfers_of
 from dovetail.tracking.ui import PAGES, page_routes, webhook_attention, webhook_page_routes
 from dovetail.tracking.webhooks.courier import Courier
 from dovetail.tracking.webhooks.policy import Policy
@@ -46,9 +49,11 @@ def open_store(context: Context, settings: TrackingSettings) -> tuple[Database, 
         migrations=MIGRATIONS,
     )
     artifacts = settings.artifacts or str(context.state / "artifacts")
+    store = artifacts_at(artifacts)
     backend = Backend(
         root=_root(settings, artifacts),
-        artifacts=artifacts_at(artifacts),
+        artifacts=store,
+        transfers=transfers_of(store, presigned_urls=settings.presigned_urls),
         serves_artifacts=settings.serve_artifacts,
         clock=context.clock,
     )
@@ -76,6 +81,8 @@ def build(context: Context, settings: TrackingSettings) -> Service:
     def start() -> None:
         courier.start()
         tidy.start()
+        if backend.transfers is not None:
+            backend.transfers.sweep()
 
     def stop() -> None:
         tidy.stop()
@@ -85,10 +92,11 @@ def build(context: Context, settings: TrackingSettings) -> Service:
     return Service(
         routes=[
             *file_routes(operations),
-            *server_routes(),
+            *server_routes(backend),
             *trace_routes(operations),
             *protocol_routes(operations, webhooks),
             *artifact_routes(backend),
+            *transfer_routes(backend),
             *webhook_page_routes(operations, webhooks),
             *tidy_routes(tidy),
             *page_routes(operations),
@@ -96,6 +104,7 @@ def build(context: Context, settings: TrackingSettings) -> Service:
         pages=PAGES,
         errors=[ERRORS, EXPORT_ERRORS],
         reads=list(reading_paths()),
+        open=[OPEN],
         start=start,
         stop=stop,
         attention=lambda: webhook_attention(database),

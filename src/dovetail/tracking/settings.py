@@ -27,6 +27,13 @@ class TrackingSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown
     serve_artifacts: Annotated[bool, _about("Let clients store artifacts through this server.")] = (
         True
     )
+    presigned_urls: Annotated[
+        bool,
+        _about(
+            "Send clients with large files straight to the S3 bucket; turn it off where they "
+            "cannot reach it."
+        ),
+    ] = True
     default_artifact_root: Annotated[
         str,
         _about("URI below which experiments keep artifacts; empty means behind this server."),

@@ -78,6 +78,7 @@ def create_app(
                 AuthMiddleware,
                 tokens=tokens,
                 reads=[pattern for s in services for pattern in s.reads],
+                opened=[pattern for s in services for pattern in s.open],
                 renderer=renderer,
             )
         ],

@@ -183,6 +183,7 @@ class AuthMiddleware:
         app: what to protect.
         tokens: where tokens are checked; None means that everybody is the local user.
         reads: regular expressions of paths whose POST only reads.
+        opened: regular expressions of paths that carry a proof of their own instead of a token.
         renderer: writes refusals in the protocol's shape.
     """
 
@@ -193,9 +194,10 @@ class AuthMiddleware:
         tokens: Tokens | None,
         reads: Sequence[str],
         renderer: ErrorRenderer,
+        opened: Sequence[str] = (),
     ) -> None:
         self._app, self._tokens, self._renderer = app, tokens, renderer
-        self._reads = re.compile("|".join(f"(?:{p})$" for p in reads) or r"(?!)")
+        self._reads, self._opened = _any_of(reads), _any_of(opened)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Identify the caller and pass on, or answer with the refusal."""
@@ -219,7 +221,7 @@ class AuthMiddleware:
         _refuse_cross_site(method, headers, loopback_only=self._tokens is None)
         if self._tokens is None:
             return LOCAL
-        if OPEN_PATHS.match(path):
+        if OPEN_PATHS.match(path) or self._opened.match(path):
             return Principal("anonymous", "viewer")
         secret = _secret(headers)
         principal = self._tokens.check(secret) if secret else None
@@ -237,6 +239,10 @@ class AuthMiddleware:
                 fix="use a token with the role editor",
             )
         return principal
+
+
+def _any_of(patterns: Sequence[str]) -> re.Pattern[str]:
+    return re.compile("|".join(f"(?:{one})$" for one in patterns) or r"(?!)")
 
 
 def _to_login(scope: Scope, error: Exception) -> Response | None:

@@ -127,6 +127,7 @@ class Service:
         pages: entries of the navigation.
         errors: protocol-shaped errors.
         reads: regular expressions of paths whose POST only reads, so that a viewer may call it.
+        open: regular expressions of paths that need no token: they carry a proof of their own.
         start: called in a thread once the server listens.
         stop: called in a thread before the server ends; `anyio.from_thread.run` reaches the loop.
         ready: None when ready, else why not.
@@ -137,6 +138,7 @@ class Service:
     pages: Sequence[Page] = ()
     errors: Sequence[ErrorShape] = ()
     reads: Sequence[str] = ()
+    open: Sequence[str] = ()
     start: Callable[[], None] | None = None
     stop: Callable[[], None] | None = None
     ready: Callable[[], str | None] | None = None

@@ -99,10 +99,6 @@ def test_errors_have_mlflows_shape_and_status(server: httpx.Client) -> None:
     assert error(unknown)[:2] == (404, "ENDPOINT_NOT_FOUND")
     broken = server.post(f"{API}/experiments/create", content="{")
     assert error(broken)[:2] == (400, "INVALID_PARAMETER_VALUE")
-    assert error(server.post("/api/2.0/mlflow-artifacts/mpu/create/x"))[:2] == (
-        501,
-        "NOT_IMPLEMENTED",
-    )
 
 
 def test_a_path_parameter_wins_over_the_body(server: httpx.Client) -> None:

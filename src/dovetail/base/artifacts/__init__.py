@@ -8,8 +8,9 @@ at all.
 from dovetail.base.artifacts.local import LocalStore
 from dovetail.base.artifacts.memory import MemoryStore
 from dovetail.base.artifacts.names import clean_path
-from dovetail.base.artifacts.parts import LocalParts, Part, Parts
+from dovetail.base.artifacts.parts import LocalParts, Part, Parts, PartWriter
 from dovetail.base.artifacts.s3 import S3Store
+from dovetail.base.artifacts.s3_parts import S3Parts
 from dovetail.base.artifacts.seam import ArtifactStore, Stat, Usage, Writer
 from dovetail.base.artifacts.urls import open_store
 
@@ -19,7 +20,9 @@ __all__ = [
     "LocalStore",
     "MemoryStore",
     "Part",
+    "PartWriter",
     "Parts",
+    "S3Parts",
     "S3Store",
     "Stat",
     "Usage",

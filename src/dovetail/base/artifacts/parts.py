@@ -22,7 +22,7 @@ from dovetail.base.artifacts.seam import Stat
 from dovetail.base.errors import ConflictError, InvalidInputError, NotFoundError
 from dovetail.base.ids import new_id
 
-__all__ = ["MOST_PARTS", "LocalParts", "Part", "Parts"]
+__all__ = ["MOST_PARTS", "LocalParts", "Part", "PartWriter", "Parts"]
 
 MOST_PARTS = 10_000
 _ID = re.compile(r"[0-9a-zA-Z-]{1,64}")

@@ -28,12 +28,18 @@ def commands() -> None:
     default=None,
     help="Whether clients store artifacts through this server.",
 )
+@click.option(
+    "--presigned-urls/--no-presigned-urls",
+    default=None,
+    help="Whether clients with large files may be sent straight to the S3 bucket.",
+)
 @click.option("--default-artifact-root", help="URI below which experiments keep artifacts.")
 def run_server(
     server: Mapping[str, Any],
     db: str | None,
     artifacts: str | None,
     serve_artifacts: bool | None,
+    presigned_urls: bool | None,
     default_artifact_root: str | None,
 ) -> None:
     """Serve MLflow's tracking and registry API alone.
@@ -48,6 +54,7 @@ def run_server(
         "database": db,
         "artifacts": artifacts,
         "serve_artifacts": serve_artifacts,
+        "presigned_urls": presigned_urls,
         "default_artifact_root": default_artifact_root,
     }
     run(piece, server, flags)

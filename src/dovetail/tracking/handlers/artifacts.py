@@ -28,6 +28,7 @@ __all__ = [
     "list_of_model",
     "list_of_run",
     "locate",
+    "proxy_path",
 ]
 
 
@@ -55,7 +56,13 @@ def _info(one: Stat, prefix: str) -> FileInfo:
     return FileInfo(path=name, is_dir=one.is_dir, file_size=None if one.is_dir else one.size)
 
 
-def _proxy_path(b: Backend, path: str) -> str:
+def proxy_path(b: Backend, path: str) -> str:
+    """Return a path of the proxy in plain characters.
+
+    Raises:
+        UnsupportedError: the server does not serve artifacts.
+        InvalidParameterError: the path could leave the store.
+    """
     if not b.serves_artifacts:
         raise UnsupportedError(
             "Endpoint disabled due to the mlflow server running with `--no-serve-artifacts`. "
@@ -67,7 +74,7 @@ def _proxy_path(b: Backend, path: str) -> str:
 def list_folder(b: Backend, q: ListProxied) -> ListArtifactsResponse:
     """List a folder behind the proxy, by base names."""
     try:
-        found = b.artifacts.list(_proxy_path(b, q.path or ""))
+        found = b.artifacts.list(proxy_path(b, q.path or ""))
     except InvalidInputError as error:
         raise InvalidParameterError(str(error)) from error
     return ListArtifactsResponse(files=tuple(_info(one, "") for one in found))
@@ -79,7 +86,7 @@ def locate(b: Backend, path: str) -> Stat:
     Raises:
         MissingResourceError: there is none.
     """
-    plain = _proxy_path(b, path)
+    plain = proxy_path(b, path)
     try:
         found = b.artifacts.stat(plain)
     except NotFoundError as error:
@@ -93,7 +100,7 @@ def locate(b: Backend, path: str) -> Stat:
 
 def create(b: Backend, path: str) -> Writer:
     """Begin to store a file; it appears whole or not at all."""
-    plain = _proxy_path(b, path)
+    plain = proxy_path(b, path)
     try:
         return b.artifacts.create(plain)
     except InvalidInputError as error:
@@ -102,7 +109,7 @@ def create(b: Backend, path: str) -> Writer:
 
 def delete(b: Backend, path: str) -> None:
     """Remove a file or a folder; an absent one is fine."""
-    plain = _proxy_path(b, path)
+    plain = proxy_path(b, path)
     if not plain.strip("/."):
         raise InvalidParameterError("Invalid path")
     try:

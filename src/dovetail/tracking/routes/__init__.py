@@ -7,10 +7,12 @@ from dovetail.tracking.routes.protocol import Operations, protocol_routes, readi
 from dovetail.tracking.routes.server import server_routes
 from dovetail.tracking.routes.tidy import tidy_routes
 from dovetail.tracking.routes.traces import trace_routes
+from dovetail.tracking.routes.transfers import OPEN, transfer_routes
 
 __all__ = [
     "ERRORS",
     "EXPORT_ERRORS",
+    "OPEN",
     "Operations",
     "artifact_routes",
     "file_routes",
@@ -19,4 +21,5 @@ __all__ = [
     "server_routes",
     "tidy_routes",
     "trace_routes",
+    "transfer_routes",
 ]

@@ -9,7 +9,6 @@ from starlette.routing import BaseRoute, Route
 from starlette.types import Receive, Scope, Send
 
 from dovetail.tracking.backend import Backend
-from dovetail.tracking.errors import UnsupportedError
 from dovetail.tracking.handlers import artifacts
 from dovetail.tracking.routes.incoming import receive_into
 from dovetail.tracking.routes.outgoing import FileResponse
@@ -18,7 +17,6 @@ from dovetail.wire.mlflow import ARTIFACTS_PREFIX, ListProxied, encode, from_que
 __all__ = ["AJAX", "FileRoute", "artifact_routes", "done"]
 
 AJAX = "/ajax-api/2.0/mlflow-artifacts/artifacts"
-UNSUPPORTED = ("/api/2.0/mlflow-artifacts/mpu", "/api/2.0/mlflow-artifacts/presigned")
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 
@@ -70,17 +68,7 @@ def artifact_routes(backend: Backend) -> list[BaseRoute]:
             FileRoute(f"{prefix}/{{path:path}}", upload, methods=["PUT"]),
             Route(f"{prefix}/{{path:path}}", delete, methods=["DELETE"]),
         ]
-    for prefix in UNSUPPORTED:
-        routes.append(Route(f"{prefix}/{{path:path}}", _unsupported, methods=["GET", "POST"]))
     return routes
-
-
-def _unsupported(request: Request) -> Response:
-    """Refuse uploads in parts and presigned URLs; files stream through the proxy."""
-    raise UnsupportedError(
-        "Multipart and presigned transfers are not supported by this server; files of any size "
-        "stream through the artifact proxy."
-    )
 
 
 def done() -> Response:
