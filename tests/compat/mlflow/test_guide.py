@@ -18,6 +18,7 @@ from dovetail.web.testing import run_piece
 HOW_TO = Path(__file__).parents[3] / "docs/how-to"
 GUIDE, CLIENT_GUIDE = HOW_TO / "tracking.md", HOW_TO / "tracking-client.md"
 TRACES_GUIDE = HOW_TO / "tracking-traces.md"
+FILES_GUIDE = HOW_TO / "tracking-artifacts.md"
 BLOCK = re.compile(r"^```(console|python)\n(.*?)^```", re.MULTILINE | re.DOTALL)
 PORT = "5000"
 QUIET = {"MLFLOW_DISABLE_TELEMETRY": "true", "DO_NOT_TRACK": "true"}
@@ -96,6 +97,20 @@ def test_the_light_clients_guide_works_as_it_stands(tmp_path: Path, free_port) -
             assert (ran.returncode, ran.stderr) == (0, "")
             done.append(ran.stdout)
     assert done == ["", "Nothing is left to send.\n", "1 {'auc': 0.999, 'loss': 0.001}\n"]
+
+
+@pytest.mark.skipif(shutil.which("curl") is None, reason="curl is not installed")
+def test_the_guide_to_artifacts_works_as_it_stands(tmp_path: Path) -> None:
+    (tmp_path / "model.onnx").write_bytes(b"x" * 3000)
+    with run_piece(piece, state=tmp_path / "state") as running:
+        text = FILES_GUIDE.read_text().replace(f"127.0.0.1:{PORT}", running.url.split("//")[1])
+        lines = re.findall(r"^\$ (curl .*)$", text, re.MULTILINE)
+        ran = [
+            subprocess.run(["sh", "-c", one], cwd=tmp_path, capture_output=True, text=True)
+            for one in lines
+        ]
+    assert [(one.returncode, one.stdout) for one in ran] == [(0, "{}"), (0, "")]
+    assert (tmp_path / "head.bin").read_bytes() == b"x" * 1024
 
 
 def _wait(port: str) -> None:

@@ -13,6 +13,7 @@ pytestmark = pytest.mark.compat
 service_pb2 = pytest.importorskip("mlflow.protos.service_pb2", reason="MLflow is not installed")
 model_registry_pb2 = pytest.importorskip("mlflow.protos.model_registry_pb2")
 webhooks_pb2 = pytest.importorskip("mlflow.protos.webhooks_pb2")
+artifacts_pb2 = pytest.importorskip("mlflow.protos.mlflow_artifacts_pb2")
 databricks_pb2 = pytest.importorskip("mlflow.protos.databricks_pb2")
 json = pytest.importorskip("mlflow.utils.proto_json_utils")
 
@@ -80,6 +81,26 @@ def inner_struct(kind):
         if isinstance(part, type) and issubclass(part, msgspec.Struct):
             return part
     return None
+
+
+TRANSFERS = [
+    (wire.CreateMultipartUpload, "CreateMultipartUpload"),
+    (wire.CreateMultipartUploadResponse, "CreateMultipartUpload.Response"),
+    (wire.CompleteMultipartUpload, "CompleteMultipartUpload"),
+    (wire.AbortMultipartUpload, "AbortMultipartUpload"),
+    (wire.MultipartUploadCredential, "MultipartUploadCredential"),
+    (wire.MultipartUploadPart, "MultipartUploadPart"),
+    (wire.PresignedDownloadUrl, "GetPresignedDownloadUrl.Response"),
+]
+
+
+@pytest.mark.parametrize(("struct", "name"), TRANSFERS, ids=[name for _, name in TRANSFERS])
+def test_a_message_about_large_files_is_mlflows(struct, name):
+    outer, _, inner = name.partition(".")
+    proto = artifacts_pb2.DESCRIPTOR.message_types_by_name[outer]
+    proto = proto.nested_types_by_name[inner] if inner else proto
+    ours = {field.encode_name for field in msgspec.structs.fields(struct)}
+    assert ours == {field.name for field in proto.fields}
 
 
 def test_no_classic_endpoint_of_mlflow_is_missing():
