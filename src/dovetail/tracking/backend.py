@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, replace
 
-from dovetail.base.artifacts import ArtifactStore
+from dovetail.base.artifacts import ArtifactStore, S3Store
 from dovetail.base.clock import Clock, now_ms
 from dovetail.tracking.store.history import Change
 from dovetail.tracking.transfers import Transfers
@@ -19,6 +19,7 @@ class Backend:
         artifacts: the store behind the artifact proxy.
         serves_artifacts: whether the proxy answers.
         clock: what time it is.
+        bucket: where clients put files by themselves, if this server can read it too.
         transfers: lets clients move large files in parts; None where the store does not.
         actor: who makes the request; None where nobody is known.
     """
@@ -27,6 +28,7 @@ class Backend:
     artifacts: ArtifactStore
     serves_artifacts: bool
     clock: Clock
+    bucket: S3Store | None = None
     transfers: Transfers | None = None
     actor: str | None = None
 

@@ -2,7 +2,10 @@
 
 from pathlib import Path
 
+from dovetail.base import telemetry
+from dovetail.base.artifacts import ArtifactStore, S3Store
 from dovetail.base.artifacts import open_store as artifacts_at
+from dovetail.base.errors import MissingExtraError
 from dovetail.base.sql import Database
 from dovetail.tracking.backend import Backend
 from dovetail.tracking.handlers.webhooks import Webhooks
@@ -37,6 +40,8 @@ from dovetail.web.piece import Context, Piece, Service
 
 __all__ = ["build", "open_store", "piece"]
 
+log = telemetry.logger("tracking")
+
 
 def open_store(context: Context, settings: TrackingSettings) -> tuple[Database, Backend]:
     """Open the database and the artifacts, made where they are missing."""
@@ -53,6 +58,7 @@ def open_store(context: Context, settings: TrackingSettings) -> tuple[Database, 
     backend = Backend(
         root=_root(settings, artifacts),
         artifacts=store,
+        bucket=_bucket(settings, store),
         transfers=transfers_of(store, presigned_urls=settings.presigned_urls),
         serves_artifacts=settings.serve_artifacts,
         clock=context.clock,
@@ -109,6 +115,19 @@ def build(context: Context, settings: TrackingSettings) -> Service:
         stop=stop,
         attention=lambda: webhook_attention(database),
     )
+
+
+def _bucket(settings: TrackingSettings, store: ArtifactStore) -> S3Store | None:
+    """Return the bucket that clients write to by themselves, to show what is in it."""
+    if isinstance(store, S3Store):
+        return store
+    if not settings.default_artifact_root.startswith("s3://"):
+        return None
+    try:
+        return S3Store.at(settings.default_artifact_root)
+    except MissingExtraError as error:
+        log.warning("files of runs in the bucket cannot be shown", reason=str(error))
+        return None
 
 
 def _root(settings: TrackingSettings, artifacts: str) -> str:

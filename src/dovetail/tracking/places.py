@@ -1,8 +1,9 @@
 """Which store holds the files behind an artifact URI, if this server can reach them.
 
 Files are reached behind the artifact proxy, and below the default artifact root where that is a
-folder of this machine. Any other URI is the client's own affair: a client names the artifact
-location of its experiments, so following one anywhere would hand out every file of the machine.
+folder of this machine or in a bucket. Any other URI is the client's own affair: a client names the
+artifact location of its experiments, so following one anywhere would hand out every file of the
+machine.
 """
 
 from dataclasses import dataclass
@@ -44,6 +45,9 @@ def place_of(b: Backend, uri: str) -> Place:
         InvalidParameterError: this server cannot reach them.
     """
     proxied = proxied_path(uri)
+    inside = b.bucket.path_of(uri) if b.bucket is not None else None
+    if b.bucket is not None and inside is not None:
+        return Place(b.bucket, inside)
     if proxied is not None and b.serves_artifacts:
         return Place(b.artifacts, proxied)
     if proxied is None and is_local(uri) and is_local(b.root):

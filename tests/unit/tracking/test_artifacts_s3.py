@@ -5,6 +5,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from dovetail.base.artifacts import S3Store
 from dovetail.base.errors import UnavailableError
 from dovetail.tracking.piece import piece
 from dovetail.tracking.settings import TrackingSettings
@@ -43,6 +44,28 @@ def test_without_the_proxy_clients_get_the_bucket_itself(tmp_path: Path, s3_url:
     settings = TrackingSettings(artifacts=s3_url, serve_artifacts=False)
     with run_piece(piece, settings, state=tmp_path) as running, Client(running.url) as client:
         assert client.create_run("0").info.artifact_uri.startswith(f"{s3_url}/0/")
+
+
+@pytest.mark.parametrize("given", ["artifacts", "default_artifact_root"])
+def test_what_clients_put_into_the_bucket_is_listed_and_given(
+    tmp_path: Path, s3_url: str, given: str
+) -> None:
+    settings = TrackingSettings(**{given: s3_url}, serve_artifacts=False)
+    with run_piece(piece, settings, state=tmp_path) as running, Client(running.url) as client:
+        info = client.create_run("0").info
+        S3Store.at(info.artifact_uri).put("model/a.txt", [b"hello"])
+        listed = client.list_run_artifacts(info.run_id, "model").files
+        assert [(one.path, one.file_size) for one in listed] == [("model/a.txt", 5)]
+        asked = {"run_id": info.run_id, "path": "model/a.txt"}
+        assert httpx.get(f"{running.url}/get-artifact", params=asked).content == b"hello"
+        elsewhere = client.create_experiment("other", artifact_location="s3://other/x")
+        run = client.create_run(elsewhere).info.run_id
+        asked = {"run_id": run, "path": "a"}
+        refused = httpx.get(f"{running.url}/get-artifact", params=asked)
+        assert (refused.status_code, refused.json()["error_code"]) == (
+            400,
+            "INVALID_PARAMETER_VALUE",
+        )
 
 
 def test_a_bucket_that_cannot_be_used_stops_the_start(tmp_path: Path, s3_url: str) -> None:

@@ -41,6 +41,12 @@ class S3Store(ArtifactStore):
         self._prefix = clean_path(prefix.strip("/"))
         self.client = _client()
 
+    @classmethod
+    def at(cls, url: str) -> "S3Store":
+        """Return the store that `s3://bucket/prefix` names."""
+        bucket, _, prefix = url.removeprefix("s3://").partition("/")
+        return cls(bucket, prefix)
+
     def check(self) -> None:
         """Ask for the bucket.
 
@@ -63,6 +69,15 @@ class S3Store(ArtifactStore):
                 why=f"with the prefix of the store it has over {LONGEST_KEY} bytes",
             )
         return key
+
+    def path_of(self, url: str) -> str | None:
+        """Return where in this store an `s3://` URL leads; None if it leads elsewhere."""
+        scheme, _, rest = url.partition("://")
+        bucket, _, key = rest.partition("/")
+        outside = self._prefix and f"{key}/"[: len(self._prefix) + 1] != f"{self._prefix}/"
+        if scheme != "s3" or bucket != self.bucket or outside:
+            return None
+        return key[len(self._prefix) :].strip("/")
 
     def create(self, path: str) -> Writer:
         """Begin to write a blob."""

@@ -27,8 +27,7 @@ def open_store(url: str) -> ArtifactStore:
     if url.startswith("file://"):
         return LocalStore(Path(url.removeprefix("file://")))
     if url.startswith("s3://"):
-        bucket, _, prefix = url.removeprefix("s3://").partition("/")
-        store = S3Store(bucket, prefix)
+        store = S3Store.at(url)
         store.check()
         return store
     if "://" in url:

@@ -71,6 +71,25 @@ def test_a_key_that_is_too_long_with_the_prefix_is_refused(s3_url):
         store.put("/".join(["n" * 100] * 9), [b""])
 
 
+@pytest.mark.parametrize(
+    ("url", "path"),
+    [
+        ("s3://b/p/q", ""),
+        ("s3://b/p/q/", ""),
+        ("s3://b/p/q/1/r", "1/r"),
+        ("s3://b/p/qq/1", None),
+        ("s3://b/p", None),
+        ("s3://b", None),
+        ("s3://c/p/q/1", None),
+        ("http://b/p/q/1", None),
+        ("b/p/q/1", None),
+    ],
+)
+def test_a_url_leads_into_the_store_or_elsewhere(url, path):
+    pytest.importorskip("boto3", reason="boto3 is not installed: the extra s3")
+    assert S3Store("b", "p/q").path_of(url) == path
+
+
 def test_a_bucket_that_is_not_there_is_named(s3_url):
     with pytest.raises(UnavailableError) as raised:
         open_store("s3://no-such-bucket/x")
