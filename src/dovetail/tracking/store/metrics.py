@@ -11,14 +11,15 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Row
 
+from dovetail.tracking.store import rollups
 from dovetail.tracking.store.bulk import insert_or_skip, insert_or_update
 from dovetail.tracking.store.runs import RunKey
 from dovetail.tracking.store.schema import latest_metrics, metrics
+from dovetail.tracking.store.stretches import MOST
 from dovetail.wire.mlflow import Metric
 
 __all__ = ["history", "log", "sample", "storable"]
 
-MOST = 1.7976931348623157e308
 EXACT = 5000
 Point = Row[float, int, int, bool]
 _NEWER = ("step", "timestamp", "value")
@@ -77,6 +78,11 @@ def log(connection: Connection, run: RunKey, points: Sequence[Metric]) -> None:
     insert_or_skip(connection, metrics, rows)
     latest = [(*newest[key], run.experiment_id) for key in sorted(newest)]
     insert_or_update(connection, latest_metrics, latest, newer=_NEWER)
+    if rollups.exist(connection, run.id):
+        least: dict[str, tuple[int, int]] = {}
+        for row in rows:
+            least[row[1]] = min(row[2:4], least.get(row[1], row[2:4]))
+        rollups.cut(connection, run.id, least)
 
 
 def _metric(key: str, row: Point, run_id: str | None = None) -> Metric:

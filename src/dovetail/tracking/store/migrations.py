@@ -14,6 +14,8 @@ from dovetail.tracking.store import history, tidy_schema, traces_schema
 from dovetail.tracking.store import webhooks_schema as webhooks
 from dovetail.tracking.store.history_schema import registry_history
 from dovetail.tracking.store.moves_schema import moved, moves
+from dovetail.tracking.store.rollup_schema import blocks, rollups
+from dovetail.tracking.store.table_schema import INDEXES
 
 __all__ = ["MIGRATIONS"]
 
@@ -35,11 +37,25 @@ def _with_history(operations: Any) -> None:
     history.begin_known(connection, history.Change(now_ms(SystemClock())))
 
 
+def _new_indexes(name: str, *indexes: sa.Index) -> Migration:
+    """Return the step that adds indexes, each where its database has it."""
+
+    def upgrade(operations: Any) -> None:
+        connection = operations.get_bind()
+        for index in indexes:
+            if index.info.get("only", connection.dialect.name) == connection.dialect.name:
+                connection.execute(sa.schema.CreateIndex(index, if_not_exists=True))
+
+    return Migration(name, upgrade)
+
+
 MIGRATIONS: tuple[Migration, ...] = (
     Migration("history of the registry", _with_history),
     _new_tables("webhooks", webhooks.webhooks, webhooks.webhook_events, webhooks.deliveries),
     _new_tables("what is removed for good", *tidy_schema.TABLES),
     _new_tables("moves", moves, moved),
     _new_tables("traces", *traces_schema.TABLES),
+    _new_tables("rollups of metrics", rollups, blocks),
+    _new_indexes("indexes for the table of runs", *INDEXES),
 )
 """All steps ever, oldest first; a step that has shipped never changes."""

@@ -24,10 +24,10 @@ from dovetail.tracking.store.schema import (
     tags,
 )
 
-__all__ = ["RunQuery", "find"]
+__all__ = ["ATTRIBUTES", "RunQuery", "dataset_holds", "find"]
 
 CONTEXT = "mlflow.data.context"
-_ATTRIBUTES = {
+ATTRIBUTES = {
     column.name: column
     for column in runs.c
     if column.name not in ("id", "experiment_id", "deleted_time", "lifecycle_stage")
@@ -81,7 +81,7 @@ def _ordered(orders: Sequence[Order]) -> tuple[Any, list[Any]]:
     terms: list[Any] = []
     for one in orders:
         if one.entity == "attribute":
-            column = _ATTRIBUTES[one.key]
+            column = ATTRIBUTES[one.key]
             terms += order(column, one.ascending, nullable=bool(column.nullable))
             continue
         table = {"metric": latest_metrics, "parameter": params, "tag": tags}[one.entity].alias()
@@ -109,7 +109,7 @@ def _where(query: RunQuery, conditions: Sequence[Condition], dialect: str) -> li
 
 def _holds(query: RunQuery, condition: Condition, dialect: str) -> Any:
     if condition.entity == "attribute":
-        column = _ATTRIBUTES[condition.key]
+        column = ATTRIBUTES[condition.key]
         return compare(column, condition.op, condition.value, dialect)
     if condition.entity == "metric":
         matching = sa.select(latest_metrics.c.run).where(
@@ -119,12 +119,13 @@ def _holds(query: RunQuery, condition: Condition, dialect: str) -> Any:
         )
         return runs.c.id.in_(matching)
     if condition.entity == "dataset":
-        return _dataset_holds(condition, dialect)
+        return dataset_holds(condition, dialect)
     table = params if condition.entity == "parameter" else tags
     return lookup(table, {"run": runs.c.id}, condition, dialect)
 
 
-def _dataset_holds(condition: Condition, dialect: str) -> Any:
+def dataset_holds(condition: Condition, dialect: str) -> Any:
+    """Return the expression that is true of the runs which read such a dataset."""
     joined = inputs.join(datasets, datasets.c.id == inputs.c.dataset)
     where = [inputs.c.run == runs.c.id]
     if condition.key == "context":

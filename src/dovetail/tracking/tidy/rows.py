@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from dovetail.base.sql import Database
-from dovetail.tracking.store import traces
+from dovetail.tracking.store import rollups, traces
 from dovetail.tracking.store.schema import (
     datasets,
     experiment_tags,
@@ -125,6 +125,7 @@ def delete_runs(connection: Connection, keys: Sequence[int]) -> int:
     """Delete runs with few points, and all that hangs on them."""
     read = sa.select(inputs.c.id).where(inputs.c.run.in_(keys))
     gone = connection.execute(sa.delete(input_tags).where(input_tags.c.input.in_(read))).rowcount
+    rollups.forget(connection, keys)
     for table in (inputs, run_models, metrics, latest_metrics, params, tags):
         gone += _delete(connection, table.c.run, keys)
     named = sa.select(runs.c.run_id).where(runs.c.id.in_(keys))

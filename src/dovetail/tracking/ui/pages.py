@@ -10,16 +10,13 @@ from starlette.routing import BaseRoute
 from dovetail.tracking.backend import Backend
 from dovetail.tracking.routes.protocol import Operations
 from dovetail.tracking.store import overview
-from dovetail.tracking.ui.experiment import experiment_page
 from dovetail.tracking.ui.files import file_routes
 from dovetail.tracking.ui.registry import registry_routes
-from dovetail.tracking.ui.run import run_page
+from dovetail.tracking.ui.runs import run_routes
 from dovetail.tracking.ui.traces import trace_page_routes
 from dovetail.tracking.ui.views import (
     ExperimentLine,
-    ExperimentPage,
     Experiments,
-    RunPage,
 )
 from dovetail.tracking.ui.webhooks import WEBHOOKS
 from dovetail.web.pages import page_route
@@ -47,18 +44,7 @@ def page_routes(operations: Operations) -> list[BaseRoute]:
         *file_routes(operations),
         *registry_routes(operations),
         *trace_page_routes(operations),
-        *page_route(
-            "/tracking/experiments/{experiment_id}",
-            reading(_experiment),
-            template="tracking/experiment.html",
-            title=lambda page: page.name,
-        ),
-        *page_route(
-            "/tracking/runs/{run_id}",
-            reading(_run),
-            template="tracking/run.html",
-            title=lambda page: page.run["name"],
-        ),
+        *run_routes(operations),
         *page_route(
             "/tracking",
             reading(_experiments),
@@ -83,13 +69,3 @@ def _experiments(b: Backend, c: Connection, request: Request) -> Experiments:
     ]
     ordered = sort.apply(lines, lambda line: getattr(line, sort.by))
     return Experiments(ordered, sort, str(request.base_url).rstrip("/"))
-
-
-def _experiment(b: Backend, c: Connection, request: Request) -> ExperimentPage:
-    """How it went: the runs of one experiment, filtered and ordered by what they logged."""
-    return experiment_page(b, c, request)
-
-
-def _run(b: Backend, c: Connection, request: Request) -> RunPage:
-    """One run: its metrics over time, its parameters, tags, datasets and files."""
-    return run_page(b, c, request)
