@@ -151,11 +151,11 @@ def _preview(origin: Source, files: Files | None, as_json: bool) -> None:
         progress.end()
     skipped += [f"{what}: {why}" for what, why in origin.left_out().items()]
     if as_json:
-        print_json({"source": origin.label, "would_come": counts, "skipped": skipped})
+        print_json({"source": origin.label, "would_move": counts, "skipped": skipped})
         return
-    print_table(("", "would come"), list(counts.items()), title=origin.label)
+    print_table(("", "would move"), list(counts.items()), title=origin.label)
     for text in skipped:
-        print(f"Would not come: {text}")
+        print(f"Would not move: {text}")
 
 
 def _count(

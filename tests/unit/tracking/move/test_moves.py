@@ -104,7 +104,7 @@ def test_a_dry_run_counts_and_writes_nothing(
     before = sorted((p, p.stat().st_mtime_ns) for p in mlruns.rglob("*"))
     preview(str(mlruns), [], None, True, True)
     told = json.loads(capsys.readouterr().out)
-    assert (told["would_come"]["metrics"], told["would_come"]["artifacts"]) == (105, 2)
+    assert (told["would_move"]["metrics"], told["would_move"]["artifacts"]) == (105, 2)
     assert [p.name for p in tmp_path.iterdir()] == ["mlruns"]
     assert sorted((p, p.stat().st_mtime_ns) for p in mlruns.rglob("*")) == before
 
