@@ -133,6 +133,20 @@ class Database:
         done: T = await awaited.future
         return done
 
+    def outside(self, fn: Callable[[Any], T]) -> T:
+        """Run `fn` with a connection of the driver, outside any transaction.
+
+        For statements that no transaction may hold, such as VACUUM. On SQLite it is the writer's
+        connection, so other writes wait until `fn` returns.
+        """
+        if self._writer is not None:
+            done: Future[T] = Future()
+            self._writer.enqueue(_Bare(fn), done)
+            return done.result()
+        with self._write_engine.connect() as connection:
+            alone = connection.execution_options(isolation_level="AUTOCOMMIT")
+            return fn(alone.connection.driver_connection)
+
     def close(self) -> None:
         """Finish waiting writes and close every connection."""
         if self._writer is not None:
@@ -198,26 +212,54 @@ class _GroupCommit:
 
     def _run(self) -> None:
         with self._engine.connect() as connection:
-            while True:
-                job = self._jobs.get()
-                if job is None:
-                    return
-                group, last = self._gather(job)
+            job = self._jobs.get()
+            while job is not None:
+                if isinstance(job[0], _Bare):
+                    job[0].run(connection, job[1])
+                    job = self._jobs.get()
+                    continue
+                group, job = self._gather(job)
                 _commit(connection, group)
-                if last:
-                    return
+                if job is _NOTHING:
+                    job = self._jobs.get()
 
-    def _gather(self, first: Job) -> tuple[list[Job], bool]:
+    def _gather(self, first: Job) -> tuple[list[Job], Any]:
+        """Return jobs that wait and fit into one transaction, and what was taken after them."""
         group = [first]
         while len(group) < GROUP:
             try:
                 job = self._jobs.get_nowait()
             except queue.Empty:
                 break
-            if job is None:
-                return group, True
+            if job is None or isinstance(job[0], _Bare):
+                return group, job
             group.append(job)
-        return group, False
+        return group, _NOTHING
+
+
+_NOTHING = object()
+
+
+class _Bare:
+    """A job that no transaction may hold.
+
+    Args:
+        fn: takes the driver's connection.
+    """
+
+    def __init__(self, fn: Callable[[Any], Any]) -> None:
+        self._fn = fn
+
+    def __call__(self, connection: Connection) -> Any:
+        return self._fn(connection.connection.driver_connection)
+
+    def run(self, connection: Connection, done: _Outcome) -> None:
+        try:
+            value = self(connection)
+        except Exception as error:
+            done.set_exception(error)
+        else:
+            done.set_result(value)
 
 
 def _commit(connection: Connection, group: list[Job]) -> None:
@@ -302,6 +344,7 @@ def _pragmas(synchronous: str) -> Callable[[Any, object], None]:
     def apply(connection: Any, _record: object) -> None:
         connection.isolation_level = None
         for pragma in (
+            "auto_vacuum = INCREMENTAL",  # only a new file takes it, and only before its first page
             "journal_mode = WAL",
             f"synchronous = {synchronous}",
             "foreign_keys = ON",

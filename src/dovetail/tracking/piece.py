@@ -29,9 +29,15 @@ from dovetail.tracking.store import experiments
 from dovetail.tracking.store.foreign import refuse_mlflow
 from dovetail.tracking.store.migrations import MIGRATIONS
 from dovetail.tracking.store.schema import metadata
-from dovetail.tracking.tidy import Tidy
+from dovetail.tracking.tidy import Keeper
 from dovetail.tracking.transfers import transfers_of
-from dovetail.tracking.ui import PAGES, page_routes, webhook_attention, webhook_page_routes
+from dovetail.tracking.ui import (
+    PAGES,
+    page_routes,
+    tidy_page_routes,
+    webhook_attention,
+    webhook_page_routes,
+)
 from dovetail.tracking.webhooks.courier import Courier
 from dovetail.tracking.webhooks.policy import Policy
 from dovetail.tracking.webhooks.sender import Sender
@@ -82,16 +88,16 @@ def build(context: Context, settings: TrackingSettings) -> Service:
         timeout=settings.webhook_timeout,
     )
     operations = Operations(database, backend, courier.wake)
-    tidy = Tidy(database, backend, settings.grace_days)
+    keeper = Keeper(database, backend, settings.grace_days)
 
     def start() -> None:
         courier.start()
-        tidy.start()
+        keeper.start()
         if backend.transfers is not None:
             backend.transfers.sweep()
 
     def stop() -> None:
-        tidy.stop()
+        keeper.stop()
         courier.stop()
         database.close()
 
@@ -104,7 +110,8 @@ def build(context: Context, settings: TrackingSettings) -> Service:
             *artifact_routes(backend),
             *transfer_routes(backend),
             *webhook_page_routes(operations, webhooks),
-            *tidy_routes(tidy),
+            *tidy_routes(keeper),
+            *tidy_page_routes(keeper),
             *page_routes(operations),
         ],
         pages=PAGES,

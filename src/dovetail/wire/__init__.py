@@ -19,5 +19,6 @@ __all__ = [
     "openlineage",
     "otlp",
     "problem",
+    "retention",
     "tidy",
 ]

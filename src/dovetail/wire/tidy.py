@@ -13,7 +13,9 @@ from dovetail.wire.http import HttpClient, segment
 
 __all__ = [
     "Client",
+    "Compacted",
     "Confirmed",
+    "ExperimentSize",
     "Going",
     "Job",
     "Kept",
@@ -21,6 +23,8 @@ __all__ = [
     "Orphan",
     "Orphans",
     "Plan",
+    "SizesKnown",
+    "Space",
     "TidyRequest",
 ]
 
@@ -191,6 +195,69 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     problem: str = ""
 
 
+class Space(msgspec.Struct, frozen=True, kw_only=True):
+    """The room that the database takes on disk.
+
+    Attributes:
+        kind: Which database it is.
+        bytes: How large it is.
+        free: How much of that deleted rows have left; None where the database does not say.
+        incremental: Whether it can be given back a little at a time.
+        note: What can be done about it.
+    """
+
+    kind: Literal["sqlite", "postgresql"]
+    bytes: int
+    free: int | None = None
+    incremental: bool = False
+    note: str = ""
+
+
+class Compacted(msgspec.Struct, frozen=True, kw_only=True):
+    """A database before and after compacting."""
+
+    before: Space
+    after: Space
+
+
+class ExperimentSize(msgspec.Struct, frozen=True, kw_only=True):
+    """How large an experiment was when it was measured; None for what was not.
+
+    Attributes:
+        id: The experiment.
+        name: Its name.
+        deleted: Whether it is marked as deleted.
+        measured: When.
+        runs: Runs, deleted ones too.
+        models: Logged models, deleted ones too.
+        points: Points of metrics.
+        rows: Rows in all tables, points included.
+        database: Their size in bytes, estimated.
+        files: Files; None where this server cannot reach them.
+        bytes: Their size.
+    """
+
+    id: str
+    name: str
+    deleted: bool
+    measured: int | None = None
+    runs: int | None = None
+    models: int | None = None
+    points: int | None = None
+    rows: int | None = None
+    database: int | None = None
+    files: int | None = None
+    bytes: int | None = None
+
+
+class SizesKnown(msgspec.Struct, frozen=True, kw_only=True):
+    """The size of every experiment as far as it was measured, and whether it is being measured."""
+
+    experiments: tuple[ExperimentSize, ...]
+    space: Space
+    measuring: bool
+
+
 class LogEntry(msgspec.Struct, frozen=True, kw_only=True):
     """One entry of the hash-chained record of what was removed, by whom."""
 
@@ -243,3 +310,19 @@ class Client(HttpClient):
         query = [("limit", str(limit))]
         query += [("before", str(before))] if before is not None else []
         return self.get(f"{PREFIX}/log", list[LogEntry], query)
+
+    def sizes(self) -> SizesKnown:
+        """How large each experiment was when it was last measured."""
+        return self.get(f"{PREFIX}/sizes", SizesKnown)
+
+    def measure(self) -> SizesKnown:
+        """Begin to measure every experiment. Needs the role editor."""
+        return self.post(f"{PREFIX}/sizes", {}, SizesKnown, repeatable=True)
+
+    def compact(self, *, full: bool = False) -> Compacted:
+        """Give the free space of a SQLite file back. Needs the role admin.
+
+        Args:
+            full: Write the file anew while writers wait, where it cannot be done in small pieces.
+        """
+        return self.post(f"{PREFIX}/compact", {"full": full}, Compacted, repeatable=True)

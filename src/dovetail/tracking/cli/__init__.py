@@ -7,6 +7,7 @@ import click
 
 from dovetail.tracking.cli.history import alias_at, list_history
 from dovetail.tracking.cli.resend import resend
+from dovetail.tracking.cli.retention import compact, retention, sizes
 from dovetail.tracking.cli.tidy import tidy
 from dovetail.tracking.move.commands import export_store, import_store
 from dovetail.web.commands import run, server_options
@@ -60,5 +61,8 @@ def run_server(
     run(piece, server, flags)
 
 
-for command in (alias_at, list_history, resend, tidy, import_store, export_store):
+for command in (
+    *(alias_at, list_history, resend, import_store, export_store),
+    *(tidy, retention, sizes, compact),
+):
     commands.add_command(command)

@@ -9,7 +9,7 @@ from dovetail.web import commands as shared
 from dovetail.web.formats import size, stamp
 from dovetail.wire.tidy import Client, Going, Job, Plan, TidyRequest
 
-__all__ = ["tidy"]
+__all__ = ["tidy", "token_option", "url_option"]
 
 LISTED = 20
 POLL_SECONDS = 0.5

@@ -10,7 +10,13 @@ import sqlalchemy as sa
 
 from dovetail.base.clock import SystemClock, now_ms
 from dovetail.base.migrations import Migration
-from dovetail.tracking.store import history, tidy_schema, traces_schema
+from dovetail.tracking.store import (
+    history,
+    retention_schema,
+    sizes_schema,
+    tidy_schema,
+    traces_schema,
+)
 from dovetail.tracking.store import webhooks_schema as webhooks
 from dovetail.tracking.store.history_schema import registry_history
 from dovetail.tracking.store.moves_schema import moved, moves
@@ -57,5 +63,7 @@ MIGRATIONS: tuple[Migration, ...] = (
     _new_tables("traces", *traces_schema.TABLES),
     _new_tables("rollups of metrics", rollups, blocks),
     _new_indexes("indexes for the table of runs", *INDEXES),
+    _new_tables("retention rules", *retention_schema.TABLES),
+    _new_tables("sizes of experiments", sizes_schema.experiment_sizes),
 )
 """All steps ever, oldest first; a step that has shipped never changes."""

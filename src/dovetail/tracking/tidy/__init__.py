@@ -1,5 +1,6 @@
-"""Removing things for good, with their files: planned, confirmed, resumed after a crash."""
+"""Keeping a store tidy: permanent deletion, retention rules, thinning, sizes, free space."""
 
 from dovetail.tracking.tidy.desk import Tidy
+from dovetail.tracking.tidy.keeper import Keeper
 
-__all__ = ["Tidy"]
+__all__ = ["Keeper", "Tidy"]

@@ -1,6 +1,6 @@
 """The use cases of tidying, beneath HTTP, commands and pages."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import msgspec
@@ -17,7 +17,6 @@ from dovetail.tracking.tidy.journal import Begin, begin
 from dovetail.tracking.tidy.places import Places
 from dovetail.tracking.tidy.plan import instant_of, make_plan
 from dovetail.tracking.tidy.removal import Removal
-from dovetail.tracking.tidy.worker import RETRY_SECONDS, Worker
 from dovetail.wire.tidy import Confirmed, Job, Plan, TidyRequest
 
 __all__ = ["Tidy"]
@@ -32,22 +31,23 @@ class Tidy:
         database: the tables of tracking.
         backend: the store of the files, and the time.
         grace_days: how long a deleted thing may be restored where a request does not say.
+        wake: called when there is something to remove in the background.
+        halted: whether to stop removing at the next occasion.
     """
 
-    def __init__(self, database: Database, backend: Backend, grace_days: float) -> None:
+    def __init__(
+        self,
+        database: Database,
+        backend: Backend,
+        grace_days: float,
+        wake: Callable[[], None] = lambda: None,
+        halted: Callable[[], bool] = lambda: False,
+    ) -> None:
         self._database, self._backend = database, backend
-        self._grace_days = grace_days
+        self.grace_days, self._wake = grace_days, wake
         self.places = Places(backend.artifacts)
         self.record = Chain(database, tidy_log)
-        self._worker = Worker("tracking-tidy", self._work)
-
-    def start(self) -> None:
-        """Go on with what a server that ended left behind."""
-        self._worker.start()
-
-    def stop(self) -> None:
-        """End between two pieces of work."""
-        self._worker.stop()
+        self._removal = Removal(database, self.places, self.record, backend.now, halted)
 
     def plan(self, request: TidyRequest) -> Plan:
         """Say what would go now; nothing changes.
@@ -79,7 +79,7 @@ class Tidy:
             raise InvalidInputError("the plan removes nothing", fix="plan something else")
         asked = Begin(plan, actor, cause, self._backend.now())
         job = self._database.write(lambda c: begin(c, self.places, self.record, asked))
-        self._worker.wake()
+        self._wake()
         return self.job(job)
 
     def job(self, job_id: str) -> Job:
@@ -104,16 +104,10 @@ class Tidy:
 
     def resume(self) -> bool:
         """Work off the journal here and now; returns whether something is left."""
-        removal = Removal(
-            self._database, self.places, self.record, self._backend.now, self._worker.halted
-        )
-        return removal.resume()
-
-    def _work(self) -> float | None:
-        return RETRY_SECONDS if self.resume() else None
+        return self._removal.resume()
 
     def _plan(self, request: TidyRequest, as_of: int, *, looking: bool = True) -> Plan:
-        grace = self._grace_days if request.grace_days is None else request.grace_days
+        grace = self.grace_days if request.grace_days is None else request.grace_days
         if not 0 <= grace <= 36_500:
             raise InvalidInputError(f"{grace} is no number of days", fix="give 0 or more")
         whole = msgspec.structs.replace(request, grace_days=float(grace))

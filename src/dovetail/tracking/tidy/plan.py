@@ -31,6 +31,7 @@ from dovetail.tracking.store.schema import (
     run_models,
     tags,
 )
+from dovetail.tracking.store.traces_schema import traces
 from dovetail.tracking.tidy import orphans as orphaned
 from dovetail.tracking.tidy.orphans import Owners
 from dovetail.tracking.tidy.places import Places, folder_of
@@ -44,7 +45,7 @@ SECONDS_TO_COUNT = 10.0
 CHUNK = 1000
 _OF_RUN = (metrics, latest_metrics, params, tags, inputs, run_models)
 _OF_MODEL = (logged_model_metrics, logged_model_params, logged_model_tags)
-_OF_EXPERIMENT = (experiment_tags, datasets)
+_OF_EXPERIMENT = (experiment_tags, datasets, traces)
 
 
 def mark_of(as_of: int, request: TidyRequest, chosen: Selection, orphans: Sequence[Orphan]) -> str:

@@ -35,6 +35,7 @@ log = telemetry.logger("tracking")
 PAGE = 100
 ROWS_OF_A_TRACE = 30
 SMALL = 200
+TRACES = 50
 
 
 class Removal:
@@ -173,7 +174,7 @@ class Removal:
             waiting.append(item)
         while waiting and not self._halted():
             some = self._fitting(waiting)
-            gone += self._forget(some, lambda c, part: delete_runs(c, [one.key for one in part]))
+            gone += self._forget(some, _delete_runs)
             waiting = waiting[len(some) :]
         return gone
 
@@ -256,3 +257,7 @@ class Removal:
             return gone
 
         return self._database.write(work)
+
+
+def _delete_runs(connection: Connection, items: Sequence[Row[Any]]) -> int:
+    return delete_runs(connection, [one.key for one in items], [one.name for one in items])

@@ -13,6 +13,7 @@ from dovetail.tracking.store import overview
 from dovetail.tracking.ui.files import file_routes
 from dovetail.tracking.ui.registry import registry_routes
 from dovetail.tracking.ui.runs import run_routes
+from dovetail.tracking.ui.tidy import TIDY
 from dovetail.tracking.ui.traces import trace_page_routes
 from dovetail.tracking.ui.views import (
     ExperimentLine,
@@ -25,7 +26,7 @@ from dovetail.web.sorting import Sort
 
 __all__ = ["PAGES", "page_routes"]
 
-PAGES = [Page("/tracking", "Tracking"), Page("/tracking/models", "Models"), WEBHOOKS]
+PAGES = [Page("/tracking", "Tracking"), Page("/tracking/models", "Models"), TIDY, WEBHOOKS]
 T = TypeVar("T")
 Look = Callable[[Backend, Connection, Request], T]
 

@@ -15,6 +15,8 @@ from dovetail.web.auth import Tokens
 from dovetail.web.testing import run_piece
 from dovetail.wire.http import Conflict, NotFound, Refused
 from dovetail.wire.mlflow import Client as MlflowClient
+from dovetail.wire.retention import Client as RetentionClient
+from dovetail.wire.retention import Rule
 from dovetail.wire.tidy import Client, Job, Plan, TidyRequest
 
 MLFLOW = "/api/2.0/mlflow"
@@ -99,6 +101,12 @@ def test_a_viewer_looks_an_editor_plans_an_admin_removes(tmp_path: Path) -> None
             plan = editor.plan(everything)
             with pytest.raises(Refused, match="needs the role admin"):
                 editor.execute(plan.request, plan.confirm)
+            with pytest.raises(Refused, match="needs the role admin"):
+                editor.compact()
+        with RetentionClient(running.url, token=secrets["editor"]) as editor:
+            assert editor.check("0", Rule(keep_newest=1)).keep == {}
+            with pytest.raises(Refused, match="needs the role admin"):
+                editor.put("0", Rule(keep_newest=1))
         with Client(running.url, token=secrets["admin"]) as client:
             job = finished(client, client.execute(plan.request, plan.confirm))
             assert (job.state, job.actor) == ("done", "admin")
@@ -127,6 +135,60 @@ def test_the_command_plans_first_and_removes_what_is_confirmed(url: str) -> None
     assert "Nothing to remove." in invoke(*common)
     deleted_run(url)
     assert '"state": "done"' in invoke(*common, "--yes", "--json")
+
+
+def test_rules_sizes_and_space_by_command(url: str) -> None:
+    run = deleted_run(url)
+    httpx.post(f"{url}{MLFLOW}/runs/restore", json={"run_id": run})
+    ended = {"run_id": run, "status": "FINISHED", "end_time": 1}
+    httpx.post(f"{url}{MLFLOW}/runs/update", json=ended)
+    rule = ("--keep-days", "0", "--keep-best", "loss:2:min", "--grace-days", "0")
+    said = invoke("retention", "put", "0", *rule, "--url", url)
+    assert "dovetail tracking retention check 0" in said
+    listed = invoke("retention", "list", "--url", url)
+    assert "best 2 by loss; gone after 0 days" in listed
+    assert "1 runs would be deleted" in invoke("retention", "check", "0", "--url", url)
+    assert "Deleted 1 runs" in invoke("retention", "run", "0", "--url", url)
+    assert "has no rule any more" in invoke("retention", "delete", "0", "--url", url)
+    assert invoke("retention", "list", "--url", url, "--json").strip() == "[]"
+    invoke("sizes", "--measure", "--url", url)
+    for _ in range(200):
+        shown = invoke("sizes", "--url", url)
+        if "Being measured" not in shown:
+            break
+        time.sleep(0.02)
+    assert "Default" in shown
+    assert "Database: " in invoke("compact", "--url", url)
+
+
+def test_rules_over_http_are_checked_and_need_their_roles(url: str) -> None:
+    rules = f"{url}/api/tracking/retention"
+    assert httpx.put(f"{rules}/0", json={"keep_newest": 0}).status_code == 400
+    assert httpx.put(f"{rules}/0", json={"keep": 3}).status_code == 400
+    assert httpx.put(f"{rules}/88", json={"keep_newest": 3}).status_code == 404
+    assert httpx.get(f"{rules}/0").status_code == 404
+    assert httpx.put(f"{rules}/0", json={"keep_newest": 3}).json()["set_by"] == "local"
+    assert httpx.post(f"{rules}/0/preview", json={}).json()["delete"] == []
+    assert httpx.delete(f"{rules}/0").status_code == 204
+    assert httpx.delete(f"{rules}/0").status_code == 404
+
+
+def test_pages_and_their_twins_say_the_same(url: str) -> None:
+    run = deleted_run(url)
+    page = httpx.get(f"{url}/tracking/tidy?plan=1&grace_days=0")
+    assert run in page.text
+    twin = httpx.get(f"{url}/tracking/tidy.json?plan=1&grace_days=0").json()
+    assert [one["id"] for one in twin["plan"]["runs"]] == [run]
+    wrong = httpx.get(f"{url}/tracking/tidy?plan=1&grace_days=soon")
+    assert "is not a number" in wrong.text
+    form = {"grace_days": "0", "orphans": "find", "confirm": twin["plan"]["confirm"]}
+    done = httpx.post(f"{url}/tracking/tidy/execute", data=form)
+    assert done.status_code == 303
+    assert httpx.get(f"{url}{done.headers['location']}.json").json()["job"]["runs"] == 1
+    again = httpx.post(f"{url}/tracking/tidy/execute", data=form)
+    assert "changed=1" in again.headers["location"]
+    assert httpx.get(f"{url}/tracking/tidy/rules/0.json").json()["current"] is None
+    assert httpx.get(f"{url}/tracking/tidy/rules/77").status_code == 404
 
 
 def test_the_command_names_things(url: str) -> None:

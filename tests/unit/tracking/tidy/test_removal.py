@@ -8,6 +8,7 @@ import sqlalchemy as sa
 from dovetail.base.artifacts import LocalStore
 from dovetail.tracking.errors import MissingResourceError
 from dovetail.tracking.store.schema import metrics, runs
+from dovetail.tracking.store.traces_schema import trace_runs
 from dovetail.tracking.tidy.rows import Pace
 from dovetail.wire import mlflow as m
 from dovetail.wire.mlflow import endpoints as e
@@ -185,6 +186,15 @@ def test_every_removal_is_in_a_record_that_can_be_verified(store) -> None:
     }
     assert (done.kind, done.body["files"]) == ("tidy.done", 1)
     assert store.tidy.record.verify() == 2
+
+
+def test_links_of_traces_go_with_their_run(store) -> None:
+    run, other = store.run(), store.run()
+    rows = [{"run_id": one, "trace_id": "tr-1"} for one in (run, other)]
+    store.database.write(lambda c: c.execute(sa.insert(trace_runs), rows))
+    remove(store, runs=(run,))
+    left = store.database.read(lambda c: c.scalars(sa.select(trace_runs.c.run_id)).all())
+    assert left == [other]
 
 
 def test_what_two_plans_share_goes_once(store) -> None:
