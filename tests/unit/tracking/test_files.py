@@ -173,8 +173,21 @@ def test_files_in_a_bucket(tmp_path: Path, s3_url: str) -> None:
         assert server.get(f"/tracking/runs/{run_id}/files/none").status_code == 404
 
 
-def test_files_that_are_elsewhere_are_said_to_be_elsewhere(tmp_path: Path) -> None:
-    settings = TrackingSettings(serve_artifacts=False, default_artifact_root="s3://bucket/x")
+@pytest.mark.parametrize(
+    ("root", "problem"),
+    [
+        ("hdfs://cluster/x", "not behind this server"),
+        ("s3://bucket/x", "S3 bucket 'bucket' cannot be used. Unable to locate credentials."),
+    ],
+)
+def test_files_that_are_elsewhere_are_said_to_be_elsewhere(
+    root: str, problem: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_PROFILE"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "none"))
+    settings = TrackingSettings(serve_artifacts=False, default_artifact_root=root)
     with (
         run_piece(piece, settings, state=tmp_path) as running,
         httpx.Client(base_url=running.url) as server,
@@ -182,5 +195,5 @@ def test_files_that_are_elsewhere_are_said_to_be_elsewhere(tmp_path: Path) -> No
         made = server.post(f"{API}/runs/create", json={"experiment_id": "0"})
         run_id = made.json()["run"]["info"]["run_id"]
         found = server.get(f"/tracking/runs/{run_id}/files.json").json()
-        assert "not behind this server" in found["problem"]
+        assert problem in found["problem"]
         assert server.get(f"/tracking/runs/{run_id}").status_code == 200

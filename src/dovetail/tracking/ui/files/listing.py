@@ -6,7 +6,7 @@ import msgspec
 from starlette.requests import Request
 
 from dovetail.base.artifacts import Stat
-from dovetail.base.errors import InvalidInputError, NotFoundError
+from dovetail.base.errors import InvalidInputError, NotFoundError, UnavailableError
 from dovetail.tracking import paging, previews
 from dovetail.tracking.backend import Backend
 from dovetail.tracking.errors import InvalidParameterError, MissingResourceError
@@ -92,6 +92,13 @@ def files_view(b: Backend, owner: Owner, path: str, request: Request | None = No
     except InvalidParameterError:
         problem = f"The files lie at {owner.root}, which is not behind this server."
         return FilesView(owner=owner, path=inside, is_dir=True, problem=problem)
+    try:
+        return _view(place, owner, inside, request)
+    except UnavailableError as error:  # the rest of a run's page can be shown all the same
+        return FilesView(owner=owner, path=inside, is_dir=True, problem=str(error))
+
+
+def _view(place: Place, owner: Owner, inside: str, request: Request | None) -> FilesView:
     query = request.query_params if request is not None else {}
     crumbs = _crumbs(owner, inside)
     found = located(place, inside)
