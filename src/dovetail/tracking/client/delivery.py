@@ -137,7 +137,11 @@ class Delivery:
             if run is None:
                 self._save(asked=True)
                 run = server.create_run(
-                    experiment, name=record.name, start_time=record.started, tags=record.tags
+                    experiment,
+                    name=record.name,
+                    start_time=record.started,
+                    user=record.tags.get("mlflow.user"),
+                    tags=record.tags,
                 ).info
             self._save(run_id=run.run_id, artifact_uri=run.artifact_uri or "")
         except NotFound as error:

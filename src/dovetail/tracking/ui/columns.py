@@ -16,7 +16,17 @@ from starlette.requests import Request
 from dovetail.tracking.filters import Entity, Order
 from dovetail.tracking.store.run_columns import Cells, Keys
 
-__all__ = ["COOKIE", "SOURCE", "Column", "choices", "chosen", "is_sortable", "order_of", "wanted"]
+__all__ = [
+    "COOKIE",
+    "SOURCE",
+    "Column",
+    "choices",
+    "chosen",
+    "is_sortable",
+    "is_system",
+    "order_of",
+    "wanted",
+]
 
 COOKIE = "dovetail_columns"
 SOURCE = "mlflow.source.name"
@@ -162,3 +172,8 @@ def choices(keys: Keys, shown: Sequence[str]) -> list[dict[str, Any]]:
         for title, held in groups.items()
         if held
     ]
+
+
+def is_system(tag: str) -> bool:
+    """Whether a tag is one that clients set by themselves, which says nothing of the work."""
+    return tag.startswith("mlflow.") or tag == "dovetail.key"

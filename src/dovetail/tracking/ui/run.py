@@ -11,6 +11,7 @@ from dovetail.tracking.backend import Backend
 from dovetail.tracking.handlers import experiments as experiment_cases
 from dovetail.tracking.handlers import runs as run_cases
 from dovetail.tracking.store import lines, run_table
+from dovetail.tracking.ui.columns import is_system
 from dovetail.tracking.ui.experiment import LEVELS, PARENT, duration_of
 from dovetail.tracking.ui.files import files_view, of_run
 from dovetail.tracking.ui.views import RunPage
@@ -59,8 +60,8 @@ def run_page(b: Backend, c: Connection, request: Request) -> RunPage:
         look={name: query.get(name, "") for name in ("x", "log", "smooth")},
         metrics=[_metric(metric) for metric in run.data.metrics],
         params=[{"key": param.key, "value": param.value} for param in run.data.params],
-        tags=[_pair(key, value) for key, value in labels.items() if not _is_system(key)],
-        system_tags=[_pair(key, value) for key, value in labels.items() if _is_system(key)],
+        tags=[_pair(key, value) for key, value in labels.items() if not is_system(key)],
+        system_tags=[_pair(key, value) for key, value in labels.items() if is_system(key)],
         datasets=_datasets(run),
         models=_models(run),
         files=files_view(b, of_run(c, run.info.run_id), ""),
@@ -69,10 +70,6 @@ def run_page(b: Backend, c: Connection, request: Request) -> RunPage:
 
 def _pair(key: str, value: str) -> dict[str, str]:
     return {"key": key, "value": value}
-
-
-def _is_system(key: str) -> bool:
-    return key.startswith("mlflow.")
 
 
 def _facts(run: Run) -> dict[str, Any]:

@@ -96,7 +96,7 @@ class RunPage(msgspec.Struct, frozen=True):
         metrics: the newest value of each.
         params: what was set.
         tags: those that people set.
-        system_tags: those that MLflow set.
+        system_tags: those that clients set by themselves.
         datasets: what was read.
         models: what was read and made.
         files: what it left.

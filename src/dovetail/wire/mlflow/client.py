@@ -121,12 +121,14 @@ class Client(HttpClient):
         *,
         name: str | None = None,
         start_time: int | None = None,
+        user: str | None = None,
         tags: Mapping[str, str] = {},
     ) -> Run:
         """Start a run, by default now; times are milliseconds since 1970."""
         request = m.CreateRun(
             experiment_id=experiment_id,
             run_name=name,
+            user_id=user,
             start_time=_now_ms() if start_time is None else start_time,
             tags=_tags(tags),
         )

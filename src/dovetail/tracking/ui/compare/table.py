@@ -12,7 +12,7 @@ from sqlalchemy.engine import Connection, Row
 
 from dovetail.tracking.store import run_columns
 from dovetail.tracking.store.run_columns import Cells, Keys
-from dovetail.tracking.ui.columns import digits_of
+from dovetail.tracking.ui.columns import digits_of, is_system
 from dovetail.tracking.ui.experiment import duration_of
 
 __all__ = ["Compared", "Fact", "Group", "compared_of", "groups_of"]
@@ -80,7 +80,7 @@ def groups_of(found: Compared, *, every: bool) -> list[Group]:
         found: the runs.
         every: whether to show what all runs share.
     """
-    labels = [key for key in found.keys.tags if not key.startswith("mlflow.")]
+    labels = [key for key in found.keys.tags if not is_system(key)]
     datasets = [", ".join(found.cells[row.id].datasets) or None for row in found.rows]
     groups = [
         ("Attributes", _attributes(found)),
