@@ -8,7 +8,8 @@ import tempfile
 from datetime import UTC, datetime
 from pathlib import Path
 
-from dovetail import governance, tracking
+from dovetail import governance
+from dovetail.tracking.piece import piece as tracking
 from dovetail.web.testing import run_piece
 from dovetail.wire import governance as governing
 from dovetail.wire import mlflow
@@ -18,7 +19,7 @@ GATE = governance.GateSettings(model="flights", alias="champion", evidence=("eva
 
 with (
     tempfile.TemporaryDirectory() as folder,
-    run_piece(tracking.piece, state=Path(folder) / "registry") as registry,
+    run_piece(tracking, state=Path(folder) / "registry") as registry,
     run_piece(
         governance.piece,
         governance.GovernanceSettings(gates=(GATE,)),

@@ -13,11 +13,11 @@ from pathlib import Path
 import lightgbm
 import numpy as np
 
-from dovetail import tracking
 from dovetail.base import telemetry
 from dovetail.loop import Examples, Joints, Loop, LoopSettings, LoopStore, make_deployer
 from dovetail.monitoring.piece import piece as monitoring
 from dovetail.serving.piece import piece as serving
+from dovetail.tracking.piece import piece as tracking
 from dovetail.web.piece import Endpoint
 from dovetail.web.testing import run_piece
 from dovetail.wire import mlflow
@@ -76,7 +76,7 @@ class Recipe:
 telemetry.configure_logs("error")
 with ExitStack() as stack:
     state = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-    registry = stack.enter_context(run_piece(tracking.piece, state=state / "tracking"))
+    registry = stack.enter_context(run_piece(tracking, state=state / "tracking"))
     at = {"tracking": registry.url}
     at["serving"] = stack.enter_context(run_piece(serving, state=state / "serving", joints=at)).url
     at["monitoring"] = stack.enter_context(run_piece(monitoring, state=state / "monitoring")).url

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import mlflow
 
-from dovetail.tracking import piece
+from dovetail.tracking.piece import piece
 from dovetail.web.testing import run_piece
 
 os.environ["MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR"] = "false"

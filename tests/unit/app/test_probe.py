@@ -7,9 +7,10 @@ from starlette.applications import Starlette
 from starlette.responses import JSONResponse
 from starlette.routing import Route
 
-from dovetail import governance, tracking
+from dovetail import governance
 from dovetail.app.commands import doctor
 from dovetail.app.probe import PROTOCOLS, probe, short
+from dovetail.tracking.piece import piece as tracking
 from dovetail.web.piece import Endpoint
 from dovetail.web.testing import run_piece, serve_in_thread
 
@@ -31,7 +32,7 @@ def test_a_joint_where_nobody_answers_is_down(joint):
     assert found.fix == f"start it, or correct [joints] {joint} in dovetail.toml"
 
 
-@pytest.mark.parametrize("piece", [governance.piece, tracking.piece], ids=lambda p: p.name)
+@pytest.mark.parametrize("piece", [governance.piece, tracking], ids=lambda p: p.name)
 def test_a_piece_that_runs_is_alive(piece, tmp_path):
     with run_piece(piece, state=tmp_path) as server:
         found = probe(piece.name, server.url, Endpoint(server.url))
@@ -52,7 +53,7 @@ def test_a_server_of_something_else_is_not_taken_for_the_joint(joint):
 def test_doctor_asks_every_joint_of_the_settings(tmp_path):
     from click.testing import CliRunner
 
-    with run_piece(tracking.piece, state=tmp_path) as server:
+    with run_piece(tracking, state=tmp_path) as server:
         joints = {name: "off" for name in PROTOCOLS} | {
             "tracking": server.url,
             "data": str(tmp_path),
