@@ -1,7 +1,8 @@
 """A piece and its unit tests need none of the other pieces: they run with all of those deleted.
 
 The tests are collected that way always. They are also run that way where the environment says
-`CI`, because that takes as long as all unit tests.
+`CI`, because that takes as long as all unit tests. Each runs on one database there, and fuzzes for
+seconds: which other pieces are there changes nothing of either.
 """
 
 import ast
@@ -32,7 +33,9 @@ def house_with_only(piece: str, root: Path, place: Path) -> Path:
 
 def run_units(house: Path, *options: str) -> subprocess.CompletedProcess[str]:
     environment = {
-        name: value for name, value in os.environ.items() if not name.startswith("PYTEST")
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith("PYTEST") and name != "CI"
     }
     return subprocess.run(
         [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *options, "tests/unit"],
@@ -80,5 +83,6 @@ def test_units_stand_without_the_other_pieces(piece: str, root: Path, tmp_path: 
 )
 @pytest.mark.parametrize("piece", PIECES)
 def test_units_pass_without_the_other_pieces(piece: str, root: Path, tmp_path: Path) -> None:
-    done = run_units(house_with_only(piece, root, tmp_path), "-x")
+    house = house_with_only(piece, root, tmp_path)
+    done = run_units(house, "-x", "-k", "not postgresql")
     assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-2000:]
