@@ -150,7 +150,7 @@ def test_a_run_that_is_removed_for_good_leaves_no_block(series: Callable[[], Ser
     one = series()
     one.log(wave(range(10_000)))
     one.build()
-    one.database.write(lambda c: delete_runs(c, [one.run.id]))
+    one.database.write(lambda c: delete_runs(c, [one.run.id], ["r"]))
     assert one.look(Part()).count == 0
     assert one.database.read(lambda c: c.execute(blocks.select()).all()) == []
 
