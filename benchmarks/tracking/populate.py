@@ -53,11 +53,12 @@ def through_mlflows_tables(database: str, experiment: str, runs: int) -> None:
     """Insert the same rows into MLflow's tables, and gather statistics as a grown store has."""
     engine = sa.create_engine(database.replace("postgresql://", "postgresql+psycopg://"))
     tables = sa.MetaData()
-    tables.reflect(engine, only=["runs", "metrics", "latest_metrics", "params", "tags"])
+    names = ("runs", "metrics", "latest_metrics", "params", "tags")
+    tables.reflect(engine, only=names)
     chance = random.Random(7)
     with engine.begin() as connection:
         for start in range(0, runs, CHUNK):
-            rows: dict[str, list[dict[str, Any]]] = {name: [] for name in tables.tables}
+            rows: dict[str, list[dict[str, Any]]] = {name: [] for name in names}
             for number in range(start, min(start + CHUNK, runs)):
                 _add(rows, number, experiment, chance)
             for name, some in rows.items():

@@ -1,8 +1,9 @@
 """Insert many rows with one prepared statement.
 
 SQLAlchemy looks at every parameter of every row, which at a thousand metrics a request costs more
-than SQLite does. These statements are therefore written once per table from its columns and run by
-the driver; values are bound, never formatted.
+than SQLite does, and at one metric a request costs more than the rest. These statements are
+therefore written once per table from its columns and run by the driver, on SQLAlchemy's connection
+and in its transaction; values are bound, never formatted.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -13,10 +14,12 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Row
 
 __all__ = [
+    "drive",
     "insert_new",
     "insert_one",
     "insert_or_skip",
     "insert_or_update",
+    "mark",
     "run_many",
     "select_for",
     "update_one",
@@ -62,28 +65,54 @@ def _update_one(table: sa.Table, names: tuple[str, ...], mark: str) -> str:
 
 def insert_one(connection: Connection, table: sa.Table, values: Mapping[str, Any]) -> int:
     """Insert one row and return the number that the database gave it."""
-    statement = _insert_one(table, tuple(values), _mark(connection))
-    return int(connection.exec_driver_sql(statement, tuple(values.values())).scalar_one())
+    statement = _insert_one(table, tuple(values), mark(connection))
+    return int(drive(connection, statement, tuple(values.values())).fetchone()[0])
 
 
 def insert_new(connection: Connection, table: sa.Table, values: Mapping[str, Any]) -> int | None:
     """Insert one row and return its number, or None where a row with such a name is there."""
-    statement = _insert_one(table, tuple(values), _mark(connection))
+    statement = _insert_one(table, tuple(values), mark(connection))
     skipping = statement.replace(" RETURNING ", " ON CONFLICT DO NOTHING RETURNING ")
-    key = connection.exec_driver_sql(skipping, tuple(values.values())).scalar_one_or_none()
-    return None if key is None else int(key)
+    found = drive(connection, skipping, tuple(values.values())).fetchone()
+    return None if found is None else int(found[0])
 
 
 def update_one(
     connection: Connection, table: sa.Table, key: int, values: Mapping[str, Any]
 ) -> Row[Any]:
     """Change columns of the row with a number and return the row as it is then."""
-    statement = _update_one(table, tuple(values), _mark(connection))
+    statement = _update_one(table, tuple(values), mark(connection))
     return connection.exec_driver_sql(statement, (*values.values(), key)).one()
 
 
-def _mark(connection: Connection) -> str:
+def mark(connection: Connection) -> str:
+    """Return how the driver writes a bound value."""
     return "?" if connection.dialect.paramstyle == "qmark" else "%s"
+
+
+def drive(connection: Connection, statement: str, given: tuple[Any, ...] | list[Any]) -> Any:
+    """Run a statement by the driver and return its cursor.
+
+    Args:
+        connection: a connection in a transaction.
+        statement: with marks of the driver.
+        given: values for one run of the statement, or a list of them for many.
+
+    Raises:
+        sqlalchemy.exc.DBAPIError: as SQLAlchemy would.
+    """
+    cursor = connection.connection.cursor()
+    try:
+        if isinstance(given, list):
+            cursor.executemany(statement, given)
+        else:
+            cursor.execute(statement, given)
+    except connection.dialect.loaded_dbapi.Error as error:
+        kinds = connection.dialect.loaded_dbapi.Error
+        raise sa.exc.DBAPIError.instance(
+            statement, given, error, kinds, dialect=connection.dialect
+        ) from error
+    return cursor
 
 
 def select_for(
@@ -104,7 +133,7 @@ def select_for(
 def run_many(connection: Connection, statement: str, rows: Sequence[tuple[Any, ...]]) -> int:
     """Run one statement for many rows and return how many rows it touched."""
     given = rows[0] if len(rows) == 1 else list(rows)
-    return connection.exec_driver_sql(statement, given).rowcount
+    return int(drive(connection, statement, given).rowcount)
 
 
 def insert_or_skip(connection: Connection, table: sa.Table, rows: Sequence[tuple[Any, ...]]) -> int:
@@ -117,7 +146,7 @@ def insert_or_skip(connection: Connection, table: sa.Table, rows: Sequence[tuple
     """
     if not rows:
         return 0
-    statement = _insert(table, _mark(connection)) + " ON CONFLICT DO NOTHING"
+    statement = _insert(table, mark(connection)) + " ON CONFLICT DO NOTHING"
     return run_many(connection, statement, rows)
 
 
@@ -136,5 +165,5 @@ def insert_or_update(
         newer: replace only if these columns, compared as one tuple, are greater than what is there.
     """
     if rows:
-        statement = _insert(table, _mark(connection)) + _update(table, newer)
+        statement = _insert(table, mark(connection)) + _update(table, newer)
         run_many(connection, statement, rows)

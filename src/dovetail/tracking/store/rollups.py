@@ -12,7 +12,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Row
 
-from dovetail.tracking.store.bulk import insert_one, insert_or_skip
+from dovetail.tracking.store.bulk import drive, insert_one, insert_or_skip, mark
 from dovetail.tracking.store.rollup_schema import BLOCK, FAN, blocks, rollups
 from dovetail.tracking.store.schema import latest_metrics, metrics
 from dovetail.tracking.store.stretches import Point, Stretch, merged, of_points
@@ -45,9 +45,8 @@ def find(connection: Connection, run: int, key: str) -> Row[Any] | None:
 
 def exist(connection: Connection, run: int) -> bool:
     """Tell whether any metric of a run has a rollup; asked at each logging, so without detours."""
-    mark = "?" if connection.dialect.paramstyle == "qmark" else "%s"
-    asked = f"SELECT 1 FROM rollups WHERE run = {mark} LIMIT 1"
-    return connection.exec_driver_sql(asked, (run,)).first() is not None
+    asked = f"SELECT 1 FROM rollups WHERE run = {mark(connection)} LIMIT 1"
+    return drive(connection, asked, (run,)).fetchone() is not None
 
 
 def after(

@@ -12,9 +12,11 @@ from sqlalchemy.engine import Connection, Row
 
 from dovetail.tracking.errors import InvalidParameterError, MissingResourceError
 from dovetail.tracking.store.bulk import (
+    drive,
     insert_one,
     insert_or_skip,
     insert_or_update,
+    mark,
     update_one,
 )
 from dovetail.tracking.store.experiments import ACTIVE, DELETED
@@ -37,9 +39,7 @@ __all__ = [
 ]
 
 RUN_NAME = "mlflow.runName"
-_key = sa.select(runs.c.id, runs.c.experiment_id, runs.c.lifecycle_stage).where(
-    runs.c.run_id == sa.bindparam("run")
-)
+_KEY = "SELECT id, experiment_id, lifecycle_stage FROM runs WHERE run_id = "
 _row = sa.select(runs).where(runs.c.run_id == sa.bindparam("run"))
 
 
@@ -66,7 +66,7 @@ def active(connection: Connection, run_id: str) -> RunKey:
         MissingResourceError: there is none.
         InvalidParameterError: it is deleted.
     """
-    row = connection.execute(_key, {"run": run_id}).first()
+    row = drive(connection, f"{_KEY}{mark(connection)}", (run_id,)).fetchone()
     if row is None:
         raise _absent(run_id)
     if row[2] != ACTIVE:
