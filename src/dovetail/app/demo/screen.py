@@ -115,8 +115,10 @@ def gather(
         promotions=max(0, len(promoted) - 1),
         alarms=[
             {"day": str(a.day), "kind": a.kind, "message": a.message, "status": a.status}
-            for a in client.alerts(model=model)
-        ],
+            for a in sorted(
+                client.alerts(model=model), key=lambda a: (str(a.day), a.kind, a.message)
+            )
+        ],  # two of one millisecond have no order of their own, and runs are compared
         features_compared=parity[0],
         features_different=parity[1],
         record_entries=record_entries,
