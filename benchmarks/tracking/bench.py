@@ -111,6 +111,7 @@ def searches(target: Server, subject: Subject, database: str, runs: int) -> None
         through_our_tables(database, experiment, runs)
     else:
         over_rest(connection, experiment, runs)
+    connection = target.connect()  # the other may have been idle for too long
 
     def search(_: int) -> None:
         body = {
@@ -200,11 +201,11 @@ def drive(subject: Subject, target: Server, database: str, most: int) -> None:
 def main() -> None:
     """Run the benchmark."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--only", help="names of subjects, commas between")
+    parser.add_argument("--only", action="append", help="name of a subject; may be repeated")
     parser.add_argument("--most", type=int, default=100_000, help="runs of our largest experiment")
     chosen = parser.parse_args()
     for subject in SUBJECTS:
-        if chosen.only and subject.name not in chosen.only.split(","):
+        if chosen.only and subject.name not in chosen.only:
             continue
         if missing := subject.missing():
             print(f"tracking: without {subject.name}: {missing}", file=sys.stderr)
