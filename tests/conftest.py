@@ -133,6 +133,12 @@ def s3_url(s3_server: str, s3_bucket: str, monkeypatch: pytest.MonkeyPatch) -> s
     return f"s3://{s3_bucket}/{os.urandom(6).hex()}/a"
 
 
+@pytest.fixture
+def fresh_s3_uploads(monkeypatch: pytest.MonkeyPatch) -> None:
+    """moto says of every upload that it began in 2010; a server would throw it away as abandoned."""
+    monkeypatch.setattr("dovetail.base.artifacts.s3_parts.S3Parts.sweep", lambda _: 0)
+
+
 @pytest.fixture(params=["sqlite", "postgresql"])
 def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     """The same test on both databases."""

@@ -22,7 +22,7 @@ BODY = os.urandom(MiB) * 13
 
 @pytest.fixture(params=["folder", "bucket", "bucket that clients cannot reach", "memory"])
 def tracking_uri(
-    request: pytest.FixtureRequest, tmp_path: Path, s3_url: str
+    request: pytest.FixtureRequest, tmp_path: Path, s3_url: str, fresh_s3_uploads: None
 ) -> Iterator[tuple[str, str]]:
     settings = {
         "folder": TrackingSettings(),

@@ -42,7 +42,9 @@ class Server:
 
 
 @pytest.fixture(params=["local", "s3"])
-def server(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Server]:
+def server(
+    request: pytest.FixtureRequest, tmp_path: Path, fresh_s3_uploads: None
+) -> Iterator[Server]:
     artifacts = request.getfixturevalue("s3_url") if request.param == "s3" else ""
     with run_piece(piece, TrackingSettings(artifacts=artifacts), state=tmp_path) as running:
         yield Server(running.url, tmp_path, request.param)
