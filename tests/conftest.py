@@ -135,7 +135,7 @@ def s3_url(s3_server: str, s3_bucket: str, monkeypatch: pytest.MonkeyPatch) -> s
 
 @pytest.fixture
 def fresh_s3_uploads(monkeypatch: pytest.MonkeyPatch) -> None:
-    """moto says of every upload that it began in 2010; a server would throw it away as abandoned."""
+    """moto says 2010 of every upload, which a server would throw away as abandoned."""
     monkeypatch.setattr("dovetail.base.artifacts.s3_parts.S3Parts.sweep", lambda _: 0)
 
 

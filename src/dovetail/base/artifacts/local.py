@@ -74,13 +74,18 @@ class LocalStore(ArtifactStore):
         if target.is_dir():
             raise ConflictError(f"artifact {name!r} cannot be stored", why="a folder has that name")
         for parent in target.parents:
-            if parent == self.root or parent.is_dir():
+            if parent == self.root:
                 return
-            if parent.exists():
-                above = parent.relative_to(self.root).as_posix()
-                raise ConflictError(
-                    f"artifact {name!r} cannot be stored", why=f"{above!r} is a file"
-                )
+            try:
+                kind = parent.stat().st_mode  # one look: another upload may be making the folder
+            except OSError as error:
+                if error.errno not in (errno.ENOENT, errno.ENOTDIR, errno.ELOOP):
+                    raise
+                continue
+            if stat.S_ISDIR(kind):
+                return
+            above = parent.relative_to(self.root).as_posix()
+            raise ConflictError(f"artifact {name!r} cannot be stored", why=f"{above!r} is a file")
 
     def publish(self, temporary: Path, target: Path) -> Stat:
         """Rename a finished file of `.staging` into place, durably."""
