@@ -211,7 +211,7 @@ class Webhooks:
         return await anyio.to_thread.run_sync(lambda: self._database.read(fn))
 
     async def _write(self, fn: Callable[[Connection], T]) -> T:
-        return await anyio.to_thread.run_sync(lambda: self._database.write(fn))
+        return await self._database.write_soon(fn)
 
 
 def _response(c: Connection, webhook: str) -> WebhookResponse:
