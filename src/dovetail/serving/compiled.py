@@ -87,7 +87,7 @@ class CompiledPredictor:
         self._categories = list(form.categories)
         self._names = [OUTPUT]
 
-    def run(self, inputs: Mapping[str, Array]) -> dict[str, Array]:
+    def run(self, inputs: Mapping[str, Array], wanted: tuple[str, ...] = ()) -> dict[str, Array]:
         """Run the graph."""
         matrix = inputs[INPUT]
         if self._categories:

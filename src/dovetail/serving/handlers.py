@@ -1,6 +1,6 @@
 """The use cases of the Open Inference Protocol, without a transport.
 
-`infer` is the hot path: from the bytes of a request to the bytes of its answer, with no more
+Inference is the hot path: from the bytes of a request to the bytes of its answer, with no more
 between them than the protocol and the model need.
 """
 
@@ -11,13 +11,12 @@ from typing import Any
 import msgspec
 
 from dovetail import __version__
-from dovetail.base.ids import new_id
 from dovetail.serving.answers import Answer, write_answer
 from dovetail.serving.arrays import from_message
+from dovetail.serving.engine import Engine
 from dovetail.serving.errors import BadRequestError, BadTensorError
 from dovetail.serving.model import Model
-from dovetail.serving.payload_log import PayloadLog, Record, told_of
-from dovetail.serving.repository import Repository
+from dovetail.serving.questions import Question, Reply, told_of
 from dovetail.serving.tensors import Array
 from dovetail.wire.open_inference import (
     IndexEntry,
@@ -48,76 +47,104 @@ EXTENSIONS = (
 
 
 class Handlers:
-    """What a server can be asked.
+    """What a server can be asked over REST.
 
     Args:
-        repository: the models.
-        payload_log: where requests and answers are told; None for nowhere.
+        engine: what answers inference requests.
     """
 
-    def __init__(self, repository: Repository, payload_log: PayloadLog | None = None) -> None:
-        self.repository, self._log = repository, payload_log
+    def __init__(self, engine: Engine) -> None:
+        self.engine, self.repository = engine, engine.repository
 
-    def infer(
-        self, name: str, version: str, body: bytes, header_length: int | None = None
-    ) -> Answer:
-        """Answer one inference request.
+    def read(
+        self,
+        name: str,
+        version: str,
+        body: bytes,
+        header_length: int | None,
+        headers: Mapping[bytes, bytes],
+    ) -> tuple[Question, InferenceRequest]:
+        """Read one inference request.
 
         Args:
             name: the model.
             version: the version; empty leaves it to the traffic.
             body: the request's body, unpacked.
             header_length: length of its JSON part where raw tensors follow; None where none do.
+            headers: of the request.
+
+        Returns:
+            What is asked, and the message, which says how the answer is to be written.
+
+        Raises:
+            BadRequestError: the body is not a request.
+            BadTensorError: a tensor does not fit its datatype.
+        """
+        start = time.perf_counter_ns()
+        try:
+            request = _decode(body, header_length)
+            question = Question(
+                model=name,
+                version=version,
+                tensors=_tensors(request),
+                wanted=tuple([output.name for output in request.outputs]),
+                id=request.id,
+                parameters=request.parameters,
+                headers=headers,
+                told=told_of(request.parameters),
+                body=body if header_length is None else None,
+            )
+        except (BadRequestError, BadTensorError):
+            self._count_refused(name, version, time.perf_counter_ns() - start)
+            raise
+        return question, request
+
+    def write(self, question: Question, asked: InferenceRequest, reply: Reply) -> Answer:
+        """Write the answer, and tell the observers.
 
         Returns:
             The answer's body, and the length of its JSON part where raw tensors follow.
-
-        Raises:
-            UnknownModelError: there is no such model or version.
-            NotReadyError: it is not loaded.
-            BadRequestError: the body is not a request.
-            BadTensorError: a tensor does not fit the model.
-            InferenceFailedError: the model failed.
         """
-        repository = self.repository
-        start = time.perf_counter_ns()
-        model = (
-            None if not version and repository.divides(name) else repository.choose(name, version)
-        )
-        try:
-            request = _decode(body, header_length)
-            request_id = request.id
-            if request_id is None and (model is None or self._log is not None):
-                request_id = new_id()
-            if model is None:
-                model = repository.choose(name, version, request_id or "")
-            tensors = _tensors(request)
-            told = told_of(request)
-            wanted = tuple(output.name for output in request.outputs)
-        except (BadRequestError, BadTensorError):
-            for failed in [model] if model else repository.loaded(name)[-1:]:
-                failed.statistics.count_failure(time.perf_counter_ns() - start)
-            raise
-        outputs = model.infer(tensors, wanted)
-        head: dict[str, Any] = {"model_name": name, "model_version": model.version}
-        if request_id is not None:
-            head["id"] = request_id
-        answer = write_answer(head, outputs, request)
-        if self._log is not None:
-            whole = body if header_length is None else None
-            self._log.offer(
-                Record(
-                    model, request_id or "", told, whole, request.parameters, tensors, answer,
-                    outputs,
-                )
-            )  # fmt: skip
+        model = reply.model
+        head: dict[str, Any] = {"model_name": model.name, "model_version": model.version}
+        if question.id is not None:
+            head["id"] = question.id
+        answer = write_answer(head, reply.outputs, asked)
+        if answer[1] is None:
+            reply.body = answer[0]
+        self.engine.tell(question, reply)
         return answer
 
-    def is_quick(self, name: str, version: str) -> bool:
-        """Whether a small request for a model is answered in less time than a thread costs."""
-        if not version and self.repository.divides(name):
-            return all(model.is_quick for model in self.repository.loaded(name))
-        return self.repository.choose(name, version).is_quick
+    async def ask(
+        self,
+        name: str,
+        version: str,
+        body: bytes,
+        header_length: int | None,
+        headers: Mapping[bytes, bytes],
+    ) -> Answer:
+        """Answer one inference request on the event loop; for bodies that are read in no time."""
+        question, asked = self.read(name, version, body, header_length, headers)
+        return self.write(question, asked, await self.engine.ask(question))
+
+    def infer(
+        self,
+        name: str,
+        version: str,
+        body: bytes,
+        header_length: int | None,
+        headers: Mapping[bytes, bytes],
+    ) -> Answer:
+        """Answer one inference request in the calling thread; for large bodies."""
+        question, asked = self.read(name, version, body, header_length, headers)
+        return self.write(question, asked, self.engine.answer(question))
+
+    def _count_refused(self, name: str, version: str, ns: int) -> None:
+        repository = self.repository
+        divided = not version and repository.divides(name)
+        models = repository.loaded(name)[-1:] if divided else [repository.choose(name, version)]
+        for model in models:
+            model.statistics.count_failure(ns)
 
     def server(self) -> ServerMetadata:
         """Say what the server is and which extensions it has."""

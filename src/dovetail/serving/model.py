@@ -101,7 +101,7 @@ class Model:
 
         Args:
             tensors: the request's tensors by name.
-            wanted: names of the outputs to give; all if empty.
+            wanted: names of the outputs to give; those that the model gives by default if empty.
 
         Raises:
             BadTensorError: a tensor does not fit, or an output is unknown.
@@ -109,7 +109,7 @@ class Model:
         """
         start = time.perf_counter_ns()
         try:
-            outputs = self.predictor.run(self.predictor.signature.bind(tensors))
+            outputs = self.predictor.run(self.predictor.signature.bind(tensors), wanted)
             if wanted:
                 outputs = self._selected(outputs, wanted)
         except DovetailError:

@@ -19,21 +19,18 @@ from prometheus_client import Counter, Gauge
 from dovetail.base.clock import Clock
 from dovetail.base.errors import UnavailableError
 from dovetail.base.telemetry import logger
-from dovetail.serving.answers import Answer
 from dovetail.serving.arrays import json_values
-from dovetail.serving.errors import BadRequestError, BadTensorError
-from dovetail.serving.model import Model
+from dovetail.serving.errors import BadTensorError
+from dovetail.serving.questions import Question, Reply
 from dovetail.serving.tensors import Array, datatype_of
 from dovetail.web.piece import Endpoint
 from dovetail.wire.cloudevents import Client, Event, Extension
 from dovetail.wire.http import BadRequest, WireError
-from dovetail.wire.open_inference import InferenceRequest
 
-__all__ = ["ROLES", "PayloadLog", "Record", "Told", "told_of"]
+__all__ = ["PayloadLog"]
 
 REQUEST = "org.kubeflow.serving.inference.request"
 RESPONSE = "org.kubeflow.serving.inference.response"
-ROLES = ("live", "shadow", "test")
 _BATCH = 200
 _BATCH_BYTES = 4 << 20
 _MOST_BYTES = 128 << 20
@@ -51,55 +48,19 @@ _dropped = Counter(
 _waiting = Gauge("dovetail_serving_payload_requests_waiting", "Requests not yet sent.")
 
 
-class Told(NamedTuple):
-    """What a request says of itself for the log."""
+class _Record(NamedTuple):
+    """One request and its answer, as the hot path has them at hand, and when it was."""
 
-    time: datetime | None
-    role: str
-
-
-class Record(NamedTuple):
-    """One request and its answer, as the hot path has them at hand."""
-
-    model: Model
-    request_id: str
-    told: Told
-    request: bytes | None
-    """The request's body where it was all JSON."""
-    parameters: Mapping[str, Any] | None
-    tensors: Mapping[str, Array]
-    answer: Answer
-    outputs: Mapping[str, Array]
+    time: datetime
+    question: Question
+    reply: Reply
 
     @property
     def size(self) -> int:
         """Bytes held, about."""
-        held = sum(array.nbytes for array in self.tensors.values())
-        return len(self.request or b"") + held + len(self.answer[0])
-
-
-def told_of(request: InferenceRequest) -> Told:
-    """Return when a request says that it happened, and whether it counts as live.
-
-    Raises:
-        BadRequestError: `event_time` is not RFC 3339 with a time zone, or `role` is unknown.
-    """
-    parameters = request.parameters
-    if not parameters:
-        return Told(None, "live")
-    role = parameters.get("role", "live")
-    if role not in ROLES:
-        raise BadRequestError(f"role {role!r} is not known", fix=f"one of {', '.join(ROLES)}")
-    text = parameters.get("event_time")
-    if text is None:
-        return Told(None, role)
-    try:
-        when = msgspec.convert(text, datetime)
-    except msgspec.ValidationError as error:
-        raise BadRequestError(f"event_time {text!r} is not RFC 3339") from error
-    if when.tzinfo is None:
-        raise BadRequestError(f"event_time {text!r} has no time zone")
-    return Told(when, role)
+        question, reply = self.question, self.reply
+        held = sum(array.nbytes for array in question.tensors.values())
+        return len(question.body or b"") + held + len(reply.body or b"")
 
 
 class PayloadLog:
@@ -124,7 +85,7 @@ class PayloadLog:
     ) -> None:
         self._connect, self._path, self._most, self._clock = connect, path, most, clock
         self._batch_bytes = batch_bytes
-        self._queue: deque[Record] = deque()
+        self._queue: deque[_Record] = deque()
         self._bytes = 0
         self._filled = threading.Condition()
         self._stopping = False
@@ -136,20 +97,20 @@ class PayloadLog:
         """Begin to send."""
         self._thread.start()
 
-    def offer(self, record: Record) -> None:
-        """Queue a record, or count it as dropped where the queue is full. Never waits.
+    def offer(self, question: Question, reply: Reply) -> None:
+        """Queue a request, or count it as dropped where the queue is full. Never waits.
 
         Requests of the role `test` are nobody's traffic and are told to nobody.
         """
-        if record.told.role == "test":
+        told = question.told
+        if told.role == "test":
             return
+        record = _Record(told.time or self._clock.now(), question, reply)
         size = record.size
         with self._filled:
             if len(self._queue) >= self._most or self._bytes + size > _MOST_BYTES:
                 _dropped.labels("full").inc(2)
                 return
-            if record.told.time is None:
-                record = record._replace(told=Told(self._clock.now(), record.told.role))
             self._queue.append(record)
             self._bytes += size
             if len(self._queue) == 1:
@@ -193,7 +154,7 @@ class PayloadLog:
         if self._client is not None:
             self._client.close()
 
-    def _batch(self) -> list[Record]:
+    def _batch(self) -> list[_Record]:
         batch, size = [], 0
         with self._filled:
             for record in self._queue:
@@ -204,14 +165,14 @@ class PayloadLog:
             _waiting.set(len(self._queue))
         return batch
 
-    def _forget(self, batch: Sequence[Record]) -> None:
+    def _forget(self, batch: Sequence[_Record]) -> None:
         with self._filled:
             for record in batch:
                 self._queue.popleft()
                 self._bytes -= record.size
             _waiting.set(len(self._queue))
 
-    def _send(self, batch: Sequence[Record]) -> bool:
+    def _send(self, batch: Sequence[_Record]) -> bool:
         """Send a batch; True when it need not be tried again."""
         events = [event for record in batch for event in _events(record)]
         try:
@@ -238,48 +199,51 @@ class PayloadLog:
         self.problem = problem
 
 
-def _events(record: Record) -> list[Event]:
-    model = record.model
+def _events(record: _Record) -> list[Event]:
+    question, model = record.question, record.reply.model
     extensions: dict[str, Extension] = {
         "inferenceservicename": model.name,
         "component": "predictor",
         "endpoint": "",
         "modelversion": model.version,
-        "inferencerole": record.told.role,
+        "inferencerole": question.told.role,
     }
     source = f"/v2/models/{model.name}"
     return [
         Event(
-            id=record.request_id,
+            id=question.id or "",
             source=source,
             type=kind,
-            time=record.told.time,
+            time=record.time,
             data=msgspec.Raw(data),
             extensions=extensions,
         )
-        for kind, data in ((REQUEST, _request(record)), (RESPONSE, _response(record)))
+        for kind, data in (
+            (REQUEST, _request(question)),
+            (RESPONSE, _response(question, record.reply)),
+        )
     ]
 
 
-def _request(record: Record) -> bytes:
-    body = record.request
+def _request(question: Question) -> bytes:
+    body = question.body
     if body is not None and b"NaN" not in body and b"Infinity" not in body:
         return body
-    head: dict[str, Any] = {"id": record.request_id, "inputs": _tensors(record.tensors)}
-    if record.parameters:
-        head["parameters"] = record.parameters
+    head: dict[str, Any] = {"id": question.id, "inputs": _tensors(question.tensors)}
+    if question.parameters:
+        head["parameters"] = question.parameters
     return _json(head)
 
 
-def _response(record: Record) -> bytes:
-    body, header_length = record.answer
-    if header_length is None and b"NaN" not in body and b"Infinity" not in body:
+def _response(question: Question, reply: Reply) -> bytes:
+    body = reply.body
+    if body is not None and b"NaN" not in body and b"Infinity" not in body:
         return body
     head = {
-        "model_name": record.model.name,
-        "model_version": record.model.version,
-        "id": record.request_id,
-        "outputs": _tensors(record.outputs),
+        "model_name": reply.model.name,
+        "model_version": reply.model.version,
+        "id": question.id,
+        "outputs": _tensors(reply.outputs),
     }
     return _json(head)
 

@@ -6,6 +6,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from dovetail.serving.engine import Engine
 from dovetail.serving.files import Files
 from dovetail.serving.follow import Follower
 from dovetail.serving.handlers import Handlers
@@ -46,7 +47,8 @@ class _Server:
             clock=context.clock,
         )
         self.payload_log = _payload_log(context, settings)
-        self.handlers = Handlers(self.repository, self.payload_log)
+        observers = [self.payload_log.offer] if self.payload_log is not None else []
+        self.handlers = Handlers(Engine(self.repository, observers))
         self.follower = Follower(self.repository, sources, settings.models, settings.follow_seconds)
         self._restored = False
 

@@ -29,10 +29,22 @@ class Predictor(Protocol):
 
     @property
     def outputs(self) -> tuple[TensorSpec, ...]:
-        """What it gives."""
+        """What it can give."""
 
-    def run(self, inputs: Mapping[str, Array]) -> dict[str, Array]:
-        """Return the outputs for inputs that the signature has bound. Any thread may call."""
+    def run(self, inputs: Mapping[str, Array], wanted: tuple[str, ...] = ()) -> dict[str, Array]:
+        """Answer inputs that the signature has bound. Any thread may call.
+
+        Args:
+            inputs: the model's own tensors.
+            wanted: names from `outputs`; empty for those that it gives by default, which may be
+                fewer than all (a classifier's probabilities are given only where asked for).
+
+        Returns:
+            At least the wanted outputs; names that the model does not have are left out.
+
+        Raises:
+            InferenceFailedError: the model failed.
+        """
 
 
 @runtime_checkable

@@ -1,8 +1,8 @@
 """The Open Inference Protocol over HTTP: a thin skin on `handlers`.
 
 Inference is a raw ASGI application, because it is the hot path; the rest are Starlette endpoints.
-Small requests for quick models are answered on the event loop, where a thread would cost more than
-the model; the others run in a thread.
+Small bodies are read on the event loop, where a thread would cost more than the reading; the
+others are read and answered in a thread.
 """
 
 import zlib
@@ -95,11 +95,11 @@ class _Infer:
         if encoding is not None and encoding != b"identity":
             body = _unpacked(body, encoding.decode("latin-1"), self._max_body)
         length = _header_length(headers.get(_LENGTH))
-        if len(body) <= _QUICK_BYTES and self._handlers.is_quick(name, version):
-            answer, split = self._handlers.infer(name, version, body, length)
+        if len(body) <= _QUICK_BYTES:
+            answer, split = await self._handlers.ask(name, version, body, length, headers)
         else:
             answer, split = await anyio.to_thread.run_sync(
-                self._handlers.infer, name, version, body, length
+                self._handlers.infer, name, version, body, length, headers
             )
         found = [(b"content-length", str(len(answer)).encode())]
         found += [_JSON] if split is None else [_BINARY, (_LENGTH, str(split).encode())]

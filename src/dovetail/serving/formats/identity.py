@@ -19,7 +19,7 @@ class Identity:
     signature = AnySignature()
     outputs = (TensorSpec("input", "BYTES", (-1,)),)
 
-    def run(self, inputs: Mapping[str, Array]) -> dict[str, Array]:
+    def run(self, inputs: Mapping[str, Array], wanted: tuple[str, ...] = ()) -> dict[str, Array]:
         """Return the inputs."""
         return dict(inputs)
 

@@ -46,7 +46,7 @@ class LightgbmPredictor:
         self.outputs = (TensorSpec(OUTPUT, "FP64", (-1, self.classes)),)
         self._booster, self._example = booster, example
 
-    def run(self, inputs: Mapping[str, Array]) -> dict[str, Array]:
+    def run(self, inputs: Mapping[str, Array], wanted: tuple[str, ...] = ()) -> dict[str, Array]:
         """Predict with one thread."""
         matrix = inputs[INPUT]
         if not len(matrix):  # LightGBM refuses zero rows

@@ -57,11 +57,12 @@ class OnnxPredictor:
         self._run = session.run
         self._decode = "BYTES" in {spec.datatype for spec in inputs}
 
-    def run(self, inputs: Mapping[str, Array]) -> dict[str, Array]:
+    def run(self, inputs: Mapping[str, Array], wanted: tuple[str, ...] = ()) -> dict[str, Array]:
         """Run the session; strings are decoded as UTF-8."""
         feed = _decoded(inputs) if self._decode else inputs
+        names = [name for name in wanted if name in self._names] or self._names
         try:
-            return dict(zip(self._names, self._run(self._names, feed), strict=True))
+            return dict(zip(names, self._run(names, feed), strict=True))
         except Exception as error:
             # onnxruntime's exceptions are pybind classes that share no public base.
             raise InferenceFailedError(

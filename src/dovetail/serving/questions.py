@@ -1,0 +1,98 @@
+"""A question to a model and its reply, whatever the transport.
+
+REST and gRPC each read a `Question` and write a `Reply`; everything between them (which version
+answers, when and where it runs, who is told) knows only these two.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, NamedTuple
+
+import msgspec
+
+from dovetail.serving.errors import BadRequestError
+from dovetail.serving.model import Model
+from dovetail.serving.tensors import Array
+
+__all__ = ["LIVE", "ROLES", "Question", "Reply", "Told", "told_of"]
+
+ROLES = ("live", "shadow", "test")
+
+
+class Told(NamedTuple):
+    """What a request says of itself for the log."""
+
+    time: datetime | None
+    role: str
+
+
+LIVE = Told(None, "live")
+
+
+@dataclass(slots=True)
+class Question:
+    """One inference request.
+
+    Attributes:
+        model: the model's name.
+        version: the version that the caller asks for; empty leaves it to the traffic.
+        tensors: the inputs by name.
+        wanted: names of the outputs to give; empty for those that the model gives by default.
+        id: the caller's name for the request; made here where something needs one.
+        parameters: of the request as a whole.
+        headers: of HTTP, or the metadata of gRPC; names in lower case.
+        told: what it says of itself for the log.
+        body: the request as JSON, where it came so.
+    """
+
+    model: str
+    version: str
+    tensors: Mapping[str, Array]
+    wanted: tuple[str, ...] = ()
+    id: str | None = None
+    parameters: Mapping[str, Any] | None = None
+    headers: Mapping[bytes, bytes] = field(default_factory=dict)
+    told: Told = LIVE
+    body: bytes | None = None
+
+
+@dataclass(slots=True)
+class Reply:
+    """What a model answered.
+
+    Attributes:
+        model: the version that answered.
+        outputs: the tensors by name.
+        body: the answer as JSON, where it was written so.
+    """
+
+    model: Model
+    outputs: Mapping[str, Array]
+    body: bytes | None = None
+
+
+def told_of(parameters: Mapping[str, Any] | None) -> Told:
+    """Return when a request says that it happened, and whether it counts as live.
+
+    Args:
+        parameters: of the request.
+
+    Raises:
+        BadRequestError: `event_time` is not RFC 3339 with a time zone, or `role` is unknown.
+    """
+    if not parameters:
+        return LIVE
+    role = parameters.get("role", "live")
+    if role not in ROLES:
+        raise BadRequestError(f"role {role!r} is not known", fix=f"one of {', '.join(ROLES)}")
+    text = parameters.get("event_time")
+    if text is None:
+        return Told(None, role)
+    try:
+        when = msgspec.convert(text, datetime)
+    except msgspec.ValidationError as error:
+        raise BadRequestError(f"event_time {text!r} is not RFC 3339") from error
+    if when.tzinfo is None:
+        raise BadRequestError(f"event_time {text!r} has no time zone")
+    return Told(when, role)
