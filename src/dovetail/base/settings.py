@@ -49,6 +49,13 @@ class ServerSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     auth: Annotated[
         bool, _about("Require API tokens on loopback too; elsewhere they always are.")
     ] = False
+    anonymous: Annotated[
+        Literal["", "viewer"],
+        _about(
+            "Role of callers without a token where tokens are required: `viewer` may read and"
+            " infer, for a network that the cluster guards; empty refuses them."
+        ),
+    ] = ""
     log_level: Annotated[
         Literal["debug", "info", "warning", "error"], _about("How much is logged.")
     ] = "info"

@@ -90,7 +90,7 @@ class Surroundings:
         if self.server.host in LOOPBACK and not self.server.auth:
             return None
         self.state.mkdir(parents=True, exist_ok=True)
-        return Tokens(self.database_url("web"))
+        return Tokens(self.database_url("web"), anonymous=self.server.anonymous or None)
 
 
 def build_alone(piece: Piece, settings: msgspec.Struct, around: Surroundings) -> Starlette:

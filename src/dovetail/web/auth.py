@@ -2,7 +2,8 @@
 
 On loopback everybody is the local user, an admin. Elsewhere a request carries an API token, as
 `Authorization: Bearer` or as the password of basic authentication, which is how the `mlflow`
-client sends it. Tokens are 256 random bits and are stored as SHA-256 only.
+client sends it. Tokens are 256 random bits and are stored as SHA-256 only. Where the operator says
+so (`[server] anonymous`), callers without a token may look and infer, but change nothing.
 
 On loopback a web page that the user happens to visit must not be able to act for them, so the
 Host header has to be a loopback name and a cross-origin write is refused.
@@ -96,9 +97,11 @@ class Tokens:
 
     Args:
         url: the database.
+        anonymous: role of callers who send no token; None refuses them.
     """
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, *, anonymous: Role | None = None) -> None:
+        self.anonymous = anonymous
         self._database = Database(url, _metadata, name="web")
         self.audit = Chain(self._database, _audit)
 
@@ -167,6 +170,12 @@ class Tokens:
         row = self._database.read(lambda c: c.execute(query).first())
         return Principal(row.name, row.role) if row else None
 
+    def identify(self, secret: str | None) -> Principal | None:
+        """Return who calls with this token, or with none; None for who may not call at all."""
+        if secret:
+            return self.check(secret)
+        return Principal("anonymous", self.anonymous) if self.anonymous else None
+
     def entries(self) -> Sequence[Entry]:
         """Return the newest entries of the audit log."""
         return self.audit.entries()
@@ -224,7 +233,7 @@ class AuthMiddleware:
         if OPEN_PATHS.match(path) or self._opened.match(path):
             return Principal("anonymous", "viewer")
         secret = _secret(headers)
-        principal = self._tokens.check(secret) if secret else None
+        principal = self._tokens.identify(secret)
         if principal is None:
             raise UnauthenticatedError(
                 "this address needs an API token",
@@ -235,7 +244,7 @@ class AuthMiddleware:
         if not reads and not principal.may("editor"):
             raise ForbiddenError(
                 f"{principal.name} may not change anything",
-                why="the role of the token is viewer",
+                why="the role of the token is viewer" if secret else "no token was sent",
                 fix="use a token with the role editor",
             )
         return principal
