@@ -87,6 +87,7 @@ WRONG = {
     "truncated model": ("serving run broken.onnx", 2, "'broken.onnx' cannot be loaded."),
     "truncated trees": ("serving run broken.lgb", 2, "'broken.lgb' cannot be loaded."),
     "pickle": ("serving run m.pkl", 1, "opening a pickle could execute code. export the model to"),
+    "no trust in": ("serving run --trust s3://x m.pkl", 2, "'s3://x' cannot be trusted. it is"),
     "not a model": ("serving run a.csv", 2, "its format is not recognised. known formats: "),
     "not a place": ("serving run s3://x/y", 2, "is not a place to load a model from. give models"),
     "missing rows": ("data put nope.csv --table t", 2, "There is no file nope.csv."),

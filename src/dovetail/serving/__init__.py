@@ -13,12 +13,15 @@ from dovetail.serving.errors import (
     NotConvertibleError,
     NotReadyError,
     UnknownModelError,
+    UntrustedModelError,
 )
 from dovetail.serving.formats import FORMATS
 from dovetail.serving.model import Model
 from dovetail.serving.settings import ServingSettings
 from dovetail.serving.signature import AnySignature, MatrixSignature, NamedSignature
+from dovetail.serving.table import Column, TableSignature
 from dovetail.serving.tensors import TensorSpec
+from dovetail.serving.trust import Trust
 
 __all__ = [
     "FORMATS",
@@ -26,6 +29,7 @@ __all__ = [
     "BadModelError",
     "BadRequestError",
     "BadTensorError",
+    "Column",
     "Compilation",
     "InferenceFailedError",
     "MatrixSignature",
@@ -34,6 +38,9 @@ __all__ = [
     "NotConvertibleError",
     "NotReadyError",
     "ServingSettings",
+    "TableSignature",
     "TensorSpec",
+    "Trust",
     "UnknownModelError",
+    "UntrustedModelError",
 ]

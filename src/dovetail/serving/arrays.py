@@ -20,8 +20,8 @@ _KINDS = {"f": "fiu", "i": "iu", "u": "iu", "b": "b"}
 def from_message(tensor: Tensor) -> Array:
     """Return a message's tensor as an array, without a copy where it came as bytes.
 
-    JSON has no NaN, so null in a floating-point tensor means a missing value; bare NaN and
-    Infinity, which Python and Triton's clients write, are taken too.
+    JSON has no NaN, so null in a floating-point or BYTES tensor means a missing value (NaN, None);
+    bare NaN and Infinity, which Python and Triton's clients write, are taken too.
 
     Raises:
         BadTensorError: the datatype is unknown, or data, shape and datatype do not fit.
@@ -112,7 +112,10 @@ def json_values(array: Array) -> Any:
     if array.dtype.kind != "O":
         return np.ascontiguousarray(flat)
     try:
-        return [v.decode() if isinstance(v, bytes) else str(v) for v in flat.tolist()]
+        return [
+            v.decode() if isinstance(v, bytes) else v if v is None else str(v)
+            for v in flat.tolist()
+        ]
     except UnicodeDecodeError as error:
         raise BadTensorError(
             "an output holds bytes that are not UTF-8 text",
@@ -121,9 +124,18 @@ def json_values(array: Array) -> Any:
 
 
 def raw_bytes(array: Array) -> bytes:
-    """Return an array as the binary extension carries it."""
+    """Return an array as the binary extension carries it.
+
+    Raises:
+        BadTensorError: a text is missing, which only JSON can carry.
+    """
     if array.dtype.kind in "OSU":
-        return pack("BYTES", array.reshape(-1).tolist())
+        try:
+            return pack("BYTES", array.reshape(-1).tolist())
+        except TensorError as error:
+            raise BadTensorError(
+                "an output holds missing values", why=str(error), fix="ask for it as JSON"
+            ) from error
     return array.astype(array.dtype.newbyteorder("<"), copy=False).tobytes()
 
 

@@ -7,6 +7,7 @@ from urllib.parse import unquote, urlsplit
 import click
 
 from dovetail.web.commands import json_option, print_json, print_table, run, server_options
+from dovetail.web.declared import read_settings
 from dovetail.wire.open_inference import Client
 
 __all__ = ["commands"]
@@ -23,12 +24,20 @@ def commands() -> None:
 @click.argument("models", nargs=-1, metavar="[[NAME=]MODEL]...")
 @click.option("--registry", help="MLflow server that models:/ URIs are looked up in.")
 @click.option("--payload-log", help="URL that requests and answers are sent to as CloudEvents.")
+@click.option(
+    "--trust",
+    multiple=True,
+    metavar="SOURCE",
+    help="Folder, file or models:/NAME whose models may execute code when loaded, as pickles do."
+    " May be repeated.",
+)
 @click.option("--compile/--no-compile", default=None, help="Serve compiled forms where they agree.")
 @server_options
 def run_server(
     models: tuple[str, ...],
     registry: str | None,
     payload_log: str | None,
+    trust: tuple[str, ...],
     compile: bool | None,
     server: dict[str, Any],
 ) -> None:
@@ -40,22 +49,32 @@ def run_server(
       dovetail serving run models:/flights@champion --registry http://127.0.0.1:5000
     """
     from dovetail.serving.piece import piece
+    from dovetail.serving.settings import ServingSettings
 
-    _check(models)
-    flags = {"models": models or None, "payload_log": payload_log, "compile": compile}
+    flags = {
+        "models": models or None,
+        "payload_log": payload_log,
+        "compile": compile,
+        "trusted": trust or None,
+    }
+    settings = read_settings(server["config"]).table(piece.name, ServingSettings, flags)
+    _check(models, settings.trusted)
     run(piece, server, flags, {"tracking": registry})
 
 
-def _check(models: tuple[str, ...]) -> None:
+def _check(models: tuple[str, ...], trusted: tuple[str, ...]) -> None:
     """Refuse a file that cannot be served before anything listens."""
     from dovetail.serving import formats
     from dovetail.serving.follow import name_of
     from dovetail.serving.sources import parse_uri
+    from dovetail.serving.trust import Trust
 
+    trust = Trust.of(trusted)
     for entry in models:
         _, place = name_of(entry)
         if parse_uri(place) is None:
-            formats.load(Path(unquote(urlsplit(place).path) if ":" in place else place))
+            path = Path(unquote(urlsplit(place).path) if ":" in place else place)
+            formats.load(path, trusted=trust.covers(place))
 
 
 @commands.command(name="list")

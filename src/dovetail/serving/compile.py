@@ -15,7 +15,7 @@ from dovetail.base.errors import DovetailError
 from dovetail.base.telemetry import logger
 from dovetail.serving.errors import BadModelError, InferenceFailedError, NotConvertibleError
 from dovetail.serving.predictor import Compilable, Predictor
-from dovetail.serving.tensors import DATATYPES, Array
+from dovetail.serving.tensors import DATATYPES, Array, TensorSpec
 
 __all__ = ["ABSOLUTE", "RELATIVE", "Compilation", "choose"]
 
@@ -128,15 +128,19 @@ def _compare(
 
 
 def _probe_us(predictor: Predictor) -> float | None:
-    """Return how long one row of zeros takes, which also warms the model up; None if it cannot."""
+    """Return how long a row of zeros or empty text takes, which warms the model up; else None."""
     try:
-        inputs = {
-            spec.name: np.zeros([max(size, 1) for size in spec.shape], DATATYPES[spec.datatype])
-            for spec in predictor.signature.inputs
-        }
-        return round(_one_row_us(predictor, inputs), 1)
+        zeros = {spec.name: _zeros(spec) for spec in predictor.signature.inputs}
+        return round(_one_row_us(predictor, predictor.signature.bind(zeros)), 1)
     except DovetailError:
         return None  # zeros do not suit it; the first real request tells
+
+
+def _zeros(spec: TensorSpec) -> Array:
+    shape = [max(size, 1) for size in spec.shape]
+    if spec.datatype == "BYTES":
+        return np.full(shape, b"", dtype=object)
+    return np.zeros(shape, DATATYPES[spec.datatype])
 
 
 def _one_row_us(predictor: Predictor, sample: Mapping[str, Array]) -> float:

@@ -8,6 +8,8 @@
     `- UnknownModelError       unknown-model         no such model or version here
     UnavailableError
     `- NotReadyError           not-ready             known, but not loaded now
+    UntrustedError
+    `- UntrustedModelError     untrusted             loading it could execute code
     DovetailError
     |- NotConvertibleError     not-convertible       the model has no faster form (it serves as is)
     `- InferenceFailedError    inference-failed      the model itself failed on a valid request
@@ -20,6 +22,7 @@ from dovetail.base.errors import (
     InvalidInputError,
     NotFoundError,
     UnavailableError,
+    UntrustedError,
 )
 
 __all__ = [
@@ -30,6 +33,7 @@ __all__ = [
     "NotConvertibleError",
     "NotReadyError",
     "UnknownModelError",
+    "UntrustedModelError",
 ]
 
 
@@ -58,6 +62,24 @@ class BadModelError(InvalidInputError):
 
     def __init__(self, path: object, why: str, *, fix: str = "") -> None:
         super().__init__(f"model {str(path)!r} cannot be loaded", why=why, fix=fix)
+
+
+class UntrustedModelError(UntrustedError):
+    """Loading a model could execute code, and it does not come from a trusted source.
+
+    Args:
+        path: the file or folder.
+        why: what in it could execute code.
+        instead: a form of it that needs no trust.
+    """
+
+    def __init__(self, path: object, why: str, *, instead: str) -> None:
+        super().__init__(
+            f"model {str(path)!r} is not loaded",
+            why=why,
+            fix=f"{instead}; or, if you trust where it comes from, start the server with --trust"
+            " and that folder, file or models:/NAME",
+        )
 
 
 class UnknownModelError(NotFoundError):

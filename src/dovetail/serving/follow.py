@@ -68,7 +68,7 @@ class Follower:
             version = self._sources.resolve_alias(named.name, named.alias)
             self._repository.follow(place, name, version)
         else:
-            self._repository.load(name, place, trusted=True)
+            self._repository.load(name, place, anywhere=True)
             self._done.add(uri)
 
     def _run(self) -> None:

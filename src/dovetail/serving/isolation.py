@@ -33,6 +33,7 @@ log = logger("serving")
 _SECONDS = 600
 _PROGRAM = "import sys; from dovetail.serving.isolation import main; sys.exit(main(*sys.argv[1:]))"
 _RECORD, _ERROR = "choice.json", "error.json"
+_TRUSTED = "trusted"
 _LIBRARIES = ("lightgbm", "onnx", "onnxruntime")
 _UNUSED = ("sklearn", "pandas", "dask")
 """What LightGBM imports where it is installed and reading a model never needs: half the time."""
@@ -48,37 +49,41 @@ class Forms:
     def __init__(self, root: Path) -> None:
         self._root = root
 
-    def choose(self, path: Path, digest: str) -> tuple[Predictor, Compilation]:
+    def choose(
+        self, path: Path, digest: str, *, trusted: bool = False
+    ) -> tuple[Predictor, Compilation]:
         """Return the form of a model that should serve.
 
         Args:
             path: the model's file or folder.
             digest: of its files.
+            trusted: whether it may execute code while it is loaded.
 
         Raises:
             BadModelError: it is damaged, or ended the process that read it.
-            UntrustedError: reading it would execute code.
+            UntrustedError: reading it would execute code, and it is not trusted.
         """
         if not formats.compiles(path):
-            return choose(formats.load(path))
-        folder = self._root / f"{digest[:32]}-{_made_by()}"
+            return choose(formats.load(path, trusted=trusted))
+        # What trust made is not given to who has none: the refusal is the same each time.
+        folder = self._root / f"{digest[:32]}-{_made_by()}{'-trusted' if trusted else ''}"
         if not (folder / _RECORD).is_file():
-            self._make(path, folder)
+            self._make(path, folder, trusted)
         record = msgspec.json.decode((folder / _RECORD).read_bytes(), type=Compilation)
         if not record.compiled:
             log.warning("model not compiled", why=record.why)
-            return formats.load(path), record
+            return formats.load(path, trusted=trusted), record
         try:
             return CompiledForm.read(folder).open(), record
         except (IntegrityError, BadModelError):
             shutil.rmtree(folder)
             raise
 
-    def _make(self, path: Path, folder: Path) -> None:
+    def _make(self, path: Path, folder: Path, trusted: bool) -> None:
         staging = self._root / f".{new_id()}"
         staging.mkdir(parents=True)
         try:
-            _run(path, staging)
+            _run(path, staging, trusted)
             folder.parent.mkdir(parents=True, exist_ok=True)
             shutil.rmtree(folder, ignore_errors=True)
             staging.rename(folder)
@@ -86,10 +91,10 @@ class Forms:
             shutil.rmtree(staging, ignore_errors=True)
 
 
-def _run(path: Path, folder: Path) -> None:
+def _run(path: Path, folder: Path, trusted: bool) -> None:
     """Run the process and raise here what it raised there."""
     done = subprocess.run(
-        [sys.executable, "-c", _PROGRAM, str(path), str(folder)],
+        [sys.executable, "-c", _PROGRAM, str(path), str(folder), *([_TRUSTED] * trusted)],
         env={**os.environ, "PYTHONPATH": os.pathsep.join(part for part in sys.path if part)},
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
@@ -111,7 +116,8 @@ def _run(path: Path, folder: Path) -> None:
         raise UntrustedError(said["what"], why=said["why"], fix=said["fix"])
     if said["code"] == BadModelError.code:
         raise BadModelError(path, said["why"], fix=said["fix"])
-    choose(formats.load(path))  # a library is missing: say so here, in its own words
+    # A library is missing: say so here, in its own words.
+    choose(formats.load(path, trusted=trusted))
 
 
 def _made_by() -> str:
@@ -125,12 +131,13 @@ def _made_by() -> str:
     return "-".join(found)
 
 
-def main(model: str, target: str) -> int:
+def main(model: str, target: str, trusted: str = "") -> int:
     """Choose a model's form and write it and the choice into a folder.
 
     Args:
         model: the model's file or folder.
         target: the folder to write into.
+        trusted: "trusted" where it may execute code while it is loaded.
 
     Returns:
         The exit code: 0 when the choice is written, 1 when the error is.
@@ -139,7 +146,7 @@ def main(model: str, target: str) -> int:
     for library in _UNUSED:
         sys.modules.setdefault(library, None)  # type: ignore[arg-type]
     try:
-        chosen, record = choose(formats.load(Path(model)))
+        chosen, record = choose(formats.load(Path(model), trusted=trusted == _TRUSTED))
     except DovetailError as error:
         said = {"code": error.code, "what": error.what, "why": error.why, "fix": error.fix}
         (folder / _ERROR).write_bytes(msgspec.json.encode(said))

@@ -15,6 +15,7 @@ from dovetail.serving.isolation import Forms
 from dovetail.serving.predictor import Predictor
 from dovetail.serving.signature import MatrixSignature
 from dovetail.serving.statistics import Statistics
+from dovetail.serving.table import TableSignature
 from dovetail.serving.tensors import Array
 from dovetail.wire.open_inference import ModelMetadata, TensorMetadata
 
@@ -60,6 +61,8 @@ class Model:
     def columns(self) -> tuple[str, ...]:
         """Names of the features, in order; empty where the model has none."""
         signature = self.predictor.signature
+        if isinstance(signature, TableSignature):
+            return signature.names
         return signature.columns if isinstance(signature, MatrixSignature) else ()
 
     @classmethod
@@ -73,6 +76,7 @@ class Model:
         forms: Forms | None = None,
         uri: str = "",
         digest: str = "",
+        trusted: bool = False,
     ) -> "Model":
         """Load a file or an MLflow model folder and choose the form that serves.
 
@@ -84,15 +88,17 @@ class Model:
             forms: where forms are kept; None compiles in this process.
             uri: where the files came from; by default the path.
             digest: of the files, if known.
+            trusted: whether it may execute code while it is loaded, as pickles do.
 
         Raises:
             BadModelError: it is missing, damaged or not supported.
-            UntrustedError: loading it would execute code.
+            UntrustedError: loading it would execute code, and it is not trusted.
         """
         if forms is not None and compile:
-            chosen, record = forms.choose(Path(path), digest)
+            chosen, record = forms.choose(Path(path), digest, trusted=trusted)
         else:
-            chosen, record = compiling.choose(formats.load(Path(path)), wanted=compile)
+            original = formats.load(Path(path), trusted=trusted)
+            chosen, record = compiling.choose(original, wanted=compile)
         known = name or Path(path).stem
         return cls(known, version, chosen, record, uri=uri or str(path), digest=digest)
 

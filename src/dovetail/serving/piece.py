@@ -17,6 +17,7 @@ from dovetail.serving.routes import make_routes, render_error
 from dovetail.serving.settings import ServingSettings
 from dovetail.serving.sources import Sources
 from dovetail.serving.store import Store
+from dovetail.serving.trust import Trust
 from dovetail.serving.ui.pages import make_pages
 from dovetail.web.piece import Attention, Context, Endpoint, ErrorShape, Page, Piece, Service
 
@@ -45,6 +46,7 @@ class _Server:
             compile=settings.compile,
             forms=Forms(context.state / "serving" / "compiled") if settings.isolate else None,
             clock=context.clock,
+            trust=Trust.of(settings.trusted),
         )
         self.payload_log = _payload_log(context, settings)
         observers = [self.payload_log.offer] if self.payload_log is not None else []

@@ -22,12 +22,14 @@ from dovetail.serving.model import Model
 from dovetail.serving.sources import Sources, parse_uri
 from dovetail.serving.store import Store, Version
 from dovetail.serving.traffic import check_weights, choose_version, newest, without_version
+from dovetail.serving.trust import Trust
 from dovetail.wire.http import WireError
 from dovetail.wire.open_inference import IndexEntry
 
 __all__ = ["Repository"]
 
 log = logger("serving")
+_NOTHING = Trust()
 
 
 @dataclass(frozen=True)
@@ -49,6 +51,7 @@ class Repository:
         compile: whether compiled forms may serve.
         forms: where they are kept; None compiles in this process.
         clock: what time it is.
+        trust: what may execute code when it is loaded.
     """
 
     def __init__(
@@ -60,9 +63,11 @@ class Repository:
         compile: bool,
         forms: Forms | None,
         clock: Clock,
+        trust: Trust = _NOTHING,
     ) -> None:
         self._store, self._files, self._sources = store, files, sources
         self._compile, self._forms, self._clock = compile, forms, clock
+        self._trust = trust
         self._table: dict[str, _Loaded] = {}
         self._known: dict[tuple[str, str], Version] = {}
         self._reasons: dict[tuple[str, str], str] = {}
@@ -170,7 +175,7 @@ class Repository:
     # Loading and unloading
 
     def load(
-        self, name: str, uri: str = "", *, version: str = "", trusted: bool = False,
+        self, name: str, uri: str = "", *, version: str = "", anywhere: bool = False,
         pinned: bool = True,
     ) -> list[str]:  # fmt: skip
         """Load a version beside the others, or again what a name was before.
@@ -179,7 +184,8 @@ class Repository:
             name: the name under which it will be called.
             uri: `models:/NAME/VERSION`, `models:/NAME@ALIAS` or a path; empty loads what is known.
             version: the version's name; needed only for a path, where it is "1" by default.
-            trusted: whether the operator named the path.
+            anywhere: whether the operator named the path, so that it may lie outside `folders`.
+                Whether it may execute code is for `trust` alone to say.
             pinned: whether someone asked for this very version.
 
         Returns:
@@ -196,12 +202,12 @@ class Repository:
             chosen = version or "1"
             self._fetch_and_load(
                 name, chosen, uri, pinned,
-                lambda target: self._sources.fetch_path(uri, target, trusted=trusted),
+                lambda target: self._sources.fetch_path(uri, target, anywhere=anywhere),
             )  # fmt: skip
             return [chosen]
         chosen = named.version or self._sources.resolve_alias(named.name, named.alias)
         self._fetch_and_load(
-            name, chosen, f"models:/{named.name}/{chosen}", pinned,
+            name, chosen, named.at(chosen), pinned,
             lambda target: self._sources.fetch_version(named.name, chosen, target),
         )  # fmt: skip
         return [chosen]
@@ -262,6 +268,7 @@ class Repository:
                 forms=self._forms,
                 uri=version.uri,
                 digest=version.digest,
+                trusted=self._trust.covers(version.uri),
             )
         except DovetailError as error:
             if self._reasons.get(key) != str(error):  # a follower tries again and again
@@ -325,7 +332,7 @@ class Repository:
         named = parse_uri(uri)
         if named is None or not named.alias:
             raise InvalidInputError(f"{uri!r} names no alias to follow")
-        self.load(name, f"models:/{named.name}/{version}", pinned=False)
+        self.load(name, named.at(version), pinned=False)
         if before != version:
             self.put_weights(name, {version: 1.0})
             self._store.put_followed(uri, version)

@@ -48,6 +48,14 @@ class ServingSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
         tuple[str, ...],
         _about("Folders from which clients and registries may have models loaded by path."),
     ] = (".",)
+    trusted: Annotated[
+        tuple[str, ...],
+        _about(
+            "What may execute code when it is loaded, as pickles and Python files do: folders,"
+            " files, `models:/NAME` or `models:/NAME/VERSION` (with `*` and `?`). Nothing else"
+            " makes a model trusted."
+        ),
+    ] = ()
     max_body_mb: Annotated[
         int, msgspec.Meta(ge=1, description="Largest request body in MiB, unpacked.")
     ] = 256

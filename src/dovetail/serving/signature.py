@@ -157,6 +157,10 @@ def _checked(spec: TensorSpec, tensor: Array) -> Array:
         )
     datatype = datatype_of(tensor)
     if datatype == spec.datatype:
+        if datatype == "BYTES" and None in tensor.ravel().tolist():
+            raise BadTensorError(
+                f"tensor {spec.name!r} has missing values", why="the model takes none there"
+            )
         return tensor
     if {datatype, spec.datatype} <= {"FP16", "FP32", "FP64"}:
         return tensor.astype(DATATYPES[spec.datatype])

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import unquote, urlsplit
+from urllib.parse import quote, unquote, urlsplit
 
 from dovetail.base.errors import (
     ForbiddenError,
@@ -26,7 +26,7 @@ from dovetail.wire import mlflow
 from dovetail.wire.http import NotFound
 from dovetail.wire.mlflow import endpoints
 
-__all__ = ["RegistryUri", "Sources", "parse_uri"]
+__all__ = ["RegistryUri", "Sources", "parse_uri", "path_of"]
 
 _REGISTRY = re.compile(r"models:/+(?P<name>[^/@]+)(?:/(?P<version>[^/@]+)|@(?P<alias>[^/@]+))")
 _MOST_FILES = 10_000
@@ -47,6 +47,12 @@ class RegistryUri:
     version: str
     alias: str
 
+    def at(self, version: str) -> str:
+        """Return the URI of one version, which `parse_uri` reads back."""
+        return "models:/" + "/".join(
+            re.sub("[%/@]", lambda m: quote(m[0], safe=""), part) for part in (self.name, version)
+        )
+
 
 def parse_uri(uri: str) -> RegistryUri | None:
     """Return what a registry URI names; None for a path.
@@ -66,6 +72,11 @@ def parse_uri(uri: str) -> RegistryUri | None:
         f"{uri!r} is not a place to load a model from",
         fix="give models:/NAME/VERSION, models:/NAME@ALIAS or a path",
     )
+
+
+def path_of(uri: str) -> Path:
+    """Return the path, free of links, that a path or a `file:` URL names."""
+    return Path(unquote(urlsplit(uri).path) if uri.startswith("file:") else uri).resolve()
 
 
 class Sources:
@@ -94,25 +105,25 @@ class Sources:
                     _Download(registry).folder(mlflow.proxy_path(uri), target / "model")
                     return
                 if urlsplit(uri).scheme in ("", "file"):
-                    self.fetch_path(uri, target, trusted=False)
+                    self.fetch_path(uri, target, anywhere=False)
                     return
                 uri = _one_step(registry, uri)
         raise InvalidInputError(f"the source of {name!r} version {version!r} does not end: {uri!r}")
 
-    def fetch_path(self, uri: str, target: Path, *, trusted: bool) -> None:
+    def fetch_path(self, uri: str, target: Path, *, anywhere: bool) -> None:
         """Copy a file or folder of this machine into a folder.
 
         Args:
             uri: a path or `file://` URL.
             target: the folder to copy into.
-            trusted: whether the operator named it; else it must lie in an allowed folder.
+            anywhere: whether the operator named it; else it must lie in an allowed folder.
 
         Raises:
             ForbiddenError: it lies elsewhere.
             BadModelError: it does not exist.
         """
-        path = Path(unquote(urlsplit(uri).path) if uri.startswith("file:") else uri).resolve()
-        if not trusted and not any(path.is_relative_to(folder) for folder in self._folders):
+        path = path_of(uri)
+        if not anywhere and not any(path.is_relative_to(folder) for folder in self._folders):
             raise ForbiddenError(
                 f"{str(path)!r} may not be loaded",
                 why="it lies outside the folders that the setting `folders` of [serving] allows",

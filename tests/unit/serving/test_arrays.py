@@ -44,6 +44,14 @@ def message(datatype, shape, data):
     return Tensor(name="x", shape=tuple(shape), datatype=datatype, data=data)
 
 
+def test_null_is_a_missing_value_in_text():
+    array = from_message(Tensor("x", (2,), "BYTES", data=["a", None]))
+    assert array.tolist() == [b"a", None]
+    assert json_values(array) == ["a", None]
+    with pytest.raises(BadTensorError, match="cannot hold a missing value"):
+        raw_bytes(array)
+
+
 def test_null_is_a_missing_value_in_floats():
     got = from_message(message("FP32", [3], [None, 1, 2.5]))
     np.testing.assert_array_equal(got, np.array([np.nan, 1, 2.5], "f"))

@@ -57,3 +57,9 @@ def test_named_tensors_are_checked_one_by_one():
         NAMED.bind({"x": x[:, :1], "ids": ids})
     with pytest.raises(BadTensorError, match=r"'ids' is FP64. the model takes INT64"):
         NAMED.bind({"x": x, "ids": ids.astype(float)})
+
+
+def test_text_that_is_missing_is_refused_by_a_model_of_tensors():
+    signature = NamedSignature((TensorSpec("words", "BYTES", (-1,)),))
+    with pytest.raises(BadTensorError, match="'words' has missing values"):
+        signature.bind({"words": np.array([b"a", None], dtype=object)})

@@ -2,15 +2,15 @@
 
 To add a format: write `formats/<name>.py` with the three functions of `Format`, and name it in
 `FORMATS` below. `matches` and `compiles` must be cheap and import nothing heavy; `load` gives a
-`predictor.Predictor`. Formats whose files can execute code do not belong here.
+`predictor.Predictor`. A format whose files can execute code loads only what is `trusted`, and else
+raises `UntrustedModelError`.
 """
 
 import importlib
 from pathlib import Path
 from typing import Protocol, cast
 
-from dovetail.base.errors import UntrustedError
-from dovetail.serving.errors import BadModelError
+from dovetail.serving.errors import BadModelError, UntrustedModelError
 from dovetail.serving.predictor import Predictor
 
 __all__ = ["FORMATS", "Format", "compiles", "detect", "load"]
@@ -23,8 +23,8 @@ FORMATS = {
 }
 """Format name to module, in the order in which a path is tried; resolved on use."""
 
-
 RISKY = frozenset({".pkl", ".pickle", ".joblib", ".pt", ".pth", ".dill"})
+"""Suffixes of files that can execute code when they are opened."""
 
 
 class Format(Protocol):
@@ -36,12 +36,16 @@ class Format(Protocol):
     def compiles(self, path: Path) -> bool:
         """Whether what `load` gives may be `predictor.Compilable`."""
 
-    def load(self, path: Path) -> Predictor:
+    def load(self, path: Path, *, trusted: bool = False) -> Predictor:
         """Load the file or folder.
+
+        Args:
+            path: what `matches`.
+            trusted: whether the operator lets it execute code while it is loaded.
 
         Raises:
             BadModelError: it is damaged or not supported.
-            UntrustedError: loading it would execute code.
+            UntrustedError: loading it would execute code, and it is not trusted.
         """
 
 
@@ -55,7 +59,7 @@ def detect(path: Path) -> str:
 
     Raises:
         BadModelError: nothing is there, or no format recognises it.
-        UntrustedError: it is a pickle.
+        UntrustedError: it is a pickle of a kind that no format reads.
     """
     if not path.exists():
         raise BadModelError(path, "it does not exist")
@@ -63,10 +67,10 @@ def detect(path: Path) -> str:
         if resolve(name).matches(path):
             return name
     if path.suffix in RISKY:
-        raise UntrustedError(
-            f"model {str(path)!r} is not loaded",
-            why="opening a pickle could execute code",
-            fix="export the model to ONNX, or to LightGBM's own text format",
+        raise UntrustedModelError(
+            path,
+            "opening a pickle could execute code",
+            instead="export the model to ONNX, or to LightGBM's own text format",
         )
     raise BadModelError(
         path, "its format is not recognised", fix=f"known formats: {', '.join(sorted(FORMATS))}"
@@ -82,14 +86,15 @@ def compiles(path: Path) -> bool:
     return resolve(detect(path)).compiles(path)
 
 
-def load(path: Path) -> Predictor:
+def load(path: Path, *, trusted: bool = False) -> Predictor:
     """Load a model of whichever format it is in.
 
     Args:
         path: a file, or the folder of an MLflow model.
+        trusted: whether the operator lets it execute code while it is loaded.
 
     Raises:
         BadModelError: it is missing, damaged or not supported.
-        UntrustedError: loading it would execute code.
+        UntrustedError: loading it would execute code, and it is not trusted.
     """
-    return resolve(detect(path)).load(path)
+    return resolve(detect(path)).load(path, trusted=trusted)

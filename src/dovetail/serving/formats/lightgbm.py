@@ -92,18 +92,24 @@ def compiles(path: Path) -> bool:
 
 
 def load(
-    path: Path, *, columns: Sequence[str] = (), example: Array | None = None
+    path: Path,
+    *,
+    trusted: bool = False,
+    columns: Sequence[str] = (),
+    example: Array | None = None,
 ) -> LightgbmPredictor:
     """Load a text model.
 
     Args:
         path: the file, or a folder with `model.bst`, `model.lgb` or `model.txt`.
+        trusted: of no matter, text cannot execute code.
         columns: names of the features, when the booster's own are not to be used.
         example: rows for comparing the compiled form.
 
     Raises:
         BadModelError: the text is truncated or inconsistent.
     """
+    del trusted
     lightgbm = require("lightgbm", extra="serving-lightgbm", feature="a LightGBM model")
     file = _file(path)
     try:

@@ -81,8 +81,9 @@ def compiles(path: Path) -> bool:
     return False
 
 
-def load(path: Path) -> OnnxPredictor:
+def load(path: Path, *, trusted: bool = False) -> OnnxPredictor:
     """Load an `.onnx` file, or the only one of a folder."""
+    del trusted  # a graph cannot execute code of its own
     file = _file(path) or path
     return OnnxPredictor(open_session(file), source=file)
 

@@ -1,7 +1,8 @@
 """Tensors as values: the datatypes, their bytes, and numpy where it is wanted.
 
 Plain Python values need nothing but ``struct``; numpy is imported by the functions that take or
-give arrays. BYTES elements are Python bytes; a JSON string stands for its UTF-8 bytes. Raw
+give arrays. BYTES elements are Python bytes; a JSON string stands for its UTF-8 bytes, null for a
+missing one (None), which raw tensors cannot hold. Raw
 tensors are little-endian and row-major, BYTES elements each behind a 4-byte length.
 """
 
@@ -158,7 +159,7 @@ def values(tensor: Tensor) -> list[Any]:
     if len(flat) != elements:
         raise _misfit(tensor, len(flat))
     if tensor.datatype == "BYTES":
-        return [_bytes(item) for item in flat]
+        return [None if item is None else _bytes(item) for item in flat]
     if tensor.datatype in _FLOATS:
         return [math.nan if item is None else item for item in flat]
     return flat
@@ -168,7 +169,7 @@ def to_array(tensor: Tensor) -> "npt.NDArray[Any]":
     """A tensor as a numpy array, without a copy where it travelled as bytes.
 
     JSON has no NaN: null in a floating point tensor is read as NaN. BF16 becomes float32, BYTES
-    an object array of bytes.
+    an object array of bytes, and of None where JSON has null.
 
     Raises:
         TensorError: Data, shape and datatype do not fit each other.
@@ -251,7 +252,7 @@ def _json(wanted: str, values: "npt.NDArray[Any]") -> list[Any]:
 
     if wanted == "BYTES":
         try:
-            return [_bytes(item).decode() for item in values.ravel().tolist()]
+            return [i if i is None else _bytes(i).decode() for i in values.ravel().tolist()]
         except UnicodeDecodeError as error:
             raise TensorError("bytes that are not UTF-8 text need binary=True") from error
     if wanted in _FLOATS and np.isinf(values).any():
@@ -294,6 +295,8 @@ def _unpack_strings(raw: bytes | memoryview, elements: int) -> list[bytes]:
 def _bytes(item: object) -> bytes:
     if isinstance(item, bytes):
         return item
+    if item is None:
+        raise TensorError("raw BYTES cannot hold a missing value; send the tensor as JSON")
     return str(item).encode()
 
 
