@@ -265,8 +265,9 @@ def metrics() -> list[str]:
     collectors = set(prometheus_client.REGISTRY._collector_to_names).difference(pythons)
     rows = []
     for collector in collectors:
-        labels = ", ".join(f"`{label}`" for label in getattr(collector, "_labelnames", ()))
         for family in collector.collect():
+            named = [getattr(thing, "_labelnames", None) or () for thing in (collector, family)]
+            labels = ", ".join(f"`{label}`" for label in named[0] or named[1])
             rows.append([f"`{_exposed(family)}`", family.type, labels, family.documentation])
     lines = ["# Metrics", "", "`GET /metrics` has them in Prometheus's text format.", ""]
     return lines + table(("metric", "type", "labels", "what it is"), sorted(rows))

@@ -8,11 +8,10 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
-import msgspec
-
 from dovetail import __version__
 from dovetail.serving.answers import Answer, write_answer
 from dovetail.serving.arrays import from_message
+from dovetail.serving.configuration import configuration
 from dovetail.serving.engine import Engine
 from dovetail.serving.errors import BadRequestError, BadTensorError
 from dovetail.serving.model import Model
@@ -144,7 +143,7 @@ class Handlers:
         divided = not version and repository.divides(name)
         models = repository.loaded(name)[-1:] if divided else [repository.choose(name, version)]
         for model in models:
-            model.statistics.count_failure(ns)
+            model.statistics.count_refusal(ns)
 
     def server(self) -> ServerMetadata:
         """Say what the server is and which extensions it has."""
@@ -161,20 +160,7 @@ class Handlers:
 
     def configuration(self, name: str, version: str = "") -> dict[str, Any]:
         """Return Triton's model configuration, as far as it has a meaning here."""
-        model = self._one(name, version)
-        return {
-            "name": name,
-            "platform": model.predictor.platform,
-            "backend": model.predictor.platform.partition("_")[0],
-            "version_policy": {"specific": {"versions": list(self.repository.versions(name))}},
-            "max_batch_size": 0,
-            "input": [_configured(s) for s in model.predictor.signature.inputs],
-            "output": [_configured(s) for s in model.predictor.outputs],
-            "parameters": {
-                key: {"string_value": "" if value is None else str(value)}
-                for key, value in msgspec.structs.asdict(model.compilation).items()
-            },
-        }
+        return configuration(self._one(name, version), self.repository.versions(name))
 
     def statistics(self, name: str = "", version: str = "") -> StatisticsResponse:
         """Return how often models answered and how long it took."""
@@ -233,8 +219,3 @@ def _tensors(request: InferenceRequest) -> Mapping[str, Array]:
     if len(tensors) != len(request.inputs):
         raise BadRequestError("two inputs of the request have the same name")
     return tensors
-
-
-def _configured(spec: Any) -> dict[str, Any]:
-    datatype = "STRING" if spec.datatype == "BYTES" else spec.datatype
-    return {"name": spec.name, "data_type": f"TYPE_{datatype}", "dims": list(spec.shape)}

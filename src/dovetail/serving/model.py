@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 
-from dovetail.base.errors import DovetailError
 from dovetail.serving import compile as compiling
 from dovetail.serving import formats
 from dovetail.serving.errors import BadTensorError
@@ -19,7 +18,7 @@ from dovetail.serving.table import TableSignature
 from dovetail.serving.tensors import Array
 from dovetail.wire.open_inference import ModelMetadata, TensorMetadata
 
-__all__ = ["Model"]
+__all__ = ["Model", "rows_of"]
 
 _SLOW_US = 200.0
 
@@ -53,7 +52,8 @@ class Model:
     ) -> None:
         self.name, self.version, self.uri, self.digest = name, version, uri, digest
         self.predictor, self.compilation = predictor, compilation
-        self.statistics = Statistics(name, version)
+        form = (compilation.serves, compilation.original, compilation.compiled)
+        self.statistics = Statistics(name, version, form)
         row_us = compilation.compiled_us if compilation.compiled else compilation.original_us
         self.is_quick = row_us is not None and row_us < _SLOW_US
 
@@ -114,16 +114,36 @@ class Model:
             InferenceFailedError: the model itself failed.
         """
         start = time.perf_counter_ns()
+        self.statistics.begin()
         try:
-            outputs = self.predictor.run(self.predictor.signature.bind(tensors), wanted)
-            if wanted:
-                outputs = self._selected(outputs, wanted)
-        except DovetailError:
+            outputs = self.run(tensors, wanted)
+        except BaseException:
             self.statistics.count_failure(time.perf_counter_ns() - start)
             raise
-        first = next(iter(tensors.values()), None)
-        rows = len(first) if first is not None and first.ndim else 1
-        self.statistics.count_success(rows, time.perf_counter_ns() - start)
+        self.statistics.count_success(rows_of(tensors), time.perf_counter_ns() - start)
+        return outputs
+
+    def run(self, tensors: Mapping[str, Array], wanted: tuple[str, ...] = ()) -> dict[str, Array]:
+        """Run the model once, and count that; whoever asks counts the requests that it served.
+
+        Args:
+            tensors: of one request, or of several put together.
+            wanted: names of the outputs to give; those that the model gives by default if empty.
+
+        Raises:
+            BadTensorError: a tensor does not fit, or an output is unknown.
+            InferenceFailedError: the model itself failed.
+        """
+        start = time.perf_counter_ns()
+        bound = self.predictor.signature.bind(tensors)
+        ready = time.perf_counter_ns()
+        outputs = self.predictor.run(bound, wanted)
+        done = time.perf_counter_ns()
+        if wanted:
+            outputs = self._selected(outputs, wanted)
+        self.statistics.count_execution(
+            rows_of(tensors), ready - start, done - ready, time.perf_counter_ns() - done
+        )
         return outputs
 
     def predict(self, rows: Any) -> Array:
@@ -159,3 +179,9 @@ class Model:
                 "why_not_compiled": record.why,
             },
         )
+
+
+def rows_of(tensors: Mapping[str, Array]) -> int:
+    """Return how many rows tensors have: the size of the first axis of the first of them."""
+    first = next(iter(tensors.values()), None)
+    return len(first) if first is not None and first.ndim else 1

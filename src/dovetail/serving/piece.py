@@ -6,6 +6,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from dovetail.serving import metrics  # noqa: F401  shows what is counted at /metrics
 from dovetail.serving.engine import Engine
 from dovetail.serving.files import Files
 from dovetail.serving.follow import Follower

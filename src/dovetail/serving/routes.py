@@ -19,6 +19,7 @@ from starlette.types import Receive, Scope, Send
 from dovetail.base.errors import DovetailError, TooLargeError
 from dovetail.serving.errors import BadRequestError
 from dovetail.serving.handlers import Handlers
+from dovetail.serving.transports import RestCounts, counted
 from dovetail.web.problems import status_of
 from dovetail.wire import lenient
 from dovetail.wire.open_inference import HEADER_LENGTH, IndexRequest, LoadRequest, Traffic
@@ -40,13 +41,10 @@ def make_routes(handlers: Handlers, *, max_body: int) -> list[BaseRoute]:
         handlers: what answers.
         max_body: largest body in bytes, unpacked.
     """
-    infer = _Infer(handlers, max_body)
-    plain = _Plain(handlers)
     model, version = "/v2/models/{model}", "/v2/models/{model}/versions/{version}"
+    plain = _Plain(handlers)
     repository = "/v2/repository/models/{model}"
     routes: list[BaseRoute] = [
-        Route(f"{model}/infer", infer, methods=["POST"]),
-        Route(f"{version}/infer", infer, methods=["POST"]),
         Route("/v2", plain.server),
         Route("/v2/", plain.server),
         Route("/v2/health/live", plain.live),
@@ -64,7 +62,11 @@ def make_routes(handlers: Handlers, *, max_body: int) -> list[BaseRoute]:
             Route(f"{path}/stats", plain.statistics),
             Route(path, plain.metadata),
         ]
-    return routes
+    answers: list[BaseRoute] = []
+    for path in (f"{model}/infer", f"{version}/infer"):
+        infer = _Infer(handlers, max_body, RestCounts("POST", path))
+        answers.append(Route(path, infer, methods=["POST"]))
+    return [*answers, *counted(routes)]
 
 
 def render_error(error: Exception) -> Response:
@@ -81,12 +83,22 @@ class _Infer:
     Args:
         handlers: what answers.
         max_body: largest body in bytes, unpacked.
+        counts: where requests are counted.
     """
 
-    def __init__(self, handlers: Handlers, max_body: int) -> None:
-        self._handlers, self._max_body = handlers, max_body
+    def __init__(self, handlers: Handlers, max_body: int, counts: RestCounts) -> None:
+        self._handlers, self._max_body, self._counts = handlers, max_body, counts
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        began = self._counts.begin()
+        try:
+            await self._answer(scope, receive, send)
+        except BaseException as error:
+            self._counts.end(status_of(error) if isinstance(error, Exception) else 499, began)
+            raise
+        self._counts.end(200, began)
+
+    async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
         parameters = scope["path_params"]
         name, version = parameters["model"], parameters.get("version", "")
         headers = dict(scope["headers"])

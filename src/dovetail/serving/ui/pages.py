@@ -168,7 +168,7 @@ def _shares(repository: Repository, name: str) -> dict[str, float]:
 
 
 def _loaded_row(model: Model, share: float) -> VersionRow:
-    record, counted = model.compilation, model.statistics
+    record, counted = model.compilation, model.statistics.counts()
     return VersionRow(
         model=model.name,
         version=model.version,
