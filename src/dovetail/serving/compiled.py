@@ -1,7 +1,7 @@
-"""The compiled form of a tree model: one ONNX graph and what must be known around it.
+"""The compiled form of a model, and what runs it.
 
-It is plain data, so it can be made in one process, kept on disk and opened in another. The
-libraries that made it are not needed to open it.
+A form is plain data, so it can be made in one process, kept on disk and opened in another. The
+libraries that made it are not needed to open it. What it is made of is in `forms`.
 """
 
 import hashlib
@@ -13,34 +13,73 @@ import msgspec
 import numpy as np
 
 from dovetail.base.errors import IntegrityError
-from dovetail.serving.errors import InferenceFailedError
-from dovetail.serving.formats.onnx import open_session
-from dovetail.serving.signature import MatrixSignature
-from dovetail.serving.tensors import Array, TensorSpec
+from dovetail.serving.forms import (
+    Arithmetic,
+    Classes,
+    Clip,
+    Fill,
+    Finite,
+    Linear,
+    Pick,
+    Product,
+    Single,
+    Trees,
+    Values,
+    Whole,
+)
+from dovetail.serving.forms.steps import Points
+from dovetail.serving.signature import MatrixSignature, Signature
+from dovetail.serving.tensors import DATATYPES, Array
 
-__all__ = ["INPUT", "OUTPUT", "CompiledForm", "CompiledPredictor"]
+__all__ = ["INPUT", "OUTPUT", "CompiledForm", "CompiledPredictor", "MatrixInput"]
 
 INPUT, OUTPUT = "input", "predict"
-_HEAD, _GRAPH = "form.json", "model.onnx"
+_FILE = "form.msgpack"
+_DIGEST = hashlib.sha256().digest_size
+
+
+class MatrixInput(msgspec.Struct, frozen=True, tag="matrix"):
+    """The model takes one matrix."""
+
+    signature: MatrixSignature
+
+    def open(self) -> Any:
+        """Return the function from bound inputs to a matrix."""
+        name = self.signature.name
+        return lambda inputs: inputs[name]
+
+    def draw(self, points: Points, rows: int, random: np.random.Generator) -> dict[str, Array]:
+        """Return random inputs made of values worth trying, one array of them per feature."""
+        matrix = np.empty((rows, self.signature.width), DATATYPES[self.signature.datatype])
+        for feature, candidates in enumerate(points):
+            matrix[:, feature] = random.choice(candidates, rows)
+        return {self.signature.name: matrix}
+
+    def joined(
+        self, example: Mapping[str, Array] | None, drawn: dict[str, Array], rows: int
+    ) -> dict[str, Array]:
+        """Return inputs after the rows of an example, where those fit."""
+        name = self.signature.name
+        given = (example or {}).get(name)
+        if given is None or given.shape[1:] != drawn[name].shape[1:]:
+            return drawn
+        return {name: np.concatenate([given[:rows].astype(drawn[name].dtype), drawn[name]])}
 
 
 class CompiledForm(msgspec.Struct, frozen=True, kw_only=True):
-    """A graph from `input` [rows, width] to `predict` [rows, classes], both FP64."""
+    """What a request goes through: input, steps, core, head."""
 
-    onnx: bytes
-    """The serialised graph."""
+    input: MatrixInput
+    """What the model takes, and how that becomes a matrix."""
 
-    columns: tuple[str, ...]
-    """Names of the features, in order."""
+    core: Linear | Trees
+    """From the matrix to scores."""
 
-    width: int
-    """How many features there are."""
+    head: Values | Classes
+    """From scores to outputs."""
 
-    classes: int
-    """How many values a row is answered with."""
-
-    categories: tuple[int, ...] = ()
-    """Features that are cut to whole numbers first."""
+    steps: tuple[Arithmetic | Clip | Fill | Finite | Pick | Product | Single | Whole, ...] = ()
+    """From a matrix to a matrix, in order."""
 
     def open(self) -> "CompiledPredictor":
         """Return what answers.
@@ -51,23 +90,24 @@ class CompiledForm(msgspec.Struct, frozen=True, kw_only=True):
         return CompiledPredictor(self)
 
     def write(self, folder: Path) -> None:
-        """Keep it in a folder, with a digest of the graph."""
-        head = {**msgspec.structs.asdict(self), "onnx": hashlib.sha256(self.onnx).hexdigest()}
-        (folder / _GRAPH).write_bytes(self.onnx)
-        (folder / _HEAD).write_bytes(msgspec.json.encode(head))
+        """Keep it in a folder, with its digest."""
+        data = msgspec.msgpack.encode(self)
+        (folder / _FILE).write_bytes(hashlib.sha256(data).digest() + data)
 
     @classmethod
     def read(cls, folder: Path) -> "CompiledForm":
         """Return what `write` kept.
 
         Raises:
-            IntegrityError: the graph is not the one that was kept.
+            IntegrityError: it is not what was kept.
         """
-        head = msgspec.json.decode((folder / _HEAD).read_bytes(), type=dict[str, Any])
-        graph = (folder / _GRAPH).read_bytes()
-        if hashlib.sha256(graph).hexdigest() != head["onnx"]:
-            raise IntegrityError(f"the compiled form in {str(folder)!r} was changed")
-        return msgspec.convert({**head, "onnx": graph}, cls)
+        try:
+            kept = (folder / _FILE).read_bytes()
+            if hashlib.sha256(kept[_DIGEST:]).digest() == kept[:_DIGEST]:
+                return msgspec.msgpack.decode(kept[_DIGEST:], type=cls)
+        except (FileNotFoundError, msgspec.DecodeError):
+            pass  # half of it was removed, or another version wrote it: make it anew
+        raise IntegrityError(f"the compiled form in {str(folder)!r} was changed")
 
 
 class CompiledPredictor:
@@ -77,24 +117,19 @@ class CompiledPredictor:
         form: what was compiled.
     """
 
-    platform = "onnxruntime_onnx"
-
     def __init__(self, form: CompiledForm) -> None:
         self.form = form
-        self.signature = MatrixSignature(INPUT, form.columns, form.width)
-        self.outputs = (TensorSpec(OUTPUT, "FP64", (-1, form.classes)),)
-        self._run = open_session(form.onnx).run
-        self._categories = list(form.categories)
-        self._names = [OUTPUT]
+        self.platform = form.core.platform
+        self.signature: Signature = form.input.signature
+        self.outputs = form.head.outputs
+        self._source = form.input.open()
+        self._steps = tuple(step.open() for step in form.steps)
+        self._core = form.core.open()
+        self._head = form.head.open()
 
     def run(self, inputs: Mapping[str, Array], wanted: tuple[str, ...] = ()) -> dict[str, Array]:
-        """Run the graph."""
-        matrix = inputs[INPUT]
-        if self._categories:
-            matrix = matrix.copy()
-            matrix[:, self._categories] = np.trunc(matrix[:, self._categories])
-        try:
-            return {OUTPUT: self._run(self._names, {INPUT: matrix})[0]}
-        except Exception as error:
-            # onnxruntime's exceptions are pybind classes that share no public base.
-            raise InferenceFailedError("onnxruntime could not predict", why=str(error)) from error
+        """Take a request through all of it."""
+        matrix = self._source(inputs)
+        for step in self._steps:
+            matrix = step(matrix)
+        return self._head(self._core(matrix), wanted)

@@ -1,8 +1,9 @@
 """Compiling in a process of its own, once per model.
 
 Reading a model runs native code of a large library. In a process of its own a damaged model cannot
-take the server down, and the library's memory goes when the form is made. The form is kept by the
-digest of the model's files, so the next start opens it at once.
+take the server down, nor fill its memory, nor hold it up, and the library's memory goes when the
+form is made. The form is kept by the digest of the model's files, so the next start opens it at
+once.
 
 `main` is what that process runs.
 """
@@ -31,12 +32,14 @@ __all__ = ["Forms"]
 
 log = logger("serving")
 _SECONDS = 600
+_BYTES = 8 << 30
+"""Address space of the process; libraries reserve far more of it than they use."""
 _PROGRAM = "import sys; from dovetail.serving.isolation import main; sys.exit(main(*sys.argv[1:]))"
 _RECORD, _ERROR = "choice.json", "error.json"
 _TRUSTED = "trusted"
-_LIBRARIES = ("lightgbm", "onnx", "onnxruntime")
-_UNUSED = ("sklearn", "pandas", "dask")
-"""What LightGBM imports where it is installed and reading a model never needs: half the time."""
+_LAYOUT = "2"
+_LIBRARIES = ("numpy", "onnx", "onnxruntime")
+"""What decides a form beside the libraries of the format."""
 
 
 class Forms:
@@ -66,7 +69,7 @@ class Forms:
         if not formats.compiles(path):
             return choose(formats.load(path, trusted=trusted))
         # What trust made is not given to who has none: the refusal is the same each time.
-        folder = self._root / f"{digest[:32]}-{_made_by()}{'-trusted' if trusted else ''}"
+        folder = self._root / f"{digest[:32]}-{_made_by(path)}{'-trusted' if trusted else ''}"
         if not (folder / _RECORD).is_file():
             self._make(path, folder, trusted)
         record = msgspec.json.decode((folder / _RECORD).read_bytes(), type=Compilation)
@@ -93,15 +96,20 @@ class Forms:
 
 def _run(path: Path, folder: Path, trusted: bool) -> None:
     """Run the process and raise here what it raised there."""
-    done = subprocess.run(
-        [sys.executable, "-c", _PROGRAM, str(path), str(folder), *([_TRUSTED] * trusted)],
-        env={**os.environ, "PYTHONPATH": os.pathsep.join(part for part in sys.path if part)},
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-        timeout=_SECONDS,
-        check=False,
-    )
+    try:
+        done = subprocess.run(
+            [sys.executable, "-c", _PROGRAM, str(path), str(folder), *([_TRUSTED] * trusted)],
+            env={**os.environ, "PYTHONPATH": os.pathsep.join(part for part in sys.path if part)},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            timeout=_SECONDS,
+            check=False,
+        )
+    except subprocess.TimeoutExpired as error:
+        raise BadModelError(
+            path, f"reading it took more than {_SECONDS} seconds, and was ended"
+        ) from error
     if done.returncode == 0:
         return
     if not (folder / _ERROR).is_file():
@@ -120,15 +128,26 @@ def _run(path: Path, folder: Path, trusted: bool) -> None:
     choose(formats.load(path, trusted=trusted))
 
 
-def _made_by() -> str:
+def _made_by(path: Path) -> str:
     """Name what decides the form beside the model: our version and the libraries'."""
-    found = [__version__]
-    for library in _LIBRARIES:
+    found = [__version__, _LAYOUT]
+    for library in (*formats.needs(path).libraries, *_LIBRARIES):
         try:
             found.append(version(library))
         except PackageNotFoundError:
             found.append("none")
     return "-".join(found)
+
+
+def _bound_memory() -> None:
+    """Let the process fail where a model asks for more memory than any would need."""
+    try:
+        import resource
+    except ImportError:  # Windows has no such limit
+        return
+    _, hard = resource.getrlimit(resource.RLIMIT_AS)
+    limit = _BYTES if hard == resource.RLIM_INFINITY else min(_BYTES, hard)
+    resource.setrlimit(resource.RLIMIT_AS, (limit, hard))
 
 
 def main(model: str, target: str, trusted: str = "") -> int:
@@ -142,16 +161,24 @@ def main(model: str, target: str, trusted: str = "") -> int:
     Returns:
         The exit code: 0 when the choice is written, 1 when the error is.
     """
-    folder = Path(target)
-    for library in _UNUSED:
-        sys.modules.setdefault(library, None)  # type: ignore[arg-type]
+    path, folder = Path(model), Path(target)
+    _bound_memory()
     try:
-        chosen, record = choose(formats.load(Path(model), trusted=trusted == _TRUSTED))
+        for module in formats.needs(path).unused:
+            sys.modules.setdefault(module, None)  # type: ignore[arg-type]
+        chosen, record = choose(formats.load(path, trusted=trusted == _TRUSTED))
+    except MemoryError:
+        error = BadModelError(path, f"reading it takes more than {_BYTES >> 30} GiB of memory")
+        return _failed(folder, error)
     except DovetailError as error:
-        said = {"code": error.code, "what": error.what, "why": error.why, "fix": error.fix}
-        (folder / _ERROR).write_bytes(msgspec.json.encode(said))
-        return 1
+        return _failed(folder, error)
     if isinstance(chosen, CompiledPredictor):
         chosen.form.write(folder)
     (folder / _RECORD).write_bytes(msgspec.json.encode(record))
     return 0
+
+
+def _failed(folder: Path, error: DovetailError) -> int:
+    said = {"code": error.code, "what": error.what, "why": error.why, "fix": error.fix}
+    (folder / _ERROR).write_bytes(msgspec.json.encode(said))
+    return 1

@@ -175,6 +175,7 @@ class Model:
                 "original_platform": record.original,
                 "compiled": record.compiled,
                 "largest_difference": record.largest_difference,
+                "labels_differing": record.labels_differing,
                 "compared_rows": record.rows,
                 "why_not_compiled": record.why,
             },

@@ -46,7 +46,7 @@ def test_the_form_is_made_once_and_opened_without_the_library(forms, model_file)
 
 def test_a_form_that_was_changed_is_made_anew(forms, model_file):
     before, _ = choose(forms, model_file)
-    (graph,) = forms._root.glob("*/model.onnx")
+    (graph,) = forms._root.glob("*/form.msgpack")
     graph.write_bytes(graph.read_bytes()[:-8] + b"12345678")
     with pytest.raises(IntegrityError, match="was changed"):
         choose(forms, model_file)
@@ -75,3 +75,40 @@ def test_a_model_that_ends_the_process_fails_alone(forms, tmp_path, model_file, 
         choose(forms, model_file, "a" * 64)
     assert "the process that read it ended with -11" in str(caught.value)
     assert "about to die" in str(caught.value)
+
+
+def fake_python(tmp_path, monkeypatch, script):
+    killer = tmp_path / "python"
+    killer.write_text(f"#!/bin/sh\n{script}\n")
+    killer.chmod(0o755)
+    monkeypatch.setattr(isolation.sys, "executable", str(killer))
+
+
+def test_a_model_that_never_ends_is_ended(forms, tmp_path, model_file, monkeypatch):
+    fake_python(tmp_path, monkeypatch, "exec sleep 60")
+    monkeypatch.setattr(isolation, "_SECONDS", 0.2)
+    with pytest.raises(BadModelError, match=r"more than 0.2 seconds, and was ended"):
+        choose(forms, model_file, "b" * 64)
+    assert not list(forms._root.glob(".*"))
+
+
+def test_a_model_that_asks_for_all_memory_fails_alone(forms, tmp_path, model_file, monkeypatch):
+    program = isolation._PROGRAM.replace(
+        "from dovetail",
+        "from dovetail.serving import formats;"
+        " formats.load = lambda p, trusted: bytearray(9 << 30); from dovetail",
+        1,
+    )
+    monkeypatch.setattr(isolation, "_PROGRAM", program)
+    with pytest.raises(BadModelError, match="takes more than 8 GiB of memory"):
+        choose(forms, model_file, "c" * 64)
+
+
+def test_a_form_of_other_versions_of_the_libraries_is_made_anew(forms, model_file, monkeypatch):
+    choose(forms, model_file)
+    before = set(forms._root.iterdir())
+    monkeypatch.setattr(isolation, "version", lambda library: f"{library}-next")
+    choose(forms, model_file)
+    (added,) = set(forms._root.iterdir()) - before
+    assert "lightgbm-next" in added.name
+    assert "xgboost" not in added.name

@@ -69,7 +69,7 @@ def test_categories_split_by_sets_and_are_cut_to_whole_numbers():
     original = LightgbmPredictor(trained(BINARY, SETS, categorical=[3]))
     chosen, record = choose(original)
     assert record.compiled
-    assert chosen.form.categories == (3,)
+    assert chosen.form.steps[0].columns == (3,)
     odd = ROWS.copy()
     odd[:, 3] = np.linspace(-3, 15, 500)
     np.testing.assert_allclose(

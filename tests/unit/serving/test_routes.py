@@ -81,6 +81,7 @@ def test_metadata_names_the_form_that_serves(client):
             "columns": ["Column_0", "Column_1", "Column_2", "Column_3"],
             "original_platform": "lightgbm_text",
             "compiled": True,
+            "labels_differing": 0,
             "compared_rows": 256,
             "why_not_compiled": "",
         },

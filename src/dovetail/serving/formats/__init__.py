@@ -2,18 +2,19 @@
 
 To add a format: write `formats/<name>.py` with the three functions of `Format`, and name it in
 `FORMATS` below. `matches` and `compiles` must be cheap and import nothing heavy; `load` gives a
-`predictor.Predictor`. A format whose files can execute code loads only what is `trusted`, and else
-raises `UntrustedModelError`.
+`predictor.Predictor`. One that compiles says by `needs(path)` which libraries decide that. A format
+whose files can execute code loads only what is `trusted`, and else raises `UntrustedModelError`.
 """
 
 import importlib
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol, cast
 
 from dovetail.serving.errors import BadModelError, UntrustedModelError
 from dovetail.serving.predictor import Predictor
 
-__all__ = ["FORMATS", "Format", "compiles", "detect", "load"]
+__all__ = ["FORMATS", "Format", "Needs", "compiles", "detect", "load", "needs"]
 
 FORMATS = {
     "mlflow": "dovetail.serving.formats.mlflow",
@@ -25,6 +26,20 @@ FORMATS = {
 
 RISKY = frozenset({".pkl", ".pickle", ".joblib", ".pt", ".pth", ".dill"})
 """Suffixes of files that can execute code when they are opened."""
+
+
+@dataclass(frozen=True)
+class Needs:
+    """What the process needs that compiles a model of a format.
+
+    Args:
+        libraries: distributions whose versions decide the compiled form.
+        unused: modules that these import where they are installed, and that reading a model never
+            needs; leaving them out saves much of the time.
+    """
+
+    libraries: tuple[str, ...] = ()
+    unused: tuple[str, ...] = ()
 
 
 class Format(Protocol):
@@ -84,6 +99,16 @@ def compiles(path: Path) -> bool:
         BadModelError: nothing is there, or no format recognises it.
     """
     return resolve(detect(path)).compiles(path)
+
+
+def needs(path: Path) -> Needs:
+    """Return what compiling a model needs: its format's `needs(path)`, or nothing.
+
+    Raises:
+        BadModelError: nothing is there, or no format recognises it.
+    """
+    found = getattr(resolve(detect(path)), "needs", None)
+    return found(path) if found is not None else Needs()
 
 
 def load(path: Path, *, trusted: bool = False) -> Predictor:

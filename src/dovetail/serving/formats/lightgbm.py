@@ -5,6 +5,7 @@ FP64, [rows, 1] or [rows, classes], so that one client serves both servers.
 """
 
 from collections.abc import Mapping, Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -12,14 +13,15 @@ import numpy as np
 
 from dovetail.base.extras import require
 from dovetail.serving.compiled import INPUT, OUTPUT, CompiledForm
+from dovetail.serving.converters.conversion import Conversion
+from dovetail.serving.converters.lightgbm import convert_dump
 from dovetail.serving.errors import BadModelError, InferenceFailedError
-from dovetail.serving.formats.lightgbm_onnx import convert
+from dovetail.serving.formats import Needs
 from dovetail.serving.formats.lightgbm_text import check_text
-from dovetail.serving.formats.tree_sample import sample_features
 from dovetail.serving.signature import MatrixSignature
 from dovetail.serving.tensors import Array, TensorSpec
 
-__all__ = ["LightgbmPredictor", "compiles", "load", "matches"]
+__all__ = ["LightgbmPredictor", "compiles", "load", "matches", "needs"]
 
 _SUFFIXES = {".bst", ".lgb", ".txt", ".lightgbm"}
 _FILES = ("model.bst", "model.lgb", "model.txt")
@@ -57,23 +59,18 @@ class LightgbmPredictor:
             raise InferenceFailedError("LightGBM could not predict", why=str(error)) from error
         return {OUTPUT: np.asarray(answer, np.float64).reshape(len(matrix), self.classes)}
 
+    @cached_property
+    def _conversion(self) -> Conversion:
+        return convert_dump(self._booster.dump_model(), self.signature)
+
     def compiled(self) -> CompiledForm:
         """Return the same trees as an ONNX graph in double precision."""
-        model = convert(self._booster.dump_model())
-        return CompiledForm(
-            onnx=model.onnx,
-            columns=self.signature.columns,
-            width=self.signature.width,
-            classes=self.classes,
-            categories=model.categories,
-        )
+        return self._conversion.form
 
     def sample(self, rows: int) -> dict[str, Array]:
         """Return the author's example and random rows around the trees' thresholds."""
-        drawn = sample_features(self._booster.dump_model(), rows)
-        if self._example is not None and self._example.shape[1:] == drawn.shape[1:]:
-            drawn = np.concatenate([self._example[:rows].astype(np.float64), drawn])
-        return {INPUT: drawn}
+        example = {} if self._example is None else {INPUT: self._example}
+        return self._conversion.sample(rows, example=example)
 
 
 def matches(path: Path) -> bool:
@@ -89,6 +86,12 @@ def compiles(path: Path) -> bool:
     """Whether it may have a compiled form: always."""
     del path
     return True
+
+
+def needs(path: Path) -> Needs:
+    """Return what compiling needs."""
+    del path
+    return Needs(("lightgbm",), ("sklearn", "pandas", "dask"))
 
 
 def load(

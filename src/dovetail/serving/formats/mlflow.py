@@ -14,11 +14,11 @@ import numpy as np
 from dovetail.base.errors import UntrustedError
 from dovetail.base.extras import require
 from dovetail.serving.errors import BadModelError
-from dovetail.serving.formats import lightgbm, onnx
+from dovetail.serving.formats import Needs, lightgbm, onnx
 from dovetail.serving.predictor import Predictor
 from dovetail.serving.tensors import Array
 
-__all__ = ["FLAVOURS", "compiles", "load", "matches"]
+__all__ = ["FLAVOURS", "compiles", "load", "matches", "needs"]
 
 _LARGEST = 4 << 20
 _BOOSTER = "of scikit-learn's wrappers of LightGBM, log `model.booster_`"
@@ -50,6 +50,11 @@ def compiles(path: Path) -> bool:
     """Whether the native flavour may have a compiled form."""
     flavours = _read(path).get("flavors")
     return isinstance(flavours, dict) and "onnx" not in flavours and "lightgbm" in flavours
+
+
+def needs(path: Path) -> Needs:
+    """Return what compiling the native flavour needs."""
+    return lightgbm.needs(path) if compiles(path) else Needs()
 
 
 def load(path: Path, *, trusted: bool = False) -> Predictor:

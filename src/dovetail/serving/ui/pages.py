@@ -12,6 +12,7 @@ from dovetail.serving.model import Model
 from dovetail.serving.payload_log import PayloadLog
 from dovetail.serving.repository import Repository
 from dovetail.serving.settings import ServingSettings
+from dovetail.serving.timing import Timing
 from dovetail.web.pages import page_route
 from dovetail.wire.open_inference import TensorMetadata
 
@@ -76,6 +77,8 @@ class Form(msgspec.Struct, frozen=True, kw_only=True):
     compiled_us: float | None
     why: str
     digest: str
+    labels_differing: int = 0
+    timings: tuple[Timing, ...] = ()
 
 
 class ModelPage(msgspec.Struct, frozen=True, kw_only=True):

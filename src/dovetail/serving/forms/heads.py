@@ -1,0 +1,138 @@
+"""Heads: from scores to the outputs that a model has.
+
+A regression has values. A classifier has labels, given as they were trained on, and, where the
+original has them, probabilities, computed only for a request that asks.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+import numpy as np
+
+from dovetail.serving.forms.links import LINKS
+from dovetail.serving.tensors import DATATYPES, Array, TensorSpec
+
+__all__ = ["Answer", "Classes", "Head", "Labels", "Values"]
+
+PREDICT, PROBABILITIES = "predict", "predict_proba"
+
+Answer = Callable[[Array, tuple[str, ...]], dict[str, Array]]
+
+
+class Labels(msgspec.Struct, frozen=True):
+    """The labels of a classifier.
+
+    Args:
+        datatype: the protocol's name of their type.
+        values: in the order of the scores.
+    """
+
+    datatype: str
+    values: tuple[bool | int | float | str, ...]
+
+    @classmethod
+    def of(cls, classes: Any) -> "Labels":
+        """Take them from an array."""
+        array = np.asarray(classes)
+        kind = {np.dtype(v): k for k, v in DATATYPES.items()}.get(array.dtype, "BYTES")
+        values = array.tolist()
+        return cls(kind, tuple(values if kind != "BYTES" else map(_text, values)))
+
+    def array(self) -> Array:
+        """Return them as an array; text as objects."""
+        return np.array(self.values, DATATYPES[self.datatype])
+
+
+class Values(msgspec.Struct, frozen=True, tag="values"):
+    """Numbers: `predict` [rows, width].
+
+    Args:
+        width: how many a row has.
+        link: name in `LINKS`.
+        divisor: what scores are divided by first.
+        datatype: of the output.
+    """
+
+    width: int
+    link: str = "identity"
+    divisor: float = 1.0
+    datatype: str = "FP64"
+
+    @property
+    def outputs(self) -> tuple[TensorSpec, ...]:
+        """The outputs that there are."""
+        return (TensorSpec(PREDICT, self.datatype, (-1, self.width)),)
+
+    def open(self) -> Answer:
+        """Return the function from scores and wanted names to outputs."""
+        link = _scaled(self.link, self.divisor)
+        dtype = DATATYPES[self.datatype]
+        return lambda score, wanted: {PREDICT: link(score).astype(dtype, copy=False)}
+
+
+class Classes(msgspec.Struct, frozen=True, tag="classes"):
+    """Labels: `predict` [rows, 1]; and `predict_proba` [rows, classes] where there is a link.
+
+    Args:
+        labels: the labels.
+        link: name in `LINKS`, from scores to probabilities; empty if there are none.
+        divisor: what scores are divided by before the link.
+        limit: of two classes, the score above which it is the second; None takes the largest.
+        by_probability: whether the label is decided by the probabilities rather than the scores.
+        datatype: of the probabilities.
+    """
+
+    labels: Labels
+    link: str = ""
+    divisor: float = 1.0
+    limit: float | None = None
+    by_probability: bool = False
+    datatype: str = "FP64"
+
+    @property
+    def outputs(self) -> tuple[TensorSpec, ...]:
+        """The outputs that there are."""
+        label = TensorSpec(PREDICT, self.labels.datatype, (-1, 1))
+        shape = (-1, len(self.labels.values))
+        return (label, TensorSpec(PROBABILITIES, self.datatype, shape))[: 2 if self.link else 1]
+
+    def open(self) -> Answer:
+        """Return the function from scores and wanted names to outputs."""
+        label = self._label()
+        if not self.link:
+            return lambda score, wanted: {PREDICT: label(score)}
+        link, by_probability = _scaled(self.link, self.divisor), self.by_probability
+        dtype = DATATYPES[self.datatype]
+
+        def answer(score: Array, wanted: tuple[str, ...]) -> dict[str, Array]:
+            likely = PROBABILITIES in wanted
+            if not likely and not by_probability:
+                return {PREDICT: label(score)}
+            found = link(score)
+            outputs: dict[str, Array] = {}
+            if not wanted or PREDICT in wanted:
+                outputs[PREDICT] = label(found if by_probability else score)
+            if likely:
+                outputs[PROBABILITIES] = found.astype(dtype, copy=False)
+            return outputs
+
+        return answer
+
+    def _label(self) -> Callable[[Array], Array]:
+        labels, limit = self.labels.array(), self.limit
+        if limit is None:
+            return lambda score: labels[score.argmax(axis=1)].reshape(-1, 1)
+        return lambda score: labels[(score[:, -1] > limit).view(np.int8)].reshape(-1, 1)
+
+
+Head = Values | Classes
+
+
+def _scaled(name: str, divisor: float) -> Callable[[Array], Array]:
+    link = LINKS[name]
+    return link if divisor == 1.0 else lambda score: link(score / divisor)
+
+
+def _text(value: Any) -> str:
+    return value.decode() if isinstance(value, bytes) else str(value)

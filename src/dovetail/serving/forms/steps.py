@@ -1,0 +1,250 @@
+"""Steps from a matrix to a matrix, as preprocessing does them, in its order of operations.
+
+Trees turn at exact thresholds, so a step rounds as the original rounds: it is the same sequence
+of the same operations in the same precision. `back` goes the other way: given values that matter
+behind the step, it returns values that matter before it, from which samples are drawn.
+"""
+
+from collections.abc import Callable
+from typing import Any, Literal, Protocol
+
+import msgspec
+import numpy as np
+
+from dovetail.serving.errors import BadTensorError
+from dovetail.serving.forms.numbers import Numbers
+from dovetail.serving.tensors import Array
+
+__all__ = [
+    "Arithmetic",
+    "Clip",
+    "Fill",
+    "Finite",
+    "MatrixStep",
+    "Pick",
+    "Points",
+    "Product",
+    "Single",
+    "Step",
+    "Whole",
+    "check_finite",
+]
+
+Points = list[Array]
+"""Values worth trying, one array per feature."""
+
+MatrixStep = Callable[[Array], Array]
+
+_INVERSE = {
+    "add": np.subtract,
+    "subtract": np.add,
+    "multiply": np.divide,
+    "divide": np.multiply,
+}
+
+
+class Step(Protocol):
+    """A value that opens into a function from a matrix to a matrix."""
+
+    def open(self) -> MatrixStep:
+        """Return the function."""
+
+    def back(self, points: Points) -> Points:
+        """Return values before the step that lead to such behind it."""
+
+
+class Arithmetic(msgspec.Struct, frozen=True, tag="arithmetic"):
+    """One operation with a number per feature."""
+
+    operation: Literal["add", "subtract", "multiply", "divide"]
+    values: Numbers
+
+    def open(self) -> MatrixStep:
+        """Return the function."""
+        ufunc: Any = getattr(np, self.operation)
+        values = self.values.array()
+        return lambda matrix: ufunc(matrix, values)
+
+    def back(self, points: Points) -> Points:
+        """Return values before the step that lead to such behind it."""
+        inverse: Any = _INVERSE[self.operation]
+        with np.errstate(all="ignore"):
+            return [inverse(p, v) for p, v in zip(points, self.values.array(), strict=True)]
+
+
+class Clip(msgspec.Struct, frozen=True, tag="clip"):
+    """Values are kept within limits."""
+
+    low: float
+    high: float
+
+    def open(self) -> MatrixStep:
+        """Return the function."""
+        return lambda matrix: np.clip(matrix, self.low, self.high)
+
+    def back(self, points: Points) -> Points:
+        """Return values inside, at and outside the limits."""
+        ends = np.array([self.low, self.high, self.low - 1.0, self.high + 1.0])
+        return [np.concatenate([p, ends]) for p in points]
+
+
+class Fill(msgspec.Struct, frozen=True, tag="fill"):
+    """Missing values become a number per feature.
+
+    Args:
+        values: what they become.
+        missing: which value is missing; NaN by default.
+    """
+
+    values: Numbers
+    missing: float | None = None
+
+    def open(self) -> MatrixStep:
+        """Return the function."""
+        values, missing = self.values.array(), self.missing
+
+        def fill(matrix: Array) -> Array:
+            mask = np.isnan(matrix) if missing is None else matrix == missing
+            return np.where(mask, values, matrix)
+
+        return fill
+
+    def back(self, points: Points) -> Points:
+        """Return the same values, and the one that is missing, often enough to be drawn."""
+        gone = np.nan if self.missing is None else self.missing
+        return [np.concatenate([p, np.full(len(p) // 8 + 1, gone)]) for p in points]
+
+
+class Finite(msgspec.Struct, frozen=True, tag="finite"):
+    """Refuses infinities and, where the model does, missing values."""
+
+    missing: bool = False
+    """Whether NaN passes."""
+
+    def open(self) -> MatrixStep:
+        """Return the function."""
+
+        def check(matrix: Array) -> Array:
+            # A sum over all is one pass; only where it is not finite must one look closer.
+            if not np.isfinite(np.add.reduce(matrix, axis=None)):
+                check_finite(matrix, missing=self.missing)
+            return matrix
+
+        return check
+
+    def back(self, points: Points) -> Points:
+        """Return the finite ones, and NaN where it passes."""
+        kept = [p[np.isfinite(p) | np.isnan(p)] if self.missing else _finite(p) for p in points]
+        if not self.missing:
+            return kept
+        return [np.concatenate([p, np.full(len(p) // 8 + 1, np.nan)]) for p in kept]
+
+
+class Single(msgspec.Struct, frozen=True, tag="single"):
+    """Values are rounded to single precision, as scikit-learn's trees do first."""
+
+    def open(self) -> MatrixStep:
+        """Return the function."""
+
+        def rounded(matrix: Array) -> Array:
+            with np.errstate(over="ignore"):  # an overflow is an infinity, which is refused next
+                return matrix.astype(np.float32).astype(np.float64)
+
+        return rounded
+
+    def back(self, points: Points) -> Points:
+        """Return the values, and their neighbours in single precision."""
+        return [np.concatenate([p, *_beside(p, np.float32)]) for p in points]
+
+
+class Whole(msgspec.Struct, frozen=True, tag="whole"):
+    """Categories given as numbers are cut to whole ones."""
+
+    columns: tuple[int, ...]
+    towards: Literal["trunc", "floor"] = "trunc"
+
+    def open(self) -> MatrixStep:
+        """Return the function."""
+        cut: Any = getattr(np, self.towards)
+        columns = list(self.columns)
+
+        def whole(matrix: Array) -> Array:
+            matrix = matrix.copy()
+            matrix[:, columns] = cut(matrix[:, columns])
+            return matrix
+
+        return whole
+
+    def back(self, points: Points) -> Points:
+        """Return also numbers between the categories and beyond them."""
+        found = list(points)
+        for column in self.columns:
+            known = points[column]
+            far = np.array([-1.0, -0.5, 1000.0 + (np.nanmax(known) if len(known) else 0.0)])
+            found[column] = np.concatenate([known, known + 1, known + 0.5, far])
+        return found
+
+
+class Pick(msgspec.Struct, frozen=True, tag="pick"):
+    """Some of the features, in an order."""
+
+    columns: tuple[int, ...]
+    width: int
+
+    def open(self) -> MatrixStep:
+        """Return the function."""
+        columns = np.array(self.columns, np.intp)
+        return lambda matrix: matrix[:, columns]
+
+    def back(self, points: Points) -> Points:
+        """Return the values by feature; none for a feature that is not picked."""
+        found: list[list[Array]] = [[] for _ in range(self.width)]
+        for column, values in zip(self.columns, points, strict=True):
+            found[column].append(values)
+        return [np.concatenate(parts) if parts else np.zeros(1) for parts in found]
+
+
+class Product(msgspec.Struct, frozen=True, tag="product"):
+    """A product with a matrix, less an offset: a projection."""
+
+    weights: Numbers
+    offset: Numbers
+
+    def open(self) -> MatrixStep:
+        """Return the function."""
+        weights, offset = self.weights.array(), self.offset.array()
+        return lambda matrix: matrix @ weights - offset
+
+    def back(self, points: Points) -> Points:
+        """Return normal values; what matters behind a projection is on no single feature."""
+        normal = np.random.default_rng(0).normal(size=64)
+        return [normal for _ in range(self.weights.shape[0])]
+
+
+def check_finite(matrix: Array, *, missing: bool) -> None:
+    """Refuse a matrix with infinities, or with missing values where these may not be.
+
+    Raises:
+        BadTensorError: it has such.
+    """
+    if np.isinf(matrix).any():
+        raise BadTensorError(
+            "the request has an infinite value", why="the model takes finite numbers"
+        )
+    if not missing and np.isnan(matrix).any():
+        raise BadTensorError(
+            "the request has a missing value (NaN)",
+            why="the model was not made for missing values",
+            fix="fill it, or train the model with an imputer",
+        )
+
+
+def _finite(values: Array) -> Array:
+    return values[np.isfinite(values)]
+
+
+def _beside(values: Array, dtype: Any) -> list[Array]:
+    with np.errstate(over="ignore"):
+        single = values.astype(dtype)
+        below, above = np.nextafter(single, dtype(-np.inf)), np.nextafter(single, dtype(np.inf))
+    return [single.astype(np.float64), below.astype(np.float64), above.astype(np.float64)]

@@ -1,0 +1,60 @@
+"""How long a model takes for one row and for many, measured at load."""
+
+import time
+from collections.abc import Mapping
+
+import msgspec
+import numpy as np
+
+from dovetail.serving.predictor import Predictor
+from dovetail.serving.tensors import Array
+
+__all__ = ["Timing", "measure", "row_us"]
+
+_TIMED = 9
+_LONG = 0.05
+_SIZES = (1, 32, 1024)
+
+
+class Timing(msgspec.Struct, frozen=True, kw_only=True):
+    """Microseconds of one call by both forms of a model."""
+
+    rows: int
+    """Rows of the call."""
+
+    original_us: float
+    """By the original."""
+
+    compiled_us: float
+    """By the compiled form."""
+
+
+def measure(
+    original: Predictor, faster: Predictor, sample: Mapping[str, Array]
+) -> tuple[Timing, ...]:
+    """Return the times of both forms on 1, 32 and 1024 rows, taken from a sample."""
+    found = []
+    for rows in _SIZES:
+        some = {name: np.resize(array, (rows, *array.shape[1:])) for name, array in sample.items()}
+        left, right = call_us(original, some), call_us(faster, some)
+        found.append(Timing(rows=rows, original_us=round(left, 1), compiled_us=round(right, 1)))
+    return tuple(found)
+
+
+def row_us(predictor: Predictor, sample: Mapping[str, Array]) -> float:
+    """Return how long one row takes, in microseconds."""
+    row = {name: np.ascontiguousarray(array[:1]) for name, array in sample.items()}
+    return call_us(predictor, row)
+
+
+def call_us(predictor: Predictor, inputs: Mapping[str, Array]) -> float:
+    """Return the best of a few timings, which other load on the machine disturbs least."""
+    best = float("inf")
+    for _ in range(_TIMED):
+        start = time.perf_counter()
+        predictor.run(inputs)
+        took = time.perf_counter() - start
+        best = min(best, took)
+        if took > _LONG:
+            break
+    return best * 1e6
