@@ -10,6 +10,7 @@
     |- UntrustedError               untrusted         (PermissionError)
     |- TooLargeError                too-large         (ValueError)
     |- UnavailableError             unavailable       (ConnectionError)
+    |- TimedOutError                timed-out         (TimeoutError)
     |- IntegrityError               integrity
     `- MissingExtraError            missing-extra     (ImportError)
 
@@ -29,6 +30,7 @@ __all__ = [
     "MissingExtraError",
     "NotFoundError",
     "SettingsError",
+    "TimedOutError",
     "TooLargeError",
     "UnauthenticatedError",
     "UnavailableError",
@@ -112,6 +114,12 @@ class UnavailableError(DovetailError, ConnectionError):
     """Something that is needed does not answer."""
 
     code = "unavailable"
+
+
+class TimedOutError(DovetailError, TimeoutError):
+    """What was asked for was not done in the time that it was given."""
+
+    code = "timed-out"
 
 
 class IntegrityError(DovetailError):

@@ -39,11 +39,18 @@ def from_message(tensor: Tensor) -> Array:
     if isinstance(tensor.data, bytes | memoryview):
         if len(tensor.data) != elements * dtype.itemsize:
             raise _misfit(tensor, elements, len(tensor.data) // dtype.itemsize)
-        return np.frombuffer(tensor.data, dtype.newbyteorder("<")).reshape(tensor.shape)
+        return _shaped(tensor, np.frombuffer(tensor.data, dtype.newbyteorder("<")))
     array = _numbers(tensor, dtype)
     if array.size != elements:
         raise _misfit(tensor, elements, array.size)
-    return array.reshape(tensor.shape)
+    return _shaped(tensor, array)
+
+
+def _shaped(tensor: Tensor, array: Array) -> Array:
+    try:
+        return array.reshape(tensor.shape)
+    except (ValueError, OverflowError) as error:  # too many dimensions, or one past 64 bits
+        raise _bad(tensor, "its shape is not possible") from error
 
 
 def _numbers(tensor: Tensor, dtype: np.dtype[Any]) -> Array:
@@ -89,13 +96,13 @@ def _with_missing(tensor: Tensor, array: Array) -> Array:
 
 
 def _strings(tensor: Tensor, elements: int) -> Array:
-    array = np.empty(elements, dtype=object)
     try:
         items = values(tensor)
     except TensorError as error:
         raise _bad(tensor, str(error)) from error
+    array = np.empty(elements, dtype=object)
     array[:] = items
-    return array.reshape(tensor.shape)
+    return _shaped(tensor, array)
 
 
 def json_values(array: Array) -> Any:

@@ -1,16 +1,16 @@
 """From a question to its reply: which version answers, where it runs, who is told.
 
-The transports call `ask` on the event loop and `answer` in a thread. A quick model answers where
-it is called, because a thread would cost more than the model.
+A quick model answers where it is called, because a thread would cost more than the model: on the
+event loop `answer_now` is one function call. Any other runs in its lane (`scheduler`): `ask` waits
+for it on the loop, `answer` in a thread.
 """
 
+import time
 from collections.abc import Callable, Sequence
-
-import anyio.to_thread
 
 from dovetail.base.ids import new_id
 from dovetail.serving.model import Model
-from dovetail.serving.questions import Question, Reply
+from dovetail.serving.questions import Question, Reply, time_given
 from dovetail.serving.repository import Repository
 
 __all__ = ["Engine", "Observer"]
@@ -31,8 +31,12 @@ class Engine:
         self.repository = repository
         self._observers = tuple(observers)
 
-    async def ask(self, question: Question) -> Reply:
-        """Answer a question on the event loop; a model that takes its time runs in a thread.
+    def answer_now(self, question: Question, *, any_size: bool = False) -> Reply | None:
+        """Answer at once if the model is quick and the question small; None if `ask` is to be used.
+
+        Args:
+            question: what is asked.
+            any_size: whether large questions are answered too; not on the event loop.
 
         Raises:
             UnknownModelError: there is no such model or version.
@@ -41,15 +45,35 @@ class Engine:
             InferenceFailedError: the model failed.
         """
         model = self.choose(question)
-        if model.is_quick:
+        if model.runs_here(question.tensors) or (any_size and model.is_quick):
             return Reply(model, model.infer(question.tensors, question.wanted))
-        outputs = await anyio.to_thread.run_sync(model.infer, question.tensors, question.wanted)
-        return Reply(model, outputs)
+        return None
+
+    async def ask(self, question: Question) -> Reply:
+        """Answer a question on the event loop; a model that takes its time runs in its lane.
+
+        Whoever cancels this before the model began spares it the call.
+
+        Raises:
+            UnknownModelError: there is no such model or version.
+            NotReadyError: it is not loaded.
+            BadTensorError: a tensor does not fit the model.
+            InferenceFailedError: the model failed.
+            OverloadedError: too many requests wait for the model.
+            StuckError: the model does not come back.
+            TimedOutError: the question's time was over.
+        """
+        model, tensors = self.choose(question), question.tensors
+        if model.runs_here(tensors):
+            return Reply(model, model.infer(tensors, question.wanted))
+        return Reply(model, await model.ask(tensors, question.wanted, _deadline(question, model)))
 
     def answer(self, question: Question) -> Reply:
-        """Answer a question in the calling thread; raises what `ask` raises."""
-        model = self.choose(question)
-        return Reply(model, model.infer(question.tensors, question.wanted))
+        """Answer a question from a thread that waits; raises what `ask` raises."""
+        model, tensors = self.choose(question), question.tensors
+        if model.is_quick:
+            return Reply(model, model.infer(tensors, question.wanted))
+        return Reply(model, model.answer(tensors, question.wanted, _deadline(question, model)))
 
     def choose(self, question: Question) -> Model:
         """Return the version that answers, and give the question an id where one is needed."""
@@ -63,3 +87,11 @@ class Engine:
         """Tell the observers, once the answer is written."""
         for observe in self._observers:
             observe(question, reply)
+
+
+def _deadline(question: Question, model: Model) -> float | None:
+    """Return when an answer would be too late: what the caller says, else what the settings say."""
+    seconds = time_given(question)
+    if seconds is None:
+        seconds = model.limits.timeout_s or None
+    return None if seconds is None else time.monotonic() + seconds

@@ -7,9 +7,13 @@
     NotFoundError
     `- UnknownModelError       unknown-model         no such model or version here
     UnavailableError
-    `- NotReadyError           not-ready             known, but not loaded now
+    |- NotReadyError           not-ready             known, but not loaded now
+    |- OverloadedError         overloaded            too many requests wait; says when to come again
+    `- StuckError              stuck                 every call of the model hangs
     UntrustedError
     `- UntrustedModelError     untrusted             loading it could execute code
+    base.TimedOutError
+    `- TimedOutError           inference-timed-out   the answer would have come too late
     DovetailError
     |- NotConvertibleError     not-convertible       the model has no faster form (it serves as is)
     `- InferenceFailedError    inference-failed      the model itself failed on a valid request
@@ -24,6 +28,7 @@ from dovetail.base.errors import (
     UnavailableError,
     UntrustedError,
 )
+from dovetail.base.errors import TimedOutError as BaseTimedOutError
 
 __all__ = [
     "BadModelError",
@@ -32,6 +37,9 @@ __all__ = [
     "InferenceFailedError",
     "NotConvertibleError",
     "NotReadyError",
+    "OverloadedError",
+    "StuckError",
+    "TimedOutError",
     "UnknownModelError",
     "UntrustedModelError",
 ]
@@ -125,6 +133,62 @@ class NotReadyError(UnavailableError):
             f"model {name!r} is not ready",
             why=why,
             fix=f"POST /v2/repository/models/{name}/load loads it",
+        )
+
+
+class OverloadedError(UnavailableError):
+    """More requests wait for the model than its queue takes.
+
+    Args:
+        name: the model.
+        waiting: how many wait.
+        retry_after: seconds after which there should be room, by what its calls took.
+    """
+
+    code = "overloaded"
+
+    def __init__(self, name: str, waiting: int, retry_after: int) -> None:
+        self.retry_after = retry_after
+        super().__init__(
+            f"model {name!r} is overloaded",
+            why=f"{waiting} requests wait for it",
+            fix=f"try again in {retry_after} s",
+        )
+
+
+class StuckError(UnavailableError):
+    """Every call of a model that may run has not come back for long.
+
+    Args:
+        name: the model.
+        seconds: for how long.
+    """
+
+    code = "stuck"
+
+    def __init__(self, name: str, seconds: float) -> None:
+        super().__init__(
+            f"model {name!r} is stuck",
+            why=f"none of its calls has come back for {seconds:.0f} s",
+            fix=f"POST /v2/repository/models/{name}/load opens it anew",
+        )
+
+
+class TimedOutError(BaseTimedOutError):
+    """A request's time was over before its answer was there.
+
+    Args:
+        name: the model.
+        seconds: how long the request was here.
+        was_waiting: whether it was still in the queue, and so was not run.
+    """
+
+    code = "inference-timed-out"
+
+    def __init__(self, name: str, seconds: float, *, was_waiting: bool) -> None:
+        where = "it waited in the queue and was not run" if was_waiting else "the model still runs"
+        super().__init__(
+            f"model {name!r} did not answer in time", why=f"after {seconds:.3g} s {where}"
         )
 
 

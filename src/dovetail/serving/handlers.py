@@ -6,14 +6,17 @@ between them than the protocol and the model need.
 
 import time
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
+
+import anyio.to_thread
 
 from dovetail import __version__
 from dovetail.serving.answers import Answer, write_answer
 from dovetail.serving.arrays import from_message
 from dovetail.serving.configuration import configuration
 from dovetail.serving.engine import Engine
-from dovetail.serving.errors import BadRequestError, BadTensorError
+from dovetail.serving.errors import BadRequestError, BadTensorError, StuckError
 from dovetail.serving.model import Model
 from dovetail.serving.questions import Question, Reply, told_of
 from dovetail.serving.tensors import Array
@@ -31,7 +34,7 @@ from dovetail.wire.open_inference import (
     decode_request,
 )
 
-__all__ = ["EXTENSIONS", "Handlers"]
+__all__ = ["EXTENSIONS", "Handlers", "Unanswered"]
 
 EXTENSIONS = (
     "binary_tensor_data",
@@ -114,29 +117,43 @@ class Handlers:
         self.engine.tell(question, reply)
         return answer
 
-    async def ask(
+    def begin(
         self,
         name: str,
         version: str,
         body: bytes,
         header_length: int | None,
         headers: Mapping[bytes, bytes],
-    ) -> Answer:
-        """Answer one inference request on the event loop; for bodies that are read in no time."""
-        question, asked = self.read(name, version, body, header_length, headers)
-        return self.write(question, asked, await self.engine.ask(question))
+        *,
+        in_thread: bool = False,
+    ) -> "Answer | Unanswered":
+        """Read one inference request, and answer it here if the model is quick.
 
-    def infer(
-        self,
-        name: str,
-        version: str,
-        body: bytes,
-        header_length: int | None,
-        headers: Mapping[bytes, bytes],
-    ) -> Answer:
-        """Answer one inference request in the calling thread; for large bodies."""
+        Args:
+            name: the model.
+            version: the version; empty leaves it to the traffic.
+            body: the request's body, unpacked.
+            header_length: length of its JSON part where raw tensors follow; None where none do.
+            headers: of the request.
+            in_thread: whether the caller is not the event loop, and so may be kept a while.
+
+        Returns:
+            The answer, or what `finish` is to be given on the event loop.
+        """
         question, asked = self.read(name, version, body, header_length, headers)
-        return self.write(question, asked, self.engine.answer(question))
+        reply = self.engine.answer_now(question, any_size=in_thread)
+        if reply is None:
+            return Unanswered(question, asked, is_large=in_thread)
+        return self.write(question, asked, reply)
+
+    async def finish(self, waiting: "Unanswered") -> Answer:
+        """Answer on the event loop what `begin` did not; one who cancels it spares the model."""
+        reply = await self.engine.ask(waiting.question)
+        if waiting.is_large:
+            return await anyio.to_thread.run_sync(
+                self.write, waiting.question, waiting.asked, reply
+            )
+        return self.write(waiting.question, waiting.asked, reply)
 
     def _count_refused(self, name: str, version: str, ns: int) -> None:
         repository = self.repository
@@ -156,7 +173,10 @@ class Handlers:
 
     def ready(self, name: str, version: str = "") -> None:
         """Return if a model can answer, raise why not if it cannot."""
-        self._one(name, version)
+        model = self._one(name, version)
+        stuck = model.lane.stuck_seconds()
+        if stuck:
+            raise StuckError(name, stuck)
 
     def configuration(self, name: str, version: str = "") -> dict[str, Any]:
         """Return Triton's model configuration, as far as it has a meaning here."""
@@ -200,6 +220,21 @@ class Handlers:
             return self.repository.choose(name, version)
         weights = self.repository.weights(name)
         return self.repository.choose(name, max(weights, key=lambda v: weights[v]))
+
+
+@dataclass(frozen=True, slots=True)
+class Unanswered:
+    """A request that was read and waits for its model.
+
+    Args:
+        question: what is asked.
+        asked: the message, which says how the answer is to be written.
+        is_large: whether the answer is better written in a thread too.
+    """
+
+    question: Question
+    asked: InferenceRequest
+    is_large: bool
 
 
 def _decode(body: bytes, header_length: int | None) -> InferenceRequest:

@@ -17,7 +17,7 @@ from prometheus_client.metrics_core import (
 )
 from prometheus_client.registry import Collector
 
-from dovetail.serving import transports
+from dovetail.serving import tallies, transports
 from dovetail.serving.counters import BOARD
 from dovetail.serving.statistics import BOUNDS, INFO, MODEL, QUEUE_BOUNDS, QUEUED, Counts
 from dovetail.serving.transports import GRPC, GRPC_CODES, REST, REST_ACTIVE, SECONDS_NS
@@ -36,6 +36,7 @@ class Families(Collector):
     def collect(self) -> Iterator[Metric]:
         """Yield every family, those without a series too."""
         yield from _models()
+        yield from tallies.families()
         yield from _rest()
         yield from _grpc()
 

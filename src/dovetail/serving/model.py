@@ -1,26 +1,46 @@
 """A loaded version of a model: what answers, which form of it, and what it has done."""
 
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from dovetail.base.errors import DovetailError
+from dovetail.base.telemetry import logger
+from dovetail.serving import batching, formats
 from dovetail.serving import compile as compiling
-from dovetail.serving import formats
-from dovetail.serving.errors import BadTensorError
+from dovetail.serving.errors import BadTensorError, InferenceFailedError
 from dovetail.serving.isolation import Forms
+from dovetail.serving.limits import Limits
 from dovetail.serving.predictor import Predictor
+from dovetail.serving.scheduler import Job, Lane
 from dovetail.serving.signature import MatrixSignature
 from dovetail.serving.statistics import Statistics
 from dovetail.serving.table import TableSignature
+from dovetail.serving.tallies import Tally
 from dovetail.serving.tensors import Array
 from dovetail.wire.open_inference import ModelMetadata, TensorMetadata
 
 __all__ = ["Model", "rows_of"]
 
+log = logger("serving")
+
 _SLOW_US = 200.0
+_SMALL_BYTES = 64 << 10
+_LONG_NS = 20_000_000  # for a model that was taken for quick
+_LONG_MEAN_MS, _LEARNED = 2.0, 8
+
+
+class _Asked:
+    """The job of a request, once there is one."""
+
+    __slots__ = ("job",)
+
+    def __init__(self) -> None:
+        self.job: Job | None = None
 
 
 class Model:
@@ -33,6 +53,11 @@ class Model:
         compilation: which form that is, and why.
         uri: where it was loaded from.
         digest: of the files that it was loaded from.
+        limits: how much of the server it may take.
+
+    Attributes:
+        is_quick: whether a small request is answered sooner than a thread could take it over.
+        lane: where it runs otherwise.
 
     Example:
         >>> model = Model.load("model.onnx")  # doctest: +SKIP
@@ -49,13 +74,26 @@ class Model:
         *,
         uri: str = "",
         digest: str = "",
+        limits: Limits | None = None,
     ) -> None:
         self.name, self.version, self.uri, self.digest = name, version, uri, digest
         self.predictor, self.compilation = predictor, compilation
+        self.limits = limits or Limits()
+        self.tally = Tally(name, version)
         form = (compilation.serves, compilation.original, compilation.compiled)
         self.statistics = Statistics(name, version, form)
         row_us = compilation.compiled_us if compilation.compiled else compilation.original_us
+        if row_us is None:
+            row_us = batching.probe_us(predictor)
         self.is_quick = row_us is not None and row_us < _SLOW_US
+        rows = 1 if self.is_quick else batching.batch_rows(predictor, self.limits.batch_rows)
+        self.lane = Lane(
+            name,
+            batching.Caller(self._call, self.statistics.count_execution, self._apart),
+            self.limits,
+            rows,
+            self.tally,
+        )
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -77,6 +115,7 @@ class Model:
         uri: str = "",
         digest: str = "",
         trusted: bool = False,
+        limits: Limits | None = None,
     ) -> "Model":
         """Load a file or an MLflow model folder and choose the form that serves.
 
@@ -89,6 +128,7 @@ class Model:
             uri: where the files came from; by default the path.
             digest: of the files, if known.
             trusted: whether it may execute code while it is loaded, as pickles do.
+            limits: how much of the server it may take.
 
         Raises:
             BadModelError: it is missing, damaged or not supported.
@@ -100,10 +140,12 @@ class Model:
             original = formats.load(Path(path), trusted=trusted)
             chosen, record = compiling.choose(original, wanted=compile)
         known = name or Path(path).stem
-        return cls(known, version, chosen, record, uri=uri or str(path), digest=digest)
+        return cls(
+            known, version, chosen, record, uri=uri or str(path), digest=digest, limits=limits
+        )
 
     def infer(self, tensors: Mapping[str, Array], wanted: tuple[str, ...] = ()) -> dict[str, Array]:
-        """Answer tensors with tensors, and count it.
+        """Answer tensors with tensors in the calling thread, at once, and count it.
 
         Args:
             tensors: the request's tensors by name.
@@ -120,7 +162,10 @@ class Model:
         except BaseException:
             self.statistics.count_failure(time.perf_counter_ns() - start)
             raise
-        self.statistics.count_success(rows_of(tensors), time.perf_counter_ns() - start)
+        took = time.perf_counter_ns() - start
+        self.statistics.count_success(rows_of(tensors), took)
+        if took > _LONG_NS:
+            self._reconsider()
         return outputs
 
     def run(self, tensors: Mapping[str, Array], wanted: tuple[str, ...] = ()) -> dict[str, Array]:
@@ -135,20 +180,133 @@ class Model:
             InferenceFailedError: the model itself failed.
         """
         start = time.perf_counter_ns()
+        rows = self._checked_rows(tensors)
         bound = self.predictor.signature.bind(tensors)
         ready = time.perf_counter_ns()
-        outputs = self.predictor.run(bound, wanted)
-        done = time.perf_counter_ns()
-        if wanted:
-            outputs = self._selected(outputs, wanted)
-        self.statistics.count_execution(
-            rows_of(tensors), ready - start, done - ready, time.perf_counter_ns() - done
-        )
+        outputs = self._call(bound, wanted)
+        self.statistics.count_execution(rows, ready - start, time.perf_counter_ns() - ready, 0)
         return outputs
+
+    def runs_here(self, tensors: Mapping[str, Array]) -> bool:
+        """Whether a request is answered where it is read: the model is quick, the request small."""
+        if not self.is_quick:
+            return False
+        size = 0
+        for array in tensors.values():
+            size += array.nbytes
+        return size <= _SMALL_BYTES
+
+    async def ask(
+        self,
+        tensors: Mapping[str, Array],
+        wanted: tuple[str, ...] = (),
+        deadline: float | None = None,
+    ) -> dict[str, Array]:
+        """Answer as `infer` does, from the event loop, in a thread of the model's lane.
+
+        Args:
+            tensors: the request's tensors by name.
+            wanted: names of the outputs to give.
+            deadline: when the answer is of no use any more, on `time.monotonic`'s clock.
+
+        Raises:
+            BadTensorError: a tensor does not fit, or an output is unknown.
+            InferenceFailedError: the model itself failed.
+            OverloadedError: too many requests wait for it.
+            StuckError: it does not come back.
+            TimedOutError: the deadline passed.
+        """
+        with self._counted(tensors) as counted:
+            counted.job = self._job(tensors, wanted, deadline)
+            return await self.lane.ask(counted.job)
+
+    def answer(
+        self,
+        tensors: Mapping[str, Array],
+        wanted: tuple[str, ...] = (),
+        deadline: float | None = None,
+    ) -> dict[str, Array]:
+        """Do what `ask` does, from a thread that waits."""
+        with self._counted(tensors) as counted:
+            counted.job = self._job(tensors, wanted, deadline)
+            return self.lane.answer(counted.job)
 
     def predict(self, rows: Any) -> Array:
         """Return the first output for a matrix of rows by features."""
         return next(iter(self.infer({"input": np.asarray(rows)}).values()))
+
+    @contextmanager
+    def _counted(self, tensors: Mapping[str, Array]) -> Iterator["_Asked"]:
+        """Count a request that goes through the lane."""
+        asked, statistics = _Asked(), self.statistics
+        start = time.perf_counter_ns()
+        statistics.begin()
+        try:
+            yield asked
+        except BaseException:
+            statistics.count_failure(time.perf_counter_ns() - start)
+            raise
+        job = asked.job
+        assert job is not None
+        statistics.count_success(
+            rows_of(tensors),
+            time.perf_counter_ns() - start,
+            queue_ns=job.started_ns - job.queued_ns,
+        )
+
+    def _job(
+        self, tensors: Mapping[str, Array], wanted: tuple[str, ...], deadline: float | None
+    ) -> Job:
+        self._checked_rows(tensors)
+        bound = self.predictor.signature.bind(tensors)
+        rows = batching.rows_of(bound)
+        joins = self.lane.batch_rows > 1
+        if joins:
+            self.statistics.count_queue(self.lane.waiting)
+        key = batching.key_of(bound, wanted) if joins and rows is not None else None
+        return Job(bound, rows_of(tensors) if rows is None else rows, wanted, key, deadline)
+
+    def _checked_rows(self, tensors: Mapping[str, Array]) -> int:
+        rows = rows_of(tensors)
+        if rows > self.limits.rows:
+            raise BadTensorError(
+                f"the request has {rows} rows",
+                why=f"model {self.name!r} takes {self.limits.rows} at most",
+                fix="send fewer rows at a time, or raise max_rows",
+            )
+        return rows
+
+    def _call(self, bound: Mapping[str, Array], wanted: tuple[str, ...]) -> dict[str, Array]:
+        """Run the model; whatever it raises becomes an error of ours."""
+        try:
+            outputs = self.predictor.run(bound, wanted)
+        except DovetailError:
+            raise
+        except (Exception, SystemExit) as error:
+            log.error("model failed", model=self.name, version=self.version, exc_info=error)
+            raise InferenceFailedError(
+                f"model {self.name!r} failed", why=f"{type(error).__name__}: {error}"
+            ) from error
+        most = self.limits.answer_bytes
+        for array in outputs.values():
+            if array.nbytes > most:
+                raise InferenceFailedError(
+                    f"the answer of model {self.name!r} is over {most >> 20} MiB",
+                    fix="send fewer rows at a time, or raise max_answer_mb",
+                )
+        return self._selected(outputs, wanted) if wanted else outputs
+
+    def _apart(self) -> None:
+        log.warning("requests are not joined any more", model=self.name, version=self.version,
+                    why="an answer has not as many rows as its request")  # fmt: skip
+        self.lane.batch_rows = 1
+
+    def _reconsider(self) -> None:
+        """Stop taking the model for quick, if it has been slow more than once."""
+        done = self.statistics.counts()
+        if self.is_quick and done.succeeded >= _LEARNED and (done.mean_ms or 0) > _LONG_MEAN_MS:
+            log.warning("model is slower than it was", model=self.name, mean_ms=done.mean_ms)
+            self.is_quick = False
 
     def _selected(self, outputs: dict[str, Array], wanted: tuple[str, ...]) -> dict[str, Array]:
         for name in wanted:

@@ -48,6 +48,7 @@ class _Server:
             forms=Forms(context.state / "serving" / "compiled") if settings.isolate else None,
             clock=context.clock,
             trust=Trust.of(settings.trusted),
+            limits=settings.limits(),
         )
         self.payload_log = _payload_log(context, settings)
         observers = [self.payload_log.offer] if self.payload_log is not None else []

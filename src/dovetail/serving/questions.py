@@ -15,9 +15,10 @@ from dovetail.serving.errors import BadRequestError
 from dovetail.serving.model import Model
 from dovetail.serving.tensors import Array
 
-__all__ = ["LIVE", "ROLES", "Question", "Reply", "Told", "told_of"]
+__all__ = ["LIVE", "ROLES", "Question", "Reply", "Told", "time_given", "told_of"]
 
 ROLES = ("live", "shadow", "test")
+_ENVOY = b"x-envoy-expected-rq-timeout-ms"
 
 
 class Told(NamedTuple):
@@ -44,6 +45,7 @@ class Question:
         headers: of HTTP, or the metadata of gRPC; names in lower case.
         told: what it says of itself for the log.
         body: the request as JSON, where it came so.
+        seconds: how long the caller waits, where the transport knows (gRPC's deadline).
     """
 
     model: str
@@ -55,6 +57,7 @@ class Question:
     headers: Mapping[bytes, bytes] = field(default_factory=dict)
     told: Told = LIVE
     body: bytes | None = None
+    seconds: float | None = None
 
 
 @dataclass(slots=True)
@@ -96,3 +99,27 @@ def told_of(parameters: Mapping[str, Any] | None) -> Told:
     if when.tzinfo is None:
         raise BadRequestError(f"event_time {text!r} has no time zone")
     return Told(when, role)
+
+
+def time_given(question: Question) -> float | None:
+    """Return the seconds that the caller waits for an answer; None where nothing says so.
+
+    The shortest counts of: the transport's own deadline, Triton's parameter `timeout` in
+    microseconds, and the header in which Envoy, and so Istio, says how long it waits.
+
+    Raises:
+        BadRequestError: `timeout` is not a whole number of microseconds.
+    """
+    found = [] if question.seconds is None else [question.seconds]
+    timeout = (question.parameters or {}).get("timeout")
+    if timeout is not None:
+        if type(timeout) is not int or timeout < 0:
+            raise BadRequestError(
+                f"the parameter timeout is {timeout!r}", fix="send whole microseconds"
+            )
+        if timeout:  # 0 is Triton's word for none
+            found.append(timeout * 1e-6)
+    envoy = question.headers.get(_ENVOY)
+    if envoy is not None and envoy.isdigit() and int(envoy):
+        found.append(int(envoy) * 1e-3)
+    return min(found, default=None)

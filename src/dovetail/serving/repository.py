@@ -15,9 +15,10 @@ from pathlib import Path
 from dovetail.base.clock import Clock, now_ms
 from dovetail.base.errors import DovetailError, InvalidInputError
 from dovetail.base.telemetry import logger
-from dovetail.serving.errors import NotReadyError, UnknownModelError
+from dovetail.serving.errors import BadModelError, NotReadyError, UnknownModelError
 from dovetail.serving.files import Files
 from dovetail.serving.isolation import Forms
+from dovetail.serving.limits import Limits
 from dovetail.serving.model import Model
 from dovetail.serving.sources import Sources, parse_uri
 from dovetail.serving.store import Store, Version
@@ -52,6 +53,7 @@ class Repository:
         forms: where they are kept; None compiles in this process.
         clock: what time it is.
         trust: what may execute code when it is loaded.
+        limits: how much of the server one model may take.
     """
 
     def __init__(
@@ -64,9 +66,11 @@ class Repository:
         forms: Forms | None,
         clock: Clock,
         trust: Trust = _NOTHING,
+        limits: Limits | None = None,
     ) -> None:
         self._store, self._files, self._sources = store, files, sources
         self._compile, self._forms, self._clock = compile, forms, clock
+        self._limits = limits or Limits()
         self._trust = trust
         self._table: dict[str, _Loaded] = {}
         self._known: dict[tuple[str, str], Version] = {}
@@ -269,12 +273,14 @@ class Repository:
                 uri=version.uri,
                 digest=version.digest,
                 trusted=self._trust.covers(version.uri),
+                limits=self._limits,
             )
-        except DovetailError as error:
+        except Exception as caught:  # a library may raise anything; the others are to load
+            error = caught if isinstance(caught, DovetailError) else _unreadable(version, caught)
             if self._reasons.get(key) != str(error):  # a follower tries again and again
                 log.error("model not loaded", model=key[0], version=key[1], why=str(error))
             self._reasons[key] = str(error)
-            raise
+            raise error from caught
         self._reasons.pop(key, None)
         log.info("model loaded", model=key[0], version=key[1], serves=model.compilation.serves)
         return model
@@ -355,3 +361,8 @@ class Repository:
         else:
             table.pop(name, None)
         self._table = table
+
+
+def _unreadable(version: Version, error: Exception) -> BadModelError:
+    why = f"{type(error).__name__}: {error}"
+    return BadModelError(version.uri or version.model, f"reading it failed with {why}")

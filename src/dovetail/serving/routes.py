@@ -5,7 +5,10 @@ Small bodies are read on the event loop, where a thread would cost more than the
 others are read and answered in a thread.
 """
 
+import asyncio
 import zlib
+from collections.abc import Coroutine
+from functools import partial
 from typing import Any, TypeVar
 
 import anyio.to_thread
@@ -17,10 +20,11 @@ from starlette.routing import BaseRoute, Route
 from starlette.types import Receive, Scope, Send
 
 from dovetail.base.errors import DovetailError, TooLargeError
+from dovetail.serving.answers import Answer
 from dovetail.serving.errors import BadRequestError
-from dovetail.serving.handlers import Handlers
+from dovetail.serving.handlers import Handlers, Unanswered
 from dovetail.serving.transports import RestCounts, counted
-from dovetail.web.problems import status_of
+from dovetail.web.problems import retry_headers, status_of
 from dovetail.wire import lenient
 from dovetail.wire.open_inference import HEADER_LENGTH, IndexRequest, LoadRequest, Traffic
 from dovetail.wire.open_inference import UnloadRequest as Unload
@@ -74,7 +78,7 @@ def render_error(error: Exception) -> Response:
     body = msgspec.json.encode({"error": str(getattr(error, "detail", error))})
     if not isinstance(error, DovetailError) and status_of(error) == 500:
         body = b'{"error":"an unexpected error; the server\'s log says more"}'
-    return Response(body, status_of(error), media_type="application/json")
+    return Response(body, status_of(error), retry_headers(error), media_type="application/json")
 
 
 class _Infer:
@@ -108,14 +112,19 @@ class _Infer:
             body = _unpacked(body, encoding.decode("latin-1"), self._max_body)
         length = _header_length(headers.get(_LENGTH))
         if len(body) <= _QUICK_BYTES:
-            answer, split = await self._handlers.ask(name, version, body, length, headers)
+            begun = self._handlers.begin(name, version, body, length, headers)
         else:
-            answer, split = await anyio.to_thread.run_sync(
-                self._handlers.infer, name, version, body, length, headers
-            )
-        found = [(b"content-length", str(len(answer)).encode())]
-        found += [_JSON] if split is None else [_BINARY, (_LENGTH, str(split).encode())]
-        await send({"type": "http.response.start", "status": 200, "headers": found})
+            begin = partial(self._handlers.begin, in_thread=True)
+            begun = await anyio.to_thread.run_sync(begin, name, version, body, length, headers)
+        if isinstance(begun, Unanswered):
+            found = await _while_there(self._handlers.finish(begun), receive)
+            if found is None:
+                return
+            begun = found
+        answer, split = begun
+        head = [(b"content-length", str(len(answer)).encode())]
+        head += [_JSON] if split is None else [_BINARY, (_LENGTH, str(split).encode())]
+        await send({"type": "http.response.start", "status": 200, "headers": head})
         await send({"type": "http.response.body", "body": answer})
 
     async def _body(self, receive: Receive) -> bytes:
@@ -135,6 +144,22 @@ class _Infer:
     def _check(self, size: int) -> None:
         if size > self._max_body:
             raise _too_large(self._max_body)
+
+
+async def _while_there(work: Coroutine[Any, Any, Answer], receive: Receive) -> Answer | None:
+    """Wait for an answer while the client does; cancel the work and give None when it has gone."""
+    answering, gone = asyncio.ensure_future(work), asyncio.ensure_future(_gone(receive))
+    try:
+        await asyncio.wait((answering, gone), return_when=asyncio.FIRST_COMPLETED)
+        return answering.result() if answering.done() else None
+    finally:
+        for task in (answering, gone):
+            task.cancel()
+
+
+async def _gone(receive: Receive) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass
 
 
 def _header_length(value: bytes | None) -> int | None:

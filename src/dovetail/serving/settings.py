@@ -4,6 +4,8 @@ from typing import Annotated
 
 import msgspec
 
+from dovetail.serving.limits import Limits
+
 __all__ = ["ServingSettings"]
 
 
@@ -59,3 +61,69 @@ class ServingSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     max_body_mb: Annotated[
         int, msgspec.Meta(ge=1, description="Largest request body in MiB, unpacked.")
     ] = 256
+    model_threads: Annotated[
+        int,
+        msgspec.Meta(
+            ge=0,
+            description="Calls of one slow model at once; 0 is one a core, at most 4. "
+            "Quick models (below 0.2 ms a row) need no thread.",
+        ),
+    ] = 0
+    queue: Annotated[
+        int,
+        msgspec.Meta(
+            ge=0,
+            description="Requests that wait for one slow model at most; the next is answered 503 "
+            "with Retry-After at once.",
+        ),
+    ] = 128
+    queue_mb: Annotated[
+        int, msgspec.Meta(ge=1, description="MiB of tensors that wait for one model at most.")
+    ] = 256
+    max_batch_rows: Annotated[
+        int,
+        msgspec.Meta(
+            ge=0,
+            description="Rows of one call when requests of a slow model are joined; 1 joins none, "
+            "0 joins up to 256 rows where it pays, as measured at load.",
+        ),
+    ] = 0
+    batch_delay_ms: Annotated[
+        float,
+        msgspec.Meta(ge=0, description="Milliseconds that an idle model waits for more to join."),
+    ] = 0.0
+    timeout_seconds: Annotated[
+        float,
+        msgspec.Meta(
+            ge=0,
+            description="Time of a request that names none (gRPC deadline, parameter `timeout` in "
+            "microseconds, Envoy's header); then it is answered 504. 0 is no limit.",
+        ),
+    ] = 0.0
+    stuck_seconds: Annotated[
+        float,
+        msgspec.Meta(
+            gt=0,
+            description="A model whose threads have all been in one call for so long is not ready.",
+        ),
+    ] = 60.0
+    max_rows: Annotated[int, msgspec.Meta(ge=1, description="Rows of one request at most.")] = (
+        1_000_000
+    )
+    max_answer_mb: Annotated[
+        int, msgspec.Meta(ge=1, description="Largest tensor of an answer in MiB.")
+    ] = 256
+
+    def limits(self) -> Limits:
+        """Return what one model may take."""
+        return Limits(
+            threads=self.model_threads,
+            queue=self.queue,
+            queue_bytes=self.queue_mb << 20,
+            batch_rows=self.max_batch_rows or None,
+            delay_s=self.batch_delay_ms * 1e-3,
+            timeout_s=self.timeout_seconds,
+            stuck_s=self.stuck_seconds,
+            rows=self.max_rows,
+            answer_bytes=self.max_answer_mb << 20,
+        )

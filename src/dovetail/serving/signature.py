@@ -7,7 +7,7 @@ a `Signature`; a request that does not fit is refused with the tensor, what came
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import ClassVar, Protocol
 
 import numpy as np
 
@@ -55,6 +55,8 @@ class MatrixSignature:
         width: the number of features.
         datatype: FP32 or FP64, what the model computes in.
     """
+
+    by_rows: ClassVar[bool] = True  # each row is answered by itself, so requests may be joined
 
     name: str
     columns: tuple[str, ...]

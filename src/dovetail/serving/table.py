@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -118,6 +118,8 @@ class TableSignature:
         >>> table.bind({"delay": np.array([3]), "carrier": np.array([b"UA"], dtype=object)})
         {'carrier': array(['UA'], dtype=object), 'delay': array([3.])}
     """
+
+    by_rows: ClassVar[bool] = True  # each row is answered by itself, so requests may be joined
 
     columns: tuple[Column, ...]
 

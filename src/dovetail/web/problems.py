@@ -17,7 +17,7 @@ from dovetail.web import pages
 from dovetail.web.piece import ErrorShape
 from dovetail.wire.http import Unreachable, WireError
 
-__all__ = ["STATUSES", "ErrorRenderer", "problem", "status_of"]
+__all__ = ["STATUSES", "ErrorRenderer", "problem", "retry_headers", "status_of"]
 
 log = telemetry.logger("web")
 MEDIA_TYPE = "application/problem+json"
@@ -32,6 +32,7 @@ STATUSES = {
     "conflict": 409,
     "too-large": 413,
     "unavailable": 503,
+    "timed-out": 504,
     "integrity": 500,
     "missing-extra": 501,
     "error": 500,
@@ -56,6 +57,12 @@ def status_of(error: Exception) -> int:
     return 500
 
 
+def retry_headers(error: Exception) -> dict[str, str]:
+    """Return the header that says when to come again, if the error knows."""
+    seconds = getattr(error, "retry_after", None)
+    return {} if seconds is None else {"Retry-After": str(seconds)}
+
+
 def problem(error: Exception) -> Response:
     """Write an exception as problem details (RFC 9457)."""
     status = status_of(error)
@@ -75,6 +82,7 @@ def problem(error: Exception) -> Response:
     else:
         body |= {"title": "an unexpected error; the server's log says more"}
     headers = dict(error.headers or {}) if isinstance(error, HTTPException) else {}
+    headers |= retry_headers(error)
     if status == 401:
         headers["WWW-Authenticate"] = 'Bearer realm="dovetail"'
     return Response(msgspec.json.encode(body), status, headers, media_type=MEDIA_TYPE)

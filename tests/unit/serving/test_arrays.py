@@ -45,7 +45,7 @@ def message(datatype, shape, data):
 
 
 def test_null_is_a_missing_value_in_text():
-    array = from_message(Tensor("x", (2,), "BYTES", data=["a", None]))
+    array = from_message(message("BYTES", [2], ["a", None]))
     assert array.tolist() == [b"a", None]
     assert json_values(array) == ["a", None]
     with pytest.raises(BadTensorError, match="cannot hold a missing value"):
