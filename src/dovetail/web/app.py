@@ -21,7 +21,8 @@ from starlette.routing import BaseRoute, Route
 from dovetail.base import telemetry
 from dovetail.base.errors import DovetailError
 from dovetail.web import pages
-from dovetail.web.auth import AuthMiddleware, Tokens
+from dovetail.web.auth import AuthMiddleware, Gate, Tokens
+from dovetail.web.direct_table import DirectTable
 from dovetail.web.inprocess import InProcessTransport
 from dovetail.web.login import login_routes
 from dovetail.web.piece import Page, Piece, Service
@@ -71,17 +72,14 @@ def create_app(
         *(login_routes(tokens) if tokens is not None else ()),
         *(route for s in services for route in s.routes),
     ]
+    gate = Gate(
+        tokens,
+        reads=[pattern for s in services for pattern in s.reads],
+        opened=[pattern for s in services for pattern in s.open],
+    )
     app = Starlette(
         routes=[Index(found)],
-        middleware=[
-            Middleware(
-                AuthMiddleware,
-                tokens=tokens,
-                reads=[pattern for s in services for pattern in s.reads],
-                opened=[pattern for s in services for pattern in s.open],
-                renderer=renderer,
-            )
-        ],
+        middleware=[Middleware(AuthMiddleware, gate=gate, renderer=renderer)],
         exception_handlers=dict.fromkeys(
             (DovetailError, WireError, ValueError, 404, 405, Exception), renderer.handle
         ),
@@ -89,6 +87,7 @@ def create_app(
     )
     app.state.nav = [*nav, *(page for s in services for page in s.pages)]
     app.state.mounted = list(mounted)
+    app.state.direct = DirectTable([one for s in services for one in s.direct], gate, renderer)
     return app
 
 

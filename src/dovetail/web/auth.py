@@ -14,10 +14,10 @@ import binascii
 import hashlib
 import re
 import secrets
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Literal
+from typing import Any, Literal
 from urllib.parse import urlencode, urlsplit
 
 import msgspec
@@ -39,7 +39,16 @@ from dovetail.base.sql import Database
 from dovetail.web.inprocess import INTERNAL
 from dovetail.web.problems import ErrorRenderer
 
-__all__ = ["LOCAL", "ROLES", "AuthMiddleware", "Principal", "Token", "Tokens", "require_role"]
+__all__ = [
+    "LOCAL",
+    "ROLES",
+    "AuthMiddleware",
+    "Gate",
+    "Principal",
+    "Token",
+    "Tokens",
+    "require_role",
+]
 
 Role = Literal["viewer", "editor", "approver", "admin"]
 ROLES: tuple[Role, ...] = ("viewer", "editor", "approver", "admin")
@@ -185,54 +194,40 @@ class Tokens:
         self._database.close()
 
 
-class AuthMiddleware:
-    """Puts a `Principal` into `request.state.principal`, or refuses.
+class Gate:
+    """Says who is calling, or refuses.
 
     Args:
-        app: what to protect.
         tokens: where tokens are checked; None means that everybody is the local user.
         reads: regular expressions of paths whose POST only reads.
         opened: regular expressions of paths that carry a proof of their own instead of a token.
-        renderer: writes refusals in the protocol's shape.
     """
 
     def __init__(
-        self,
-        app: ASGIApp,
-        *,
-        tokens: Tokens | None,
-        reads: Sequence[str],
-        renderer: ErrorRenderer,
-        opened: Sequence[str] = (),
+        self, tokens: Tokens | None, reads: Sequence[str] = (), opened: Sequence[str] = ()
     ) -> None:
-        self._app, self._tokens, self._renderer = app, tokens, renderer
+        self._tokens = tokens
         self._reads, self._opened = _any_of(reads), _any_of(opened)
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Identify the caller and pass on, or answer with the refusal."""
-        if scope["type"] != "http":
-            await self._app(scope, receive, send)
-            return
-        try:
-            principal = self._identify(scope)
-        except (ForbiddenError, UnauthenticatedError) as error:
-            answer = _to_login(scope, error) or self._renderer.render(scope["path"], error)
-            await answer(scope, receive, send)
-            return
-        scope.setdefault("state", {})["principal"] = principal
-        await self._app(scope, receive, send)
+    def identify(self, scope: Mapping[str, Any]) -> Principal:
+        """Return who sent a request.
 
-    def _identify(self, scope: Scope) -> Principal:
+        Args:
+            scope: its ASGI scope.
+
+        Raises:
+            UnauthenticatedError: it needs a token and has none that is known.
+            ForbiddenError: it may not be sent from where it comes, or by whom.
+        """
         if scope.get(INTERNAL):
             return LOCAL
-        headers = Headers(scope=scope)
         path, method = scope["path"], scope["method"]
-        _refuse_cross_site(method, headers, loopback_only=self._tokens is None)
+        _refuse_cross_site(method, scope["headers"], loopback_only=self._tokens is None)
         if self._tokens is None:
             return LOCAL
         if OPEN_PATHS.match(path) or self._opened.match(path):
             return Principal("anonymous", "viewer")
-        secret = _secret(headers)
+        secret = _secret(Headers(raw=scope["headers"]))
         principal = self._tokens.identify(secret)
         if principal is None:
             raise UnauthenticatedError(
@@ -248,6 +243,33 @@ class AuthMiddleware:
                 fix="use a token with the role editor",
             )
         return principal
+
+
+class AuthMiddleware:
+    """Puts a `Principal` into `request.state.principal`, or refuses.
+
+    Args:
+        app: what to protect.
+        gate: says who is calling.
+        renderer: writes refusals in the protocol's shape.
+    """
+
+    def __init__(self, app: ASGIApp, *, gate: Gate, renderer: ErrorRenderer) -> None:
+        self._app, self._gate, self._renderer = app, gate, renderer
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Identify the caller and pass on, or answer with the refusal."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        try:
+            principal = self._gate.identify(scope)
+        except (ForbiddenError, UnauthenticatedError) as error:
+            answer = _to_login(scope, error) or self._renderer.render(scope["path"], error)
+            await answer(scope, receive, send)
+            return
+        scope.setdefault("state", {})["principal"] = principal
+        await self._app(scope, receive, send)
 
 
 def _any_of(patterns: Sequence[str]) -> re.Pattern[str]:
@@ -280,8 +302,15 @@ def require_role(request: Request, role: Role) -> Principal:
     return principal
 
 
-def _refuse_cross_site(method: str, headers: Headers, *, loopback_only: bool) -> None:
-    host = headers.get("host", "")
+def _refuse_cross_site(
+    method: str, headers: Sequence[tuple[bytes, bytes]], *, loopback_only: bool
+) -> None:
+    host = origin = ""
+    for key, value in headers:
+        if key == b"host" and not host:
+            host = value.decode("latin-1")
+        elif key == b"origin" and not origin:
+            origin = value.decode("latin-1")
     name = host.rsplit(":", 1)[0] if not host.endswith("]") else host
     if loopback_only and host and name.lower() not in LOOPBACK:
         raise ForbiddenError(
@@ -289,7 +318,6 @@ def _refuse_cross_site(method: str, headers: Headers, *, loopback_only: bool) ->
             why="without tokens only loopback names are answered, so that no web page can rebind",
             fix="call http://127.0.0.1, or turn on tokens with [server] auth = true",
         )
-    origin = headers.get("origin")
     if origin and method not in ("GET", "HEAD", "OPTIONS") and urlsplit(origin).netloc != host:
         raise ForbiddenError(
             f"a page of {origin} may not change anything here", why="the request is cross-origin"

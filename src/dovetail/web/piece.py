@@ -16,6 +16,7 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute
 
 from dovetail.base.clock import Clock
+from dovetail.web.direct import Direct
 
 __all__ = ["Attention", "Context", "Endpoint", "ErrorShape", "Page", "Piece", "Service"]
 
@@ -128,6 +129,7 @@ class Service:
         errors: protocol-shaped errors.
         reads: regular expressions of paths whose POST only reads, so that a viewer may call it.
         open: regular expressions of paths that need no token: they carry a proof of their own.
+        direct: functions that answer hot POST requests before any route is looked for.
         start: called in a thread once the server listens.
         stop: called in a thread before the server ends; `anyio.from_thread.run` reaches the loop.
         ready: None when ready, else why not.
@@ -139,6 +141,7 @@ class Service:
     errors: Sequence[ErrorShape] = ()
     reads: Sequence[str] = ()
     open: Sequence[str] = ()
+    direct: Sequence[Direct] = ()
     start: Callable[[], None] | None = None
     stop: Callable[[], None] | None = None
     ready: Callable[[], str | None] | None = None

@@ -112,7 +112,9 @@ def _server(app: ASGIApp, answering: Callable[[], None]) -> _Server:
         timeout_graceful_shutdown=DRAIN_SECONDS,
         timeout_keep_alive=75,
     )
-    return _Server(config, answering)
+    server = _Server(config, answering)
+    server.server_state.direct = getattr(getattr(app, "state", None), "direct", None)  # type: ignore[attr-defined]
+    return server
 
 
 def serve(

@@ -1,3 +1,4 @@
+import asyncio
 import subprocess
 import sys
 import threading
@@ -160,3 +161,56 @@ def test_a_place_that_cannot_be_opened_is_reported_in_a_sentence(tmp_path):
             Database(f"sqlite:///{tmp_path / path}", metadata, name="notes")
     with pytest.raises(InvalidInputError, match="is not a URL"):
         Database("sqlite:/x.db", metadata, name="notes")
+
+
+def test_quick_writes_of_one_turn_share_a_commit_and_fail_alone(database):
+    def put(text):
+        return lambda c: (c.execute(sa.insert(notes).values(text=text)), text)[1]
+
+    async def many():
+        first = await asyncio.gather(
+            *(database.write_quick(put(text)) for text in ("a", "b", "a", "c")),
+            return_exceptions=True,
+        )
+        seen = texts(database)  # durable as soon as it is told
+        alone = await database.write_quick(put("d"))
+        return first, seen, alone
+
+    first, seen, alone = asyncio.run(many())
+    assert [type(one) for one in first].count(sa.exc.IntegrityError) == 1
+    assert (seen, alone) == (["a", "b", "c"], "d")
+    assert texts(database) == ["a", "b", "c", "d"]
+
+
+def test_quick_writes_and_those_of_threads_lose_nothing(database):
+    def of_thread(writer):
+        for i in range(25):
+            add(database, f"{writer}-{i}")
+
+    async def of_loop():
+        for i in range(50):
+            await database.write_quick(
+                lambda c, i=i: c.execute(sa.insert(notes).values(text=f"loop-{i}"))
+            )
+
+    writers = [threading.Thread(target=of_thread, args=(n,)) for n in range(3)]
+    for writer in writers:
+        writer.start()
+    asyncio.run(of_loop())
+    for writer in writers:
+        writer.join()
+    assert len(texts(database)) == 125
+
+
+def test_a_quick_write_to_a_closed_store_is_refused(database_url):
+    database = Database(database_url, metadata, name="notes")
+
+    async def late():
+        database.close()
+        await database.write_quick(lambda c: c.execute(sa.insert(notes).values(text="x")))
+
+    if database.dialect == "sqlite":
+        with pytest.raises(UnavailableError):
+            asyncio.run(late())
+    else:
+        database.close()

@@ -45,7 +45,7 @@ def start(b: Backend, c: Connection, q: OldStartTrace) -> OldTraceInfoResponse:
         "name": tags.pop(traces.NAME, None),
         "is_reported": True,
     }
-    tags[traces.LOCATION] = traces.location_of(experiment, trace_id)
+    tags[traces.LOCATION] = traces.location_of(experiment.artifact_location, trace_id)
     traces.report(c, values, traces.Labels(tags, _by_key(q.request_metadata)))
     return _answer(c, traces.get(c, trace_id))
 

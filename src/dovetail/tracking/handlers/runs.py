@@ -125,7 +125,7 @@ def update(b: Backend, c: Connection, q: UpdateRun) -> UpdateRunResponse:
     """Change the state, the end or the name of a run."""
     given = {"status": q.status, "end_time": q.end_time, "run_name": q.run_name or None}
     values = {name: value for name, value in given.items() if value is not None}
-    return UpdateRunResponse(entities.run_info(runs.change(c, q.run, values)))
+    return UpdateRunResponse(entities.info_of(runs.change(c, q.run, values)))
 
 
 def delete(b: Backend, c: Connection, q: GetRun) -> Empty:

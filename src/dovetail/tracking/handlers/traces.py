@@ -103,7 +103,7 @@ def start(b: Backend, c: Connection, q: StartTrace) -> TraceResponse:
         "response_preview": _clean(info.response_preview),
         "is_reported": True,
     }
-    tags[traces.LOCATION] = traces.location_of(experiment, trace_id)
+    tags[traces.LOCATION] = traces.location_of(experiment.artifact_location, trace_id)
     traces.report(c, values, traces.Labels(labels(tags), labels(info.trace_metadata)))
     return TraceResponse(Trace(infos(c, [traces.get(c, trace_id)])[0]))
 
@@ -301,7 +301,7 @@ def delete(b: Backend, c: Connection, q: DeleteTraces) -> DeleteTracesResponse:
     if gone:
         experiment = experiments.get(c, number)
         for trace_id in gone:
-            path = proxied_path(traces.location_of(experiment, trace_id))
+            path = proxied_path(traces.location_of(experiment.artifact_location, trace_id))
             if path is not None and b.serves_artifacts:
                 b.artifacts.delete(path.rpartition("/")[0])
     return DeleteTracesResponse(len(gone))

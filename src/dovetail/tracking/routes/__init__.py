@@ -1,6 +1,7 @@
 """HTTP skins: the protocol's endpoints, the artifact proxy, and what clients ask first."""
 
 from dovetail.tracking.routes.artifacts import artifact_routes
+from dovetail.tracking.routes.direct import direct_answers
 from dovetail.tracking.routes.errors import ERRORS, EXPORT_ERRORS
 from dovetail.tracking.routes.files import file_routes
 from dovetail.tracking.routes.protocol import Operations, protocol_routes, reading_paths
@@ -15,6 +16,7 @@ __all__ = [
     "OPEN",
     "Operations",
     "artifact_routes",
+    "direct_answers",
     "file_routes",
     "protocol_routes",
     "reading_paths",

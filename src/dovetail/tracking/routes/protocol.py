@@ -7,7 +7,7 @@ loop to the writer of the database and back; a read runs in a thread.
 
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import parse_qsl
 
 import anyio.to_thread
@@ -26,6 +26,7 @@ from dovetail.tracking.routes.requests import check_required, merged
 from dovetail.tracking.routes.webhooks import webhook_cases
 from dovetail.tracking.webhooks.outbox import take_announced
 from dovetail.web.auth import Principal
+from dovetail.web.direct import Answer
 from dovetail.wire.mlflow import (
     AJAX_PREFIX,
     AJAX_PREFIX_3,
@@ -43,7 +44,16 @@ from dovetail.wire.mlflow import (
     from_query,
 )
 
-__all__ = ["Operations", "protocol_routes", "read_body", "reading_paths", "send_json"]
+if TYPE_CHECKING:
+    import asyncio
+
+__all__ = [
+    "Operations",
+    "protocol_routes",
+    "read_body",
+    "reading_paths",
+    "send_json",
+]
 
 MAX_BODY = 64 << 20
 _HEADERS = [(b"content-type", b"application/json")]
@@ -74,6 +84,7 @@ class Operations:
         on_announced: Callable[[], None] = lambda: None,
     ) -> None:
         self.database, self.backend, self._on_announced = database, backend, on_announced
+        self._acting: dict[str, Backend] = {}
 
     def read(self, fn: Callable[[Connection], T]) -> T:
         """Read in the calling thread."""
@@ -97,6 +108,18 @@ class Operations:
         if announced:
             self._on_announced()
         return encode(answer)
+
+    def run_quick(self, handler: Handler, request: Message, actor: str) -> "asyncio.Future[Answer]":
+        """Run a use case that writes a few rows and of which no webhook hears."""
+        backend = self._acting.get(actor)
+        if backend is None:
+            backend = self._acting[actor] = self.backend.acting(actor)
+
+        def change(c: Connection) -> Answer:
+            with _storable():
+                return json_answer(encode(handler(backend, c, request)))
+
+        return self.database.write_quick(change)
 
     async def write(self, job: Callable[[Connection], T]) -> T:
         """Run a job that writes, and return its result once that is durable."""
@@ -137,19 +160,37 @@ class _Operation(Route):
 
     async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
         path = scope.get("path_params") or {}
-        body = b"" if self._in_query else await read_body(receive)
-        try:
-            if self._in_query:
-                pairs = parse_qsl(scope["query_string"].decode(), keep_blank_values=True)
+        if self._in_query:
+            pairs = parse_qsl(scope["query_string"].decode(), keep_blank_values=True)
+            with _well_formed():
                 request = from_query(pairs, self._spec.request, path)
-            else:
-                request = decode(merged(body, path) if path else body, self._spec.request)
-        except InvalidRequest as error:
-            raise InvalidParameterError(error.message) from error
-        check_required(request)
+            check_required(request)
+        else:
+            body = await read_body(receive)
+            request = read_message(self._spec, merged(body, path) if path else body)
         with _storable():
             answer = await self._run(scope["state"]["principal"], request)
         await send_json(send, answer)
+
+
+@contextmanager
+def _well_formed() -> Iterator[None]:
+    try:
+        yield
+    except InvalidRequest as error:
+        raise InvalidParameterError(error.message) from error
+
+
+def read_message(endpoint: Endpoint[Any, Any], body: bytes) -> Any:
+    """Return the request that a body holds.
+
+    Raises:
+        InvalidParameterError: it is not one, or a required field is empty.
+    """
+    with _well_formed():
+        request = decode(body, endpoint.request)
+    check_required(request)
+    return request
 
 
 class Dispatch(Mount):
@@ -249,6 +290,11 @@ async def read_body(receive: Receive, most: int = MAX_BODY) -> bytes:
         if size > most:
             raise TooLargeError(f"the request is over {most >> 20} MiB")
     return b"".join(parts)
+
+
+def json_answer(body: bytes) -> Answer:
+    """Return a JSON document as an answer."""
+    return 200, _HEADERS, body
 
 
 async def send_json(send: Send, body: bytes, status: int = 200) -> None:

@@ -79,10 +79,12 @@ def insert_new(connection: Connection, table: sa.Table, values: Mapping[str, Any
 
 def update_one(
     connection: Connection, table: sa.Table, key: int, values: Mapping[str, Any]
-) -> Row[Any]:
-    """Change columns of the row with a number and return the row as it is then."""
+) -> dict[str, Any]:
+    """Change columns of the row with a number and return the row as it is then, by column."""
     statement = _update_one(table, tuple(values), mark(connection))
-    return connection.exec_driver_sql(statement, (*values.values(), key)).one()
+    cursor = drive(connection, statement, (*values.values(), key))
+    names = [column[0] for column in cursor.description]
+    return dict(zip(names, cursor.fetchone(), strict=True))
 
 
 def mark(connection: Connection) -> str:

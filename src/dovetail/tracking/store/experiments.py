@@ -1,7 +1,7 @@
 """Experiments in the database: created, found, renamed, deleted, restored, tagged."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Row
@@ -12,7 +12,14 @@ from dovetail.tracking.errors import (
     InvalidStateError,
     MissingResourceError,
 )
-from dovetail.tracking.store.bulk import insert_one, insert_or_skip, insert_or_update, select_for
+from dovetail.tracking.store.bulk import (
+    drive,
+    insert_one,
+    insert_or_skip,
+    insert_or_update,
+    mark,
+    select_for,
+)
 from dovetail.tracking.store.schema import experiment_tags, experiments, runs
 from dovetail.wire.mlflow import Experiment, Tag
 
@@ -20,6 +27,7 @@ __all__ = [
     "ACTIVE",
     "DELETED",
     "PURGING",
+    "Active",
     "active",
     "by_name",
     "create",
@@ -38,6 +46,10 @@ PURGING = "purging"  # on the way out for good: no client sees it, no id is give
 _one = sa.select(experiments).where(
     experiments.c.experiment_id == sa.bindparam("number"),
     experiments.c.lifecycle_stage != PURGING,
+)
+_PLACE = (
+    "SELECT experiment_id, artifact_location, lifecycle_stage FROM experiments"
+    f" WHERE lifecycle_stage <> '{PURGING}' AND experiment_id = "
 )
 _tags = sa.select(experiment_tags).where(
     experiment_tags.c.experiment_id.in_(sa.bindparam("numbers", expanding=True))
@@ -94,8 +106,12 @@ def get(connection: Connection, number: int) -> Row[Any]:
     """
     row = connection.execute(_one, {"number": number}).first()
     if row is None:
-        raise MissingResourceError(f"No Experiment with id={number} exists")
+        raise _absent(number)
     return row
+
+
+def _absent(number: int) -> MissingResourceError:
+    return MissingResourceError(f"No Experiment with id={number} exists")
 
 
 def by_name(connection: Connection, name: str) -> Row[Any]:
@@ -110,25 +126,38 @@ def by_name(connection: Connection, name: str) -> Row[Any]:
     return row
 
 
-def active(connection: Connection, number: int) -> Row[Any]:
-    """Return the row of an experiment that may be written to.
+class Active(NamedTuple):
+    """What a new run, model or trace needs to know of its experiment.
+
+    Attributes:
+        experiment_id: the experiment's number.
+        artifact_location: where its files go.
+    """
+
+    experiment_id: int
+    artifact_location: str
+
+
+def active(connection: Connection, number: int) -> Active:
+    """Return an experiment that may be written to.
 
     Raises:
         MissingResourceError: there is none.
         InvalidParameterError: it is deleted.
     """
-    row = get(connection, number)
-    if row.lifecycle_stage != ACTIVE:
+    row = drive(connection, f"{_PLACE}{mark(connection)}", (number,)).fetchone()
+    if row is None:
+        raise _absent(number)
+    if row[2] != ACTIVE:
         raise InvalidParameterError(
-            f"The experiment {number} must be in the 'active' state. "
-            f"Current state is {row.lifecycle_stage}."
+            f"The experiment {number} must be in the 'active' state. Current state is {row[2]}."
         )
-    return row
+    return Active(row[0], row[1])
 
 
 def _in_stage(connection: Connection, number: int, stage: str) -> None:
     if get(connection, number).lifecycle_stage != stage:
-        raise MissingResourceError(f"No Experiment with id={number} exists")
+        raise _absent(number)
 
 
 def _change(connection: Connection, number: int, **values: Any) -> None:

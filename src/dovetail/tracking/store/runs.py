@@ -101,13 +101,13 @@ def create(connection: Connection, values: Mapping[str, Any], labels: Mapping[st
     return key
 
 
-def change(connection: Connection, run_id: str, values: Mapping[str, Any]) -> Row[Any]:
-    """Change columns of an active run and return its row as it is then."""
+def change(connection: Connection, run_id: str, values: Mapping[str, Any]) -> dict[str, Any]:
+    """Change columns of an active run and return its row as it is then, by column."""
     key = active(connection, run_id)
     if "run_name" in values:
         insert_or_update(connection, tags, [(key.id, RUN_NAME, values["run_name"])])
     if not values:
-        return get(connection, run_id)
+        return dict(get(connection, run_id)._mapping)
     return update_one(connection, runs, key.id, values)
 
 

@@ -20,6 +20,7 @@ from dovetail.tracking.store.bulk import (
     select_for,
     update_one,
 )
+from dovetail.tracking.store.experiments import Active
 from dovetail.tracking.store.traces import LOCATION, SPANS, link, location_of
 from dovetail.tracking.store.traces_schema import spans, trace_metadata, trace_tags, traces
 from dovetail.wire.otlp import Event, Link, Span
@@ -104,7 +105,7 @@ def _without_nul(value: Any) -> Any:
 
 
 def log(
-    connection: Connection, experiment: Row[Any], arrived: Sequence[Incoming], run_id: str | None
+    connection: Connection, experiment: Active, arrived: Sequence[Incoming], run_id: str | None
 ) -> None:
     """Insert spans, making their traces where they are not there yet.
 
@@ -125,9 +126,7 @@ def log(
         link(connection, run_id, [one.trace_id for one in ordered])
 
 
-def _ensure(
-    connection: Connection, experiment: Row[Any], row: Row[Any] | None, one: Incoming
-) -> int:
+def _ensure(connection: Connection, experiment: Active, row: Row[Any] | None, one: Incoming) -> int:
     """Make the trace of some spans, or change it by what they say, and return its key."""
     if row is None:
         key = insert_new(connection, traces, _new(one, experiment))
@@ -143,7 +142,7 @@ def _locked(connection: Connection, trace_ids: Sequence[str]) -> dict[str, Row[A
     return {row.trace_id: row for row in select_for(connection, _lock, "traces", trace_ids)}
 
 
-def _new(one: Incoming, experiment: Row[Any]) -> dict[str, Any]:
+def _new(one: Incoming, experiment: Active) -> dict[str, Any]:
     lasted = None if one.ends_ms is None else one.ends_ms - one.begins_ms
     return {
         "trace_id": one.trace_id,
@@ -173,12 +172,15 @@ def _changes(row: Row[Any], one: Incoming) -> dict[str, Any]:
 
 
 def _label(
-    connection: Connection, experiment: Row[Any], pairs: Sequence[tuple[int, Incoming]]
+    connection: Connection, experiment: Active, pairs: Sequence[tuple[int, Incoming]]
 ) -> None:
     tags = [(key, SPANS, IN_STORE) for key, _ in pairs]
     tags += [(key, name, value) for key, one in pairs for name, value in one.tags.items()]
     insert_or_update(connection, trace_tags, tags)
-    hints = [(key, LOCATION, location_of(experiment, one.trace_id)) for key, one in pairs]
+    hints = [
+        (key, LOCATION, location_of(experiment.artifact_location, one.trace_id))
+        for key, one in pairs
+    ]
     hints += [(key, name, value) for key, one in pairs for name, value in one.hints.items()]
     insert_or_skip(connection, trace_tags, hints)
     inferred = [(key, name, value) for key, one in pairs for name, value in one.metadata.items()]

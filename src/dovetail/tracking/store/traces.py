@@ -104,9 +104,9 @@ def labels_of(connection: Connection, keys: Sequence[int]) -> dict[int, Labels]:
     return found
 
 
-def location_of(experiment: Row[Any], trace_id: str) -> str:
+def location_of(experiment_location: str, trace_id: str) -> str:
     """Return where clients keep the files of a trace."""
-    return append(experiment.artifact_location, "traces", trace_id, "artifacts")
+    return append(experiment_location, "traces", trace_id, "artifacts")
 
 
 def report(connection: Connection, values: Mapping[str, Any], labels: Labels) -> int:
