@@ -7,6 +7,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from dovetail.serving import metrics  # noqa: F401  shows what is counted at /metrics
+from dovetail.serving.direct import direct_answers
 from dovetail.serving.engine import Engine
 from dovetail.serving.files import Files
 from dovetail.serving.follow import Follower
@@ -134,6 +135,7 @@ def _build(context: Context, settings: ServingSettings) -> Service:
         pages=[Page("/serving", "Serving")],
         errors=[ErrorShape(("/v2",), render_error)],
         reads=[r"/v2/models/[^/]+(/versions/[^/]+)?/infer", r"/v2/repository/index"],
+        direct=direct_answers(server.handlers),
         start=server.start,
         stop=server.stop,
         ready=lambda: server.waiting,

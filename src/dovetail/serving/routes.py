@@ -29,11 +29,11 @@ from dovetail.wire import lenient
 from dovetail.wire.open_inference import HEADER_LENGTH, IndexRequest, LoadRequest, Traffic
 from dovetail.wire.open_inference import UnloadRequest as Unload
 
-__all__ = ["make_routes", "render_error"]
+__all__ = ["LENGTH", "QUICK_BYTES", "head_of", "header_length", "make_routes", "render_error"]
 
 T = TypeVar("T")
-_QUICK_BYTES = 32 << 10
-_LENGTH = HEADER_LENGTH.lower().encode()
+QUICK_BYTES = 32 << 10
+LENGTH = HEADER_LENGTH.lower().encode()
 _JSON = (b"content-type", b"application/json")
 _BINARY = (b"content-type", b"application/octet-stream")
 
@@ -110,8 +110,8 @@ class _Infer:
         encoding = headers.get(b"content-encoding")
         if encoding is not None and encoding != b"identity":
             body = _unpacked(body, encoding.decode("latin-1"), self._max_body)
-        length = _header_length(headers.get(_LENGTH))
-        if len(body) <= _QUICK_BYTES:
+        length = header_length(headers.get(LENGTH))
+        if len(body) <= QUICK_BYTES:
             begun = self._handlers.begin(name, version, body, length, headers)
         else:
             begin = partial(self._handlers.begin, in_thread=True)
@@ -122,8 +122,7 @@ class _Infer:
                 return
             begun = found
         answer, split = begun
-        head = [(b"content-length", str(len(answer)).encode())]
-        head += [_JSON] if split is None else [_BINARY, (_LENGTH, str(split).encode())]
+        head = [(b"content-length", b"%d" % len(answer)), *head_of(split)]
         await send({"type": "http.response.start", "status": 200, "headers": head})
         await send({"type": "http.response.body", "body": answer})
 
@@ -162,7 +161,21 @@ async def _gone(receive: Receive) -> None:
         pass
 
 
-def _header_length(value: bytes | None) -> int | None:
+def head_of(split: int | None) -> list[tuple[bytes, bytes]]:
+    """Return the headers of an answer.
+
+    Args:
+        split: length of its JSON part where raw tensors follow; None where none do.
+    """
+    return [_JSON] if split is None else [_BINARY, (LENGTH, b"%d" % split)]
+
+
+def header_length(value: bytes | None) -> int | None:
+    """Return what the header of the binary extension says; None where it is absent.
+
+    Raises:
+        BadRequestError: it is no number.
+    """
     if value is None:
         return None
     try:

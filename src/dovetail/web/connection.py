@@ -82,13 +82,14 @@ class _Cycle:
     """
 
     __slots__ = ("body", "disconnected", "keep_alive", "message_event", "more_body", "path",
-                 "response_complete")  # fmt: skip
+                 "response_complete", "work")  # fmt: skip
 
     def __init__(self, keep_alive: bool, path: str) -> None:
         self.keep_alive, self.path = keep_alive, path
         self.response_complete = self.disconnected = self.more_body = False
         self.body = b""
         self.message_event = _NOBODY_WAITS
+        self.work: asyncio.Future[Answer] | None = None
 
 
 class _Event:
@@ -116,6 +117,13 @@ class OneWriteProtocol(HttpToolsProtocol):
         self._size = 0
         self._begin_head()
         self._heard = self._began
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Spare the work for a client that has gone."""
+        cycle: Any = self.cycle
+        if isinstance(cycle, _Cycle) and cycle.work is not None:
+            cycle.work.cancel()
+        super().connection_lost(exc)
 
     def _begin_head(self) -> None:
         self._began, self._in_head, self._head_bytes = self.loop.time(), True, 0
@@ -193,6 +201,7 @@ class OneWriteProtocol(HttpToolsProtocol):
         if isinstance(answer, tuple):
             self._finish(cycle, answer)
         else:
+            cycle.work = answer
             self.tasks.add(answer)  # type: ignore[arg-type]
             answer.add_done_callback(lambda done: self._settle(cycle, done))
         return True
