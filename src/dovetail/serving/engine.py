@@ -80,7 +80,8 @@ class Engine:
         repository = self.repository
         divided = not question.version and repository.divides(question.model)
         if question.id is None and (divided or self._observers):
-            question.id = new_id()
+            # As KServe's logger: an event's id that comes with a request becomes the request's.
+            question.id = question.headers.get(b"ce-id", b"").decode("latin-1") or new_id()
         return repository.choose(question.model, question.version, question.id or "")
 
     def tell(self, question: Question, reply: Reply) -> None:

@@ -19,6 +19,7 @@ from prometheus_client.registry import Collector
 
 from dovetail.serving import tallies, transports
 from dovetail.serving.counters import BOARD
+from dovetail.serving.payload import queue
 from dovetail.serving.statistics import BOUNDS, INFO, MODEL, QUEUE_BOUNDS, QUEUED, Counts
 from dovetail.serving.transports import GRPC, GRPC_CODES, REST, REST_ACTIVE, SECONDS_NS
 
@@ -27,6 +28,7 @@ __all__ = ["Families"]
 _MODEL = ("model", "version")
 _GRPC = ("grpc_type", "grpc_service", "grpc_method")
 _REST = ("method", "path", "status_code", "app_name")
+_REASONS = (("full", queue.FULL), ("refused", queue.REFUSED), ("stopped", queue.STOPPED))
 _APP = "mlserver"  # what dashboards made for MLServer may filter by
 
 
@@ -39,6 +41,7 @@ class Families(Collector):
         yield from tallies.families()
         yield from _rest()
         yield from _grpc()
+        yield from _payload()
 
 
 def _models() -> Iterator[Metric]:
@@ -85,14 +88,14 @@ def _models() -> Iterator[Metric]:
         active.add_metric(labels, c.in_flight)
     yield from (success, failure, duration, latency, rows, executions, waited, active)
     yield from _forms()
-    queue = HistogramMetricFamily(
+    waiting = HistogramMetricFamily(
         "batch_request_queue",
         "Requests that a new one found waiting to be batched.",
         labels=("model_name", "model_version"),
     )
     for labels, cells in sorted(BOARD.totals(QUEUED).items()):
-        queue.add_metric(labels, _buckets(QUEUE_BOUNDS, cells[:-1], 1), cells[-1])
-    yield queue
+        waiting.add_metric(labels, _buckets(QUEUE_BOUNDS, cells[:-1], 1), cells[-1])
+    yield waiting
 
 
 def _forms() -> Iterator[Metric]:
@@ -154,6 +157,38 @@ def _grpc() -> Iterator[Metric]:
     for labels, cells in sorted(BOARD.totals(GRPC_CODES).items()):
         handled.add_metric(labels, cells[0])
     yield from (started, handled, received, sent, seconds)
+
+
+def _payload() -> Iterator[Metric]:
+    sent = CounterMetricFamily(
+        "dovetail_serving_payload_events_sent", "Events that a sink has taken.", labels=("sink",)
+    )
+    dropped = CounterMetricFamily(
+        "dovetail_serving_payload_events_dropped",
+        "Events dropped: the queue was full, the sink refused them, or the server ended.",
+        labels=("sink", "reason"),
+    )
+    retried = CounterMetricFamily(
+        "dovetail_serving_payload_retries",
+        "Times that a sink did not take what it was sent and was to be tried again.",
+        labels=("sink",),
+    )
+    waiting = GaugeMetricFamily(
+        "dovetail_serving_payload_requests_waiting", "Requests not yet sent.", labels=("sink",)
+    )
+    held = GaugeMetricFamily(
+        "dovetail_serving_payload_bytes_waiting",
+        "Bytes of requests not yet sent.",
+        labels=("sink",),
+    )
+    for labels, cells in sorted(BOARD.totals(queue.PAYLOAD).items()):
+        sent.add_metric(labels, cells[queue.SENT])
+        for reason, cell in _REASONS:
+            dropped.add_metric((*labels, reason), cells[cell])
+        retried.add_metric(labels, cells[queue.RETRIED])
+        waiting.add_metric(labels, cells[queue.WAITING])
+        held.add_metric(labels, cells[queue.WAITING_BYTES])
+    yield from (sent, dropped, retried, waiting, held)
 
 
 def _buckets(bounds: Sequence[int], counts: Iterable[int], unit: float) -> list[tuple[str, float]]:

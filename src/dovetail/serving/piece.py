@@ -13,7 +13,7 @@ from dovetail.serving.files import Files
 from dovetail.serving.follow import Follower
 from dovetail.serving.handlers import Handlers
 from dovetail.serving.isolation import Forms
-from dovetail.serving.payload_log import PayloadLog
+from dovetail.serving.payload import PayloadLog, PayloadSink
 from dovetail.serving.repository import Repository
 from dovetail.serving.routes import make_routes, render_error
 from dovetail.serving.settings import ServingSettings
@@ -21,11 +21,9 @@ from dovetail.serving.sources import Sources
 from dovetail.serving.store import Store
 from dovetail.serving.trust import Trust
 from dovetail.serving.ui.pages import make_pages
-from dovetail.web.piece import Attention, Context, Endpoint, ErrorShape, Page, Piece, Service
+from dovetail.web.piece import Attention, Context, ErrorShape, Page, Piece, Service
 
 __all__ = ["piece"]
-
-_SINK = "/monitoring/events"
 
 
 class _Server:
@@ -109,19 +107,10 @@ class _Server:
 
 
 def _payload_log(context: Context, settings: ServingSettings) -> PayloadLog | None:
-    target = settings.payload_log
-    if not target:
-        return None
-    if target == "monitoring":
-        return PayloadLog(
-            lambda: context.connect("monitoring"),
-            _SINK,
-            most=settings.payload_queue,
-            clock=context.clock,
-        )
-    return PayloadLog(
-        lambda: Endpoint(target), "", most=settings.payload_queue, clock=context.clock
-    )
+    sinks = list(settings.payload_sinks)
+    if settings.payload_log:
+        sinks.insert(0, PayloadSink(to=settings.payload_log, queue=settings.payload_queue))
+    return PayloadLog(sinks, context.connect, context.clock) if sinks else None
 
 
 def _build(context: Context, settings: ServingSettings) -> Service:

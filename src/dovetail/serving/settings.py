@@ -5,6 +5,7 @@ from typing import Annotated
 import msgspec
 
 from dovetail.serving.limits import Limits
+from dovetail.serving.payload.settings import PayloadSink
 
 __all__ = ["ServingSettings"]
 
@@ -39,13 +40,17 @@ class ServingSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     payload_log: Annotated[
         str,
         _about(
-            "Where requests and answers go as CloudEvents: `monitoring` for the joint of that"
-            " name, a URL, or empty for nowhere."
+            "Where requests and answers go: as CloudEvents to `monitoring`, the joint of that name,"
+            " or to a URL; as Parquet files into a folder such as `./requests/`; empty for nowhere."
         ),
     ] = ""
     payload_queue: Annotated[
-        int, msgspec.Meta(ge=1, description="Requests kept for the payload log's sink at most.")
+        int, msgspec.Meta(ge=1, description="Requests that wait for `payload_log` at most.")
     ] = 10_000
+    payload_sinks: Annotated[
+        tuple[PayloadSink, ...],
+        _about("Further sinks of the payload log, each with what it is told and how."),
+    ] = ()
     folders: Annotated[
         tuple[str, ...],
         _about("Folders from which clients and registries may have models loaded by path."),

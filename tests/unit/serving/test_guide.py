@@ -11,13 +11,16 @@ from pathlib import Path
 import httpx
 import pytest
 
-GUIDE = Path(__file__).parents[3] / "docs/how-to/serving.md"
+GUIDES = [
+    Path(__file__).parents[3] / f"docs/how-to/{name}.md" for name in ("serving", "serving-observe")
+]
 BLOCK = re.compile(r"^```(console|python)\n(.*?)^```", re.MULTILINE | re.DOTALL)
 
 
 def steps():
     """Python blocks, and commands that ask the guide's own server."""
-    for kind, text in BLOCK.findall(GUIDE.read_text()):
+    whole = "\n".join(guide.read_text() for guide in GUIDES)
+    for kind, text in BLOCK.findall(whole):
         if kind == "python":
             yield kind, text
             continue
@@ -27,7 +30,7 @@ def steps():
 
 
 @pytest.mark.skipif(shutil.which("curl") is None, reason="curl is not installed")
-@pytest.mark.skipif(not GUIDE.exists(), reason="the guides are not beside these tests")
+@pytest.mark.skipif(not GUIDES[0].exists(), reason="the guides are not beside these tests")
 def test_the_guide_works_as_it_stands(tmp_path, free_port):
     port, server = str(free_port()), None
     program = f"{sys.executable} -m dovetail.cli"

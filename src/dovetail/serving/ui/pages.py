@@ -9,7 +9,7 @@ from starlette.routing import BaseRoute
 from dovetail.serving.errors import UnknownModelError
 from dovetail.serving.follow import Follower
 from dovetail.serving.model import Model
-from dovetail.serving.payload_log import PayloadLog
+from dovetail.serving.payload import PayloadLog
 from dovetail.serving.repository import Repository
 from dovetail.serving.settings import ServingSettings
 from dovetail.serving.timing import Timing
@@ -115,7 +115,7 @@ def make_pages(
             followed=[
                 Followed(uri=uri, problem=follower.problems.get(uri, "")) for uri in settings.models
             ],
-            payload_to=settings.payload_log,
+            payload_to=", ".join(q.name for q in payload_log.queues) if payload_log else "",
             payload_waiting=payload_log.waiting if payload_log else 0,
             payload_problem=payload_log.problem if payload_log else "",
         )

@@ -60,7 +60,7 @@ def server(run, sink, model_file):
 
 
 def counted(name, **labels):
-    return prometheus_client.REGISTRY.get_sample_value(name, labels) or 0
+    return prometheus_client.REGISTRY.get_sample_value(name, {"sink": "monitoring", **labels}) or 0
 
 
 def test_requests_of_the_role_test_are_told_to_nobody(server, sink):
@@ -79,6 +79,8 @@ def test_a_request_and_its_answer_become_two_events(server, sink):
         assert event.time == datetime(2013, 4, 1, 10, tzinfo=UTC)
         assert event.extensions == {
             "inferenceservicename": "late",
+            "namespace": "",
+            "metadata": "{}",
             "component": "predictor",
             "endpoint": "",
             "modelversion": "1",
