@@ -6,6 +6,7 @@ from urllib.parse import unquote, urlsplit
 
 import click
 
+from dovetail.serving.manifest.command import fetch, manifest
 from dovetail.web.commands import json_option, print_json, print_table, run, server_options
 from dovetail.web.declared import read_settings
 from dovetail.wire.open_inference import Client
@@ -18,6 +19,10 @@ _URL = "http://127.0.0.1:8080"
 @click.group(name="serving")
 def commands() -> None:
     """Models behind the Open Inference Protocol."""
+
+
+commands.add_command(manifest)
+commands.add_command(fetch)
 
 
 @commands.command(name="run")

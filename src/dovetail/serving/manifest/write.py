@@ -1,0 +1,104 @@
+"""From what the command line says to objects, one table of kinds."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from dovetail.base.errors import InvalidInputError
+from dovetail.serving.manifest import kserve, plain, seldon
+from dovetail.serving.manifest.graph import read_graph
+from dovetail.serving.manifest.parts import Object
+from dovetail.serving.manifest.places import Entry, known_formats, parse_entry, unique
+from dovetail.serving.manifest.wishes import (
+    Between,
+    Bounds,
+    Share,
+    Wishes,
+    parse_between,
+    parse_bounds,
+    parse_pairs,
+    parse_scale,
+    parse_share,
+)
+
+__all__ = ["objects"]
+
+
+def objects(models: Sequence[str], kind: str, given: Mapping[str, Any]) -> list[Object]:
+    """Return the objects of a command line.
+
+    Args:
+        models: `[NAME=]PLACE` each.
+        kind: kserve, seldon or plain.
+        given: the options by name, None where one is not given.
+
+    Raises:
+        InvalidInputError: something is wrong, saying what, why and what to do.
+        NotFoundError: a path or a registry's model is not there.
+    """
+    entries = unique(parse_entry(entry, _formats(given["formats"])) for entry in models)
+    names = [entry.name for entry in entries]
+    graph = read_graph(given["graph"], names) if given["graph"] else None
+    wishes = _wishes(kind, given)
+    for share in (wishes.canary, wishes.mirror):
+        _check_share(share, names)
+    if kind == "plain":
+        _need_models(entries, "")
+        return plain.objects(entries, wishes)
+    _need_models(entries, "" if graph is None else graph.name)
+    if kind == "kserve":
+        return kserve.objects(entries, wishes, graph)
+    return seldon.objects(entries, wishes, graph)
+
+
+def _need_models(entries: Sequence[Entry], graph: str) -> None:
+    if not entries and not graph:
+        raise InvalidInputError(
+            "no model is named", fix="give [NAME=]MODEL, for example models:/flights@champion"
+        )
+
+
+def _formats(texts: tuple[str, ...]) -> dict[str, str]:
+    found = {}
+    for text in texts:
+        model, _, format = text.rpartition("=")
+        if format not in known_formats():
+            raise InvalidInputError(
+                f"{format!r} is no format", fix=f"known: {', '.join(known_formats())}"
+            )
+        found[model] = format
+    return found
+
+
+def _check_share(share: Share | None, names: Sequence[str]) -> None:
+    if share is not None and share.model not in names:
+        raise InvalidInputError(
+            f"{share.model!r} is not among the models",
+            fix=f"name one of: {', '.join(names)}" if names else "name the models too",
+        )
+
+
+def _wishes(kind: str, given: Mapping[str, Any]) -> Wishes:
+    # KServe's own callers carry no token of ours; elsewhere the user says who may call.
+    anonymous = given["anonymous"] if given["anonymous"] is not None else kind == "kserve"
+    return Wishes(
+        name=given["name"] or "",
+        namespace=given["namespace"] or "",
+        image=given["image"],
+        replicas=parse_between(given["replicas"]) if given["replicas"] else Between(),
+        scale=parse_scale(given["scale_on"]) if given["scale_on"] else None,
+        cpu=parse_bounds(given["cpu"]) if given["cpu"] else Bounds(),
+        memory=parse_bounds(given["memory"]) if given["memory"] else Bounds(),
+        concurrency=given["concurrency"] or 0,
+        timeout=given["timeout"] or 0,
+        env=parse_pairs(given["env"], "variable"),
+        secrets=tuple(given["secrets"]),
+        service_account=given["service_account"] or "",
+        registry=given["registry"] or "",
+        payload_log=given["payload_log"] or "",
+        canary=parse_share(given["canary"]) if given["canary"] else None,
+        mirror=parse_share(given["mirror"]) if given["mirror"] else None,
+        anonymous=anonymous,
+        mode=given["mode"] or "standard",
+        protocol=given["protocol"] or "v2",
+        server=given["server"] or "",
+    )

@@ -1,0 +1,99 @@
+"""Graphs that are refused before they become objects, each with the reason."""
+
+import pytest
+
+HELP = "dovetail serving manifest --help shows one."
+REFUSED = {
+    "not YAML": ("name: [", "is not YAML"),
+    "no mapping": ("- 1", "Expected `object`, got `array`"),
+    "an unknown field": (
+        "name: g\nnodes: {root: {type: sequence, steps: [{service: a}]}}",
+        "Object contains unknown field `service` - at `$.nodes[...].steps[0]`",
+    ),
+    "an unknown type": (
+        "name: g\nnodes: {root: {type: router, steps: [{model: a}]}}",
+        "Invalid enum value 'router' - at `$.nodes[...].type`",
+    ),
+    "no steps": (
+        "name: g\nnodes: {root: {type: sequence, steps: []}}",
+        "Expected `array` of length >= 1 - at `$.nodes[...].steps`",
+    ),
+    "no root": (
+        "name: g\nnodes: {first: {type: sequence, steps: [{model: a}]}}",
+        "dovetail: graph 'g' has no node 'root'. requests enter there. known: first.\n",
+    ),
+    "neither model nor node": (
+        "name: g\nnodes: {root: {type: sequence, steps: [{name: a}]}}",
+        "dovetail: step 1 of node 'root' needs either a model or a node. give one of them.\n",
+    ),
+    "both": (
+        "name: g\nnodes: {root: {type: sequence, steps: [{model: a, node: root}]}}",
+        "dovetail: step 1 of node 'root' needs either a model or a node. give one of them.\n",
+    ),
+    "a node that is not there": (
+        "name: g\nnodes: {root: {type: sequence, steps: [{node: scorse}]}, "
+        "scores: {type: ensemble, steps: [{model: a}]}}",
+        "dovetail: step 1 of node 'root' leads to node 'scorse', which is not there."
+        " did you mean 'scores'?\n",
+    ),
+    "a node that nothing leads to": (
+        "name: g\nnodes: {root: {type: sequence, steps: [{model: a}]}, "
+        "lost: {type: ensemble, steps: [{model: a}]}}",
+        "dovetail: no step leads to node 'lost'. name it as `node` in a step, or remove it.\n",
+    ),
+    "a circle": (
+        "name: g\nnodes: {root: {type: sequence, steps: [{node: b}]}, "
+        "b: {type: sequence, steps: [{node: root}]}}",
+        "dovetail: the graph turns in a circle: root -> b -> root. let the last of these steps"
+        " lead to a model.\n",
+    ),
+    "weights that miss a hundred": (
+        "name: g\nnodes: {root: {type: splitter, steps: [{model: a, weight: 90}, {model: b}]}}",
+        "dovetail: the weights of node 'root' do not make 100. they are 90, none.\n",
+    ),
+    "a weight where none is read": (
+        "name: g\nnodes: {root: {type: ensemble, steps: [{model: a, weight: 9}]}}",
+        "dovetail: step 1 of node 'root' has a weight. only those of a splitter do, this is a"
+        " ensemble.\n",
+    ),
+    "a switch with a hole": (
+        "name: g\nnodes: {root: {type: switch, steps: [{model: a}, {model: b, condition: x}]}}",
+        "dovetail: a step of node 'root' has no condition. only the last step of a switch may have"
+        " none: it is taken where nothing else is.\n",
+    ),
+    "two steps of one name": (
+        "name: g\nnodes: {root: {type: ensemble, steps: [{model: a, name: x}, "
+        "{model: b, name: x}]}}",
+        "dovetail: two steps of node 'root' have one name.\n",
+    ),
+    "a name for no cluster": (
+        "name: My Graph\nnodes: {root: {type: sequence, steps: [{model: a}]}}",
+        "Expected `str` matching regex",
+    ),
+}
+
+
+@pytest.mark.parametrize(("graph", "message"), REFUSED.values(), ids=REFUSED)
+@pytest.mark.parametrize("kind", ["kserve", "seldon"])
+def test_a_graph_that_cannot_run_is_refused(refuse, graph_file, kind, graph, message):
+    code, said = refuse("--kind", kind, "--graph", graph_file(graph))
+    assert code == 2
+    assert message in said
+
+
+def test_a_model_of_a_graph_is_one_of_those_that_are_named(refuse, graph_file):
+    graph = graph_file("name: g\nnodes: {root: {type: sequence, steps: [{model: lat}]}}")
+    assert refuse("late=s3://m/late.onnx", "--kind", "kserve", "--graph", graph) == (
+        2,
+        "dovetail: step 1 of node 'root' leads to model 'lat', which is not there."
+        " did you mean 'late'?\n",
+    )
+
+
+def test_a_graph_of_aliases_that_multiply_is_refused(refuse, graph_file):
+    """A bomb of YAML's references: small as text, huge once every reference is followed."""
+    lines = ["a0: &a0 [x, x, x, x, x, x, x, x, x, x]"]
+    lines += [f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 10)}]" for n in range(1, 9)]
+    code, said = refuse("--kind", "kserve", "--graph", graph_file("\n".join(lines)))
+    assert code == 2
+    assert "is no graph" in said
