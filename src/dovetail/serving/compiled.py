@@ -14,20 +14,12 @@ import numpy as np
 
 from dovetail.base.errors import IntegrityError
 from dovetail.serving.forms import (
-    Arithmetic,
     Classes,
-    Clip,
-    Fill,
-    Finite,
     Linear,
-    Pick,
-    Product,
-    Single,
     Trees,
     Values,
-    Whole,
 )
-from dovetail.serving.forms.steps import Points
+from dovetail.serving.forms.steps import MatrixSteps, Points
 from dovetail.serving.signature import MatrixSignature, Signature
 from dovetail.serving.tensors import DATATYPES, Array
 
@@ -78,7 +70,7 @@ class CompiledForm(msgspec.Struct, frozen=True, kw_only=True):
     head: Values | Classes
     """From scores to outputs."""
 
-    steps: tuple[Arithmetic | Clip | Fill | Finite | Pick | Product | Single | Whole, ...] = ()
+    steps: tuple[MatrixSteps, ...] = ()
     """From a matrix to a matrix, in order."""
 
     def open(self) -> "CompiledPredictor":

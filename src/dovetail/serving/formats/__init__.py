@@ -20,6 +20,7 @@ FORMATS = {
     "mlflow": "dovetail.serving.formats.mlflow",
     "onnx": "dovetail.serving.formats.onnx",
     "lightgbm": "dovetail.serving.formats.lightgbm",
+    "xgboost": "dovetail.serving.formats.xgboost",
     "identity": "dovetail.serving.formats.identity",
 }
 """Format name to module, in the order in which a path is tried; resolved on use."""

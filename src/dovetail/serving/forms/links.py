@@ -54,6 +54,16 @@ def _sigmoids_normalised(score: Array) -> Array:
     return found / total  # type: ignore[no-any-return]
 
 
+def _positive(score: Array) -> Array:
+    found: Array = np.where(score > 0, score.dtype.type(1), score.dtype.type(0))
+    return found
+
+
+def _largest(score: Array) -> Array:
+    found: Array = score.argmax(axis=1)
+    return found.reshape(-1, 1)
+
+
 LINKS: Mapping[str, Callable[[Array], Array]] = MappingProxyType(
     {
         "identity": _identity,
@@ -61,6 +71,8 @@ LINKS: Mapping[str, Callable[[Array], Array]] = MappingProxyType(
         "sigmoid": _sigmoid,
         "softmax": _softmax,
         "both": _both,
+        "largest": _largest,
+        "positive": _positive,
         "sigmoid of two": _sigmoid_of_two,
         "sigmoids normalised": _sigmoids_normalised,
     }

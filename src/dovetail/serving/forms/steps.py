@@ -21,6 +21,7 @@ __all__ = [
     "Fill",
     "Finite",
     "MatrixStep",
+    "MatrixSteps",
     "Pick",
     "Points",
     "Product",
@@ -28,6 +29,7 @@ __all__ = [
     "Step",
     "Whole",
     "check_finite",
+    "with_missing",
 ]
 
 Points = list[Array]
@@ -111,8 +113,7 @@ class Fill(msgspec.Struct, frozen=True, tag="fill"):
 
     def back(self, points: Points) -> Points:
         """Return the same values, and the one that is missing, often enough to be drawn."""
-        gone = np.nan if self.missing is None else self.missing
-        return [np.concatenate([p, np.full(len(p) // 8 + 1, gone)]) for p in points]
+        return with_missing(points, np.nan if self.missing is None else self.missing)
 
 
 class Finite(msgspec.Struct, frozen=True, tag="finite"):
@@ -133,11 +134,8 @@ class Finite(msgspec.Struct, frozen=True, tag="finite"):
         return check
 
     def back(self, points: Points) -> Points:
-        """Return the finite ones, and NaN where it passes."""
-        kept = [p[np.isfinite(p) | np.isnan(p)] if self.missing else _finite(p) for p in points]
-        if not self.missing:
-            return kept
-        return [np.concatenate([p, np.full(len(p) // 8 + 1, np.nan)]) for p in kept]
+        """Return those that pass."""
+        return [p[~np.isinf(p)] if self.missing else p[np.isfinite(p)] for p in points]
 
 
 class Single(msgspec.Struct, frozen=True, tag="single"):
@@ -153,8 +151,10 @@ class Single(msgspec.Struct, frozen=True, tag="single"):
         return rounded
 
     def back(self, points: Points) -> Points:
-        """Return the values, and their neighbours in single precision."""
-        return [np.concatenate([p, *_beside(p, np.float32)]) for p in points]
+        """Return the values that single precision holds, and their neighbours in it."""
+        beside = [np.concatenate([p, *_beside(p, np.float32)]) for p in points]
+        with np.errstate(over="ignore"):
+            return [p[~np.isinf(p.astype(np.float32))] for p in beside]
 
 
 class Whole(msgspec.Struct, frozen=True, tag="whole"):
@@ -221,6 +221,15 @@ class Product(msgspec.Struct, frozen=True, tag="product"):
         return [normal for _ in range(self.weights.shape[0])]
 
 
+MatrixSteps = Arithmetic | Clip | Fill | Finite | Pick | Product | Single | Whole
+"""Every kind of step."""
+
+
+def with_missing(points: Points, missing: float = np.nan) -> Points:
+    """Return the points and what stands for a missing value, often enough to be drawn."""
+    return [np.concatenate([p, np.full(len(p) // 8 + 1, missing)]) for p in points]
+
+
 def check_finite(matrix: Array, *, missing: bool) -> None:
     """Refuse a matrix with infinities, or with missing values where these may not be.
 
@@ -237,10 +246,6 @@ def check_finite(matrix: Array, *, missing: bool) -> None:
             why="the model was not made for missing values",
             fix="fill it, or train the model with an imputer",
         )
-
-
-def _finite(values: Array) -> Array:
-    return values[np.isfinite(values)]
 
 
 def _beside(values: Array, dtype: Any) -> list[Array]:
