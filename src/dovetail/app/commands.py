@@ -38,7 +38,13 @@ def up(server: dict[str, Any]) -> None:
     app = compose(configuration)
     names = ", ".join(configuration.embedded)
     text = f"Dovetail answers on {url_of(listening)} ({names})"
-    serve(app, listening, lambda: print(text, file=sys.stderr, flush=True))
+    serve(
+        app,
+        listening,
+        lambda: print(text, file=sys.stderr, flush=True),
+        drain_seconds=configuration.server.drain_seconds,
+        grace_seconds=configuration.server.grace_seconds,
+    )
 
 
 @click.command()

@@ -56,6 +56,20 @@ class ServerSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
             " infer, for a network that the cluster guards; empty refuses them."
         ),
     ] = ""
+    drain_seconds: Annotated[
+        float,
+        msgspec.Meta(
+            ge=0,
+            description="Seconds in which a server that was told to stop still takes new "
+            "connections while its readiness says no, so that balancers notice.",
+        ),
+    ] = 0.0
+    grace_seconds: Annotated[
+        int,
+        msgspec.Meta(
+            ge=0, description="Seconds that it then waits for requests that run, at most."
+        ),
+    ] = 15
     log_level: Annotated[
         Literal["debug", "info", "warning", "error"], _about("How much is logged.")
     ] = "info"

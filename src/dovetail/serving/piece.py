@@ -53,11 +53,13 @@ class _Server:
         observers = [self.payload_log.offer] if self.payload_log is not None else []
         self.handlers = Handlers(Engine(self.repository, observers))
         self.follower = Follower(self.repository, sources, settings.models, settings.follow_seconds)
-        self._restored = False
+        self._restored = self._ends = False
 
     @property
     def waiting(self) -> str | None:
         """Why the server is not ready; None when it is."""
+        if self._ends:
+            return "the server was told to stop"
         if self._restored and self.follower.has_looked:
             return None
         return "models are being loaded"
@@ -69,6 +71,10 @@ class _Server:
         if self.payload_log is not None:
             self.payload_log.start()
         self.follower.start()
+
+    def drain(self) -> None:
+        """Say from now on that the server is not ready."""
+        self._ends = True
 
     def stop(self) -> None:
         """Stop looking, send what is to be told, close the store."""
@@ -126,6 +132,7 @@ def _build(context: Context, settings: ServingSettings) -> Service:
         reads=[r"/v2/models/[^/]+(/versions/[^/]+)?/infer", r"/v2/repository/index"],
         direct=direct_answers(server.handlers),
         start=server.start,
+        drain=server.drain,
         stop=server.stop,
         ready=lambda: server.waiting,
         attention=server.attention,

@@ -124,6 +124,8 @@ def run_alone(
         app,
         listening,
         lambda: print(f"{piece.title} answers on {address}", file=sys.stderr, flush=True),
+        drain_seconds=server.drain_seconds,
+        grace_seconds=server.grace_seconds,
     )
 
 

@@ -127,8 +127,11 @@ async def _alive(_: Request) -> Response:
 
 
 def _readiness(mounted: Sequence[Mounted]) -> Callable[[Request], Response]:
-    def ready(_: Request) -> Response:
+    def ready(request: Request) -> Response:
         """Say whether every piece is ready, and if not, why."""
+        if getattr(request.app.state, "draining", False):
+            body = {"status": "ending", "reasons": {"server": "it was told to stop"}}
+            return JSONResponse(body, 503)
         reasons = {
             one.piece.name: reason
             for one in mounted

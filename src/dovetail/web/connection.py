@@ -219,19 +219,25 @@ class OneWriteProtocol(HttpToolsProtocol):
 
     def _finish(self, cycle: _Cycle, answer: Answer) -> None:
         status, headers, body = answer
-        parts = [STATUS_LINE[status]]
+        drains: bool = self.server_state.draining  # type: ignore[attr-defined]
+        parts = [STATUS_LINE[status]]  # of a server that ends, the default headers say close
         for name, value in self.server_state.default_headers:
             parts += (name, b": ", value, b"\r\n")
         for name, value in headers:
             parts += (name, b": ", value, b"\r\n")
-        if not cycle.keep_alive:
+        if not cycle.keep_alive and not drains:
             parts.append(b"connection: close\r\n")
         parts.append(b"content-length: %d\r\n\r\n" % len(body))
         self.transport.write_whole((b"".join(parts), body))  # type: ignore[attr-defined]
         cycle.response_complete = True
-        if not cycle.keep_alive:
+        if not cycle.keep_alive or drains:
             self.transport.close()
         self.on_response_complete()
+
+    def shutdown(self) -> None:
+        """Close when the server ends, but not under a request that is on its way here."""
+        if self._found is None and not (self._in_head and self._head_bytes):
+            super().shutdown()
 
     def has_stalled(self) -> bool:
         """Whether the client is too slow with what it began to send."""

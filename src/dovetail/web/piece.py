@@ -131,6 +131,7 @@ class Service:
         open: regular expressions of paths that need no token: they carry a proof of their own.
         direct: functions that answer hot POST requests before any route is looked for.
         start: called in a thread once the server listens.
+        drain: called on the event loop when the server is told to stop: take nothing new.
         stop: called in a thread before the server ends; `anyio.from_thread.run` reaches the loop.
         ready: None when ready, else why not.
         attention: what to show on the first page.
@@ -143,6 +144,7 @@ class Service:
     open: Sequence[str] = ()
     direct: Sequence[Direct] = ()
     start: Callable[[], None] | None = None
+    drain: Callable[[], None] | None = None
     stop: Callable[[], None] | None = None
     ready: Callable[[], str | None] | None = None
     attention: Callable[[], Sequence[Attention]] | None = None

@@ -18,10 +18,11 @@ from starlette.types import ASGIApp
 
 from dovetail.base.errors import UnavailableError
 from dovetail.web.connection import OneWriteProtocol
+from dovetail.web.drain import Drain
 
 __all__ = ["RunningApp", "bind", "serve", "serve_in_thread"]
 
-DRAIN_SECONDS = 15
+GRACE_SECONDS = 15
 GUARD_SECONDS = 5.0
 
 
@@ -76,9 +77,11 @@ def url_of(listening: socket.socket) -> str:
 class _Server(uvicorn.Server):
     """uvicorn that says when it answers, and ends connections that have stalled."""
 
-    def __init__(self, config: uvicorn.Config, answering: Callable[[], None]) -> None:
+    def __init__(
+        self, config: uvicorn.Config, answering: Callable[[], None], drain: Drain | None
+    ) -> None:
         super().__init__(config)
-        self._answering = answering
+        self._answering, self._drain = answering, drain
         self._guard: asyncio.Task[None] | None = None
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
@@ -90,6 +93,9 @@ class _Server(uvicorn.Server):
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         if self._guard is not None:
             self._guard.cancel()
+        if self._drain is not None:
+            self._drain.begin(self)
+            await self._drain.leave(self, sockets or ())
         await super().shutdown(sockets=sockets)
 
     async def _end_stalled(self) -> None:
@@ -100,7 +106,12 @@ class _Server(uvicorn.Server):
                     connection.transport.abort()
 
 
-def _server(app: ASGIApp, answering: Callable[[], None]) -> _Server:
+def _server(
+    app: ASGIApp,
+    answering: Callable[[], None],
+    drain: Drain | None = None,
+    grace_seconds: int = GRACE_SECONDS,
+) -> _Server:
     config = uvicorn.Config(
         app,
         loop="uvloop",
@@ -109,16 +120,22 @@ def _server(app: ASGIApp, answering: Callable[[], None]) -> _Server:
         log_config=None,
         access_log=False,
         server_header=False,
-        timeout_graceful_shutdown=DRAIN_SECONDS,
+        timeout_graceful_shutdown=grace_seconds,
         timeout_keep_alive=75,
     )
-    server = _Server(config, answering)
+    server = _Server(config, answering, drain)
+    server.server_state.draining = False  # type: ignore[attr-defined]
     server.server_state.direct = getattr(getattr(app, "state", None), "direct", None)  # type: ignore[attr-defined]
     return server
 
 
 def serve(
-    app: ASGIApp, listening: socket.socket, answering: Callable[[], None] = lambda: None
+    app: ASGIApp,
+    listening: socket.socket,
+    answering: Callable[[], None] = lambda: None,
+    *,
+    drain_seconds: float = 0.0,
+    grace_seconds: int = GRACE_SECONDS,
 ) -> None:
     """Serve until the process is told to stop; requests in flight are finished first.
 
@@ -126,8 +143,11 @@ def serve(
         app: what to serve.
         listening: from `bind`.
         answering: called once the server answers.
+        drain_seconds: how long it still takes new connections then, while it says "not ready".
+        grace_seconds: how long it waits for requests that run, at most.
     """
-    _server(app, answering).run(sockets=[listening])
+    drain = Drain(app, drain_seconds)
+    _server(app, answering, drain, grace_seconds).run(sockets=[listening])
 
 
 @contextmanager

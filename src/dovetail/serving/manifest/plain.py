@@ -18,7 +18,7 @@ from dovetail.serving.manifest.local import Carried, carry
 from dovetail.serving.manifest.parts import Object, dns_label
 from dovetail.serving.manifest.places import Entry
 from dovetail.serving.manifest.wishes import Wishes
-from dovetail.web.serve import DRAIN_SECONDS
+from dovetail.web.serve import GRACE_SECONDS
 
 __all__ = ["objects"]
 
@@ -137,7 +137,7 @@ def _deployment(
     pod = core.PodSpec(
         service_account_name=wishes.service_account or UNSET,
         automount_service_account_token=UNSET if wishes.service_account else False,
-        termination_grace_period_seconds=LEAVE_SECONDS + DRAIN_SECONDS + 10,
+        termination_grace_period_seconds=LEAVE_SECONDS + GRACE_SECONDS + 10,
         security_context=core.PodSecurityContext(
             run_as_user=USER, run_as_group=USER, fs_group=USER
         ),

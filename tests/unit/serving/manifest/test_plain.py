@@ -14,7 +14,7 @@ import httpx
 import yaml
 
 from dovetail.serving.manifest.plain import USER
-from dovetail.web.serve import DRAIN_SECONDS
+from dovetail.web.serve import GRACE_SECONDS
 
 
 def by_kind(documents: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:
@@ -67,7 +67,7 @@ def test_a_pod_is_nobody_and_writes_nowhere_but_into_its_own_folders(write):
 def test_a_pod_that_goes_leaves_the_service_first_and_finishes_what_it_began(write):
     written = write("late.txt", "--kind", "plain", "--anonymous")
     leaves = int(container(written)["lifecycle"]["preStop"]["exec"]["command"][1])
-    assert pod(written)["terminationGracePeriodSeconds"] > leaves + DRAIN_SECONDS
+    assert pod(written)["terminationGracePeriodSeconds"] > leaves + GRACE_SECONDS
     assert container(written)["readinessProbe"]["httpGet"] == {
         "path": "/v2/health/ready",
         "port": "http",
