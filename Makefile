@@ -81,7 +81,7 @@ $(STAMP)docs: requirements/docs.txt $(STAMP)all
 $(MLSERVER_VENV)/.stamp: requirements/mlserver.txt $(STAMP)uv
 	@echo 'Installing MLServer, to test beside it, into $(MLSERVER_VENV) ...'
 	@$(UV) venv --quiet --allow-existing --python $(BIN)/python $(MLSERVER_VENV)
-	@$(UV) pip install --quiet --python $(MLSERVER_VENV)/bin/python -r requirements/mlserver.txt
+	@$(UV) pip install --quiet --no-deps --python $(MLSERVER_VENV)/bin/python -r requirements/mlserver.txt
 	@touch $@
 
 $(FASTTRACKML_VENV)/.stamp: requirements/fasttrackml.txt $(STAMP)uv
@@ -141,7 +141,7 @@ lock: $(STAMP)uv
 	$(COMPILE) $(ARGS) pyproject.toml --extra all requirements/all.in -c requirements/test.txt -o requirements/all.txt
 	$(COMPILE) $(ARGS) requirements/lint.in -c requirements/test.txt -o requirements/lint.txt
 	$(COMPILE) $(ARGS) requirements/docs.in -c requirements/test.txt -o requirements/docs.txt
-	$(COMPILE) $(ARGS) requirements/mlserver.in -o requirements/mlserver.txt
+	$(COMPILE) $(ARGS) --override requirements/mlserver.overrides requirements/mlserver.in -o requirements/mlserver.txt
 	$(COMPILE) $(ARGS) requirements/fasttrackml.in -o requirements/fasttrackml.txt
 
 clean:
