@@ -14,7 +14,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -76,13 +76,20 @@ class Connection:
         answer = self.send(method, path, b"" if body is None else content)
         return json.loads(answer or b"{}")
 
-    def send(self, method: str, path: str, body: bytes, kind: str = "application/json") -> bytes:
+    def send(
+        self,
+        method: str,
+        path: str,
+        body: bytes,
+        kind: str = "application/json",
+        headers: Mapping[str, str] | None = None,
+    ) -> bytes:
         """Send bytes and return the bytes of the answer.
 
         Raises:
             RuntimeError: the status is not 2xx.
         """
-        self._http.request(method, path, body, {"Content-Type": kind})
+        self._http.request(method, path, body, {"Content-Type": kind, **(headers or {})})
         response = self._http.getresponse()
         answer = response.read()
         if response.status >= 300:

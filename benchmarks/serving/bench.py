@@ -1,102 +1,140 @@
-"""Serving: one LightGBM model over the Open Inference Protocol, ours and MLServer.
+"""Serving over the Open Inference Protocol: ours beside MLServer, in one run, with the floors.
 
-100 trees on 30 columns. Ours serves the model compiled to ONNX; MLServer calls LightGBM, with no
-extra workers, which is its faster way for one client (requirements/mlserver.in).
+Four models on 30 columns. Ours serves each in its compiled form and as it is stored; MLServer runs
+with its default of one worker process and with none, which is its faster way for one client. The
+floors are a raw ASGI application on uvicorn and grpc.aio with messages as bytes.
 """
 
+import argparse
 import json
-import os
 import sys
 import tempfile
+import time
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
-from benchmarks.harness import BIN, Connection, Server, at_rest, measure, server
+from benchmarks.harness import Connection, Figure, Server, at_rest, measure, server
+from benchmarks.serving import subjects
+from benchmarks.serving.models import COLUMNS, write_models, write_small
+from benchmarks.serving.subjects import SUBJECTS, Subject, serving
 
-COLUMNS = 30
-INFER = "/v2/models/bench/infer"
-PEER = Path(os.environ.get("MLSERVER_VENV", ".venv-mlserver")).resolve()
-
-
-def make_models(folder: Path) -> None:
-    """Train the model and write it as an MLflow model and as a folder of MLServer."""
-    import lightgbm
-    import mlflow.lightgbm
-
-    random = np.random.default_rng(0)
-    features = random.normal(size=(4000, COLUMNS))
-    labels = features[:, 0] * features[:, 1] + random.normal(size=4000) > 0
-    options = {"objective": "binary", "verbose": -1, "num_threads": 1, "seed": 0}
-    model = lightgbm.train(options, lightgbm.Dataset(features, labels), num_boost_round=100)
-    mlflow.lightgbm.save_model(model, str(folder / "mlflow"))
-    peer = folder / "mlserver"
-    peer.mkdir()
-    model.save_model(str(peer / "model.bst"))
-    settings = {
-        "name": "bench",
-        "implementation": "mlserver_lightgbm.LightGBMModel",
-        "parameters": {"uri": "./model.bst"},
-    }
-    (peer / "model-settings.json").write_text(json.dumps(settings))
-    server_settings = {"parallel_workers": 0, "grpc_port": 0, "metrics_port": 0}
-    (peer / "settings.json").write_text(json.dumps(server_settings))
+PIECE = "serving"
+SMALL = 200
+Work = Callable[[int], object]
 
 
-def commands(folder: Path) -> dict[str, list[str]]:
-    """How each subject is started."""
-    ours = [str(BIN / "dovetail"), "serving", "run", f"bench={folder / 'mlflow'}"]
-    peer = [
-        "env",
-        "MLSERVER_HOST=127.0.0.1",
-        "MLSERVER_HTTP_PORT={port}",
-        str(PEER / "bin/mlserver"),
-        "start",
-    ]
-    return {
-        "dovetail": [*ours, "--port", "{port}", "--state", "state"],
-        "mlserver": [*peer, str(folder / "mlserver")],
-    }
+def rows(count: int) -> np.ndarray:
+    """The rows that are asked."""
+    return np.random.default_rng(count).normal(size=(count, COLUMNS)).astype(np.float32)
 
 
-def question(connection: Connection, rows: int) -> Callable[[int], object]:
+def head(count: int, **more: object) -> dict[str, object]:
+    """One input tensor without its data."""
+    return {"name": "input", "shape": [count, COLUMNS], "datatype": "FP32", **more}
+
+
+def json_question(connection: Connection, model: str, count: int) -> Work:
     """An inference of some rows as JSON."""
-    tensor = np.random.default_rng(rows).normal(size=(rows, COLUMNS))
-    name = connection.call("GET", "/v2/models/bench").get("inputs", [{"name": "input"}])
-    body = json.dumps(
-        {
-            "inputs": [
-                {
-                    "name": name[0]["name"] if name else "input",
-                    "shape": [rows, COLUMNS],
-                    "datatype": "FP64",
-                    "data": tensor.ravel().tolist(),
-                }
-            ]
-        }
-    ).encode()
-    return lambda _: connection.send("POST", INFER, body)
+    tensor = head(count, data=rows(count).ravel().tolist())
+    body = json.dumps({"inputs": [tensor]}).encode()
+    return lambda _: connection.send("POST", f"/v2/models/{model}/infer", body)
 
 
-def drive(subject: str, target: Server) -> None:
-    """Print every figure of one server."""
-    at_rest("serving", subject, target)
+def binary_question(connection: Connection, model: str, count: int) -> Work:
+    """An inference of some rows as raw bytes, both ways, as Triton's client sends it."""
+    raw = rows(count).tobytes()
+    asked = {
+        "inputs": [head(count, parameters={"binary_data_size": len(raw)})],
+        "parameters": {"binary_data_output": True},
+    }
+    start = json.dumps(asked).encode()
+    headers = {"Inference-Header-Content-Length": str(len(start))}
+    return lambda _: connection.send(
+        "POST", f"/v2/models/{model}/infer", start + raw, "application/octet-stream", headers
+    )
+
+
+def grpc_question(port: int, model: str, count: int) -> Work:
+    """An inference of some rows as raw contents over gRPC."""
+    import grpc
+    from tritonclient.grpc import service_pb2  # type: ignore[import-untyped]
+
+    asked = service_pb2.ModelInferRequest(model_name=model)
+    asked.inputs.add(name="input", datatype="FP32", shape=[count, COLUMNS])
+    asked.raw_input_contents.append(rows(count).tobytes())
+    body = asked.SerializeToString()
+    channel = grpc.insecure_channel(f"127.0.0.1:{port}")
+    call = channel.unary_unary("/inference.GRPCInferenceService/ModelInfer")
+    return lambda _: call(body, timeout=60)
+
+
+def questions(subject: Subject, target: Server, grpc_port: int) -> None:
+    """Measure every kind of request."""
+    name = subject.name
     connection = target.connect()
-    for rows, times in ((1, 300), (32, 100), (1024, 20)):
-        work = question(connection, rows)
-        measure(
-            "serving", f"infer {rows:,} row{'s' * (rows > 1)}, JSON", subject, target, work, times
-        )
+    if "rest" in subject.protocols:
+        for model in subject.models:
+            work = json_question(connection, model, 1)
+            measure(PIECE, f"{model}: 1 row, JSON", name, target, work, 2000)
+        work = json_question(connection, "lr", 1024)
+        measure(PIECE, "lr: 1,024 rows, JSON", name, target, work, 50)
+        if subject.kind == "dovetail":  # MLServer refuses binary tensors over REST
+            work = binary_question(connection, "lr", 1024)
+            measure(PIECE, "lr: 1,024 rows, binary", name, target, work, 500)
+    if "grpc" in subject.protocols:
+        work = grpc_question(grpc_port, "lr", 1)
+        measure(PIECE, "lr: 1 row, gRPC raw", name, target, work, 2000)
+        if subject.kind != "floor":
+            work = grpc_question(grpc_port, "lr", 1024)
+            measure(PIECE, "lr: 1,024 rows, gRPC raw", name, target, work, 200)
+
+
+def load_many(subject: Subject, folder: Path, model: Path) -> None:
+    """Measure loading many small models through the API, one after the other."""
+    place = write_small(folder / "small", model, SMALL)
+    port = subjects.free_port()
+    if subject.kind == "mlserver":
+        command = subjects.mlserver(place, port)
+    else:
+        flags = ("--repository", str(place), "--trust", str(model))
+        command = subjects.dovetail(folder, port, *flags)
+    with server(command, "/v2/health/ready", folder) as target:
+        connection = target.connect()
+        names = [f"m{number}" for number in range(SMALL)]
+        for name in names:
+            connection.send("POST", f"/v2/repository/models/{name}/unload", b"{}")
+        spent, end, loaded = target.cpu_seconds(), time.monotonic() + 60, 0
+        for name in names:
+            connection.send("POST", f"/v2/repository/models/{name}/load", b"{}")
+            loaded += 1
+            if time.monotonic() > end:
+                break
+        each = (target.cpu_seconds() - spent) / loaded
+    what = f"load a small model through the API, {SMALL} of them"
+    Figure(PIECE, what, subject.name, each * 1000, "ms of server CPU").emit()
 
 
 def main() -> None:
     """Run the benchmark."""
-    with tempfile.TemporaryDirectory() as folder:
-        make_models(Path(folder))
-        for subject, command in commands(Path(folder)).items():
-            print(f"serving: {subject}", file=sys.stderr)
-            with server(command, "/v2/models/bench/ready", Path(folder)) as target:
-                drive(subject, target)
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--only", action="append", help="name of a subject; may be repeated")
+    chosen = parser.parse_args()
+    with tempfile.TemporaryDirectory() as made:
+        models = write_models(Path(made))
+        for subject in SUBJECTS:
+            if chosen.only and subject.name not in chosen.only:
+                continue
+            if missing := subject.missing():
+                print(f"serving: without {subject.name}: {missing}", file=sys.stderr)
+                continue
+            print(f"serving: {subject.name}", file=sys.stderr)
+            with tempfile.TemporaryDirectory() as place:
+                with serving(subject, Path(place), models) as (target, grpc_port):
+                    at_rest(PIECE, subject.name, target)
+                    questions(subject, target, grpc_port)
+                if subject.name in ("dovetail", "mlserver, no workers"):
+                    load_many(subject, Path(place), models["lr"])
 
 
 if __name__ == "__main__":
