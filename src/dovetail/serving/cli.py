@@ -79,7 +79,7 @@ def _check(models: tuple[str, ...], trusted: tuple[str, ...]) -> None:
         _, place = name_of(entry)
         if parse_uri(place) is None:
             path = Path(unquote(urlsplit(place).path) if ":" in place else place)
-            formats.load(path, trusted=trust.covers(place))
+            formats.check(path, trusted=trust.covers(place))
 
 
 @commands.command(name="list")

@@ -14,7 +14,7 @@ from typing import Protocol, cast
 from dovetail.serving.errors import BadModelError, UntrustedModelError
 from dovetail.serving.predictor import Predictor
 
-__all__ = ["FORMATS", "Format", "Needs", "compiles", "detect", "load", "needs"]
+__all__ = ["FORMATS", "Format", "Needs", "check", "compiles", "detect", "load", "needs"]
 
 FORMATS = {
     "mlflow": "dovetail.serving.formats.mlflow",
@@ -110,6 +110,24 @@ def needs(path: Path) -> Needs:
     """
     found = getattr(resolve(detect(path)), "needs", None)
     return found(path) if found is not None else Needs()
+
+
+def check(path: Path, *, trusted: bool = False) -> None:
+    """Refuse what clearly cannot be served, at little cost.
+
+    A format may have a `check(path)` that needs no heavy library. One that has none, and whose
+    models are compiled in a process of their own, is left to that process; the others are loaded.
+
+    Raises:
+        BadModelError: it is missing, damaged or not supported.
+        UntrustedError: loading it would execute code, and it is not trusted.
+    """
+    found = resolve(detect(path))
+    own = getattr(found, "check", None)
+    if own is not None:
+        own(path)
+    elif not found.compiles(path):
+        found.load(path, trusted=trusted)
 
 
 def load(path: Path, *, trusted: bool = False) -> Predictor:

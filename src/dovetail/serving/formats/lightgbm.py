@@ -21,7 +21,7 @@ from dovetail.serving.formats.lightgbm_text import check_text
 from dovetail.serving.signature import MatrixSignature
 from dovetail.serving.tensors import Array, TensorSpec
 
-__all__ = ["LightgbmPredictor", "compiles", "load", "matches", "needs"]
+__all__ = ["LightgbmPredictor", "check", "compiles", "load", "matches", "needs"]
 
 _SUFFIXES = {".bst", ".lgb", ".txt", ".lightgbm"}
 _FILES = ("model.bst", "model.lgb", "model.txt")
@@ -115,16 +115,30 @@ def load(
     del trusted
     lightgbm = require("lightgbm", extra="serving-lightgbm", feature="a LightGBM model")
     file = _file(path)
-    try:
-        text = file.read_text()
-    except (OSError, UnicodeDecodeError) as error:
-        raise BadModelError(file, f"it is not LightGBM's text format: {error}") from error
-    check_text(text, file)
+    text = _text(file)
     try:
         booster = lightgbm.Booster(model_str=text)
     except Exception as error:
         raise BadModelError(file, str(error)) from error
     return LightgbmPredictor(booster, columns=columns, example=example)
+
+
+def check(path: Path) -> None:
+    """Look for damage without LightGBM, whose memory a server that compiles never needs.
+
+    Raises:
+        BadModelError: the text is truncated or inconsistent.
+    """
+    _text(_file(path))
+
+
+def _text(file: Path) -> str:
+    try:
+        text = file.read_text()
+    except (OSError, UnicodeDecodeError) as error:
+        raise BadModelError(file, f"it is not LightGBM's text format: {error}") from error
+    check_text(text, file)
+    return text
 
 
 def _file(path: Path) -> Path:
