@@ -86,7 +86,7 @@ WRONG = {
     "missing model": ("serving run nope.onnx", 2, "cannot be loaded. it does not exist."),
     "truncated model": ("serving run broken.onnx", 2, "'broken.onnx' cannot be loaded."),
     "truncated trees": ("serving run broken.lgb", 2, "'broken.lgb' cannot be loaded."),
-    "pickle": ("serving run m.pkl", 1, "opening a pickle could execute code. export the model to"),
+    "pickle": ("serving run m.pkl", 1, "opening a pickle could execute code. save the model with"),
     "no trust in": ("serving run --trust s3://x m.pkl", 2, "'s3://x' cannot be trusted. it is"),
     "not a model": ("serving run a.csv", 2, "its format is not recognised. known formats: "),
     "not a place": ("serving run s3://x/y", 2, "is not a place to load a model from. give models"),

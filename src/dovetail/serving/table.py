@@ -36,7 +36,8 @@ class Column:
         categories: the values that the model knows; empty where that is not known. Others are the
             model's own affair.
         content: what its text stands for: "datetime" (ISO 8601, given to the model as
-            `datetime64[ns]`), "binary" (given as bytes), or empty.
+            `datetime64[ns]`), "binary" (given as bytes), or empty; and "any" where the type is not
+            known, so that text is taken for numbers and given to the model as it comes.
     """
 
     name: str
@@ -64,6 +65,8 @@ class Column:
             BadTensorError: they are of another type.
         """
         kind = values.dtype.kind
+        if self.content == "any":
+            return _text(self.name, values) if kind in "OSU" else values
         if self.is_text:
             if kind not in "OSU":
                 raise self._misfit(values, "text (BYTES)")
@@ -151,7 +154,9 @@ class TableSignature:
         """
         if len(tensors) == 1:
             name, tensor = next(iter(tensors.items()))
-            if tensor.ndim == 2 and (name not in self._known or tensor.shape[1] > 1):
+            if len(self.columns) == 1:  # takes its tensor under any name
+                tensors = {self.columns[0].name: tensor}
+            elif tensor.ndim == 2 and (name not in self._known or tensor.shape[1] > 1):
                 return self._split(name, tensor)
         if not tensors.keys() <= self._known:
             raise self._wrong_columns(tensors)

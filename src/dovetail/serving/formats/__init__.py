@@ -21,6 +21,7 @@ FORMATS = {
     "onnx": "dovetail.serving.formats.onnx",
     "lightgbm": "dovetail.serving.formats.lightgbm",
     "xgboost": "dovetail.serving.formats.xgboost",
+    "sklearn": "dovetail.serving.formats.sklearn",
     "identity": "dovetail.serving.formats.identity",
 }
 """Format name to module, in the order in which a path is tried; resolved on use."""
