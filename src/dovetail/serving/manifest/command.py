@@ -8,6 +8,7 @@ import click
 
 from dovetail.base.errors import InvalidInputError
 from dovetail.serving.manifest.options import IMAGE, INSTEAD, ONLY, object_options
+from dovetail.web.commands import json_option, print_json
 
 __all__ = ["fetch", "manifest"]
 
@@ -24,8 +25,11 @@ __all__ = ["fetch", "manifest"]
     "--output", type=click.Path(path_type=Path, file_okay=False), help="Folder for a file each."
 )
 @object_options
-def manifest(models: tuple[str, ...], kind: str, output: Path | None, **given: Any) -> None:
-    """Write the objects that serve models on Kubernetes, as YAML.
+@json_option
+def manifest(
+    models: tuple[str, ...], kind: str, output: Path | None, as_json: bool, **given: Any
+) -> None:
+    """Write the objects that serve models on Kubernetes, as YAML or JSON.
 
     A MODEL is models:/NAME/VERSION, models:/NAME@ALIAS (followed when it moves), s3://BUCKET/PATH
     or another storage URI, pvc://CLAIM/PATH of a volume, file:///PATH in the image, or (plain) a
@@ -53,7 +57,16 @@ def manifest(models: tuple[str, ...], kind: str, output: Path | None, **given: A
     from dovetail.serving.manifest import emit, write
 
     _refuse_foreign(kind, given)
+    if as_json and output is not None:
+        raise InvalidInputError(
+            "--json and --output do not go together",
+            why="a folder holds YAML",
+            fix="leave one of them out",
+        )
     objects = write.objects(models, kind, _filled(given))
+    if as_json:
+        print_json(emit.to_list(objects))
+        return
     if output is None:
         click.echo(emit.to_text(objects), nl=False)
         return

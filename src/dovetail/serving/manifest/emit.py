@@ -1,4 +1,4 @@
-"""Objects as YAML: one stream for `kubectl apply -f -`, or one file each in a folder."""
+"""Objects as YAML or JSON: one stream for `kubectl apply -f -`, or one file each in a folder."""
 
 import os
 from collections.abc import Sequence
@@ -8,7 +8,7 @@ from typing import Any
 from dovetail.base.extras import require
 from dovetail.serving.manifest.parts import Object, check
 
-__all__ = ["documents", "to_folder", "to_text"]
+__all__ = ["documents", "to_folder", "to_list", "to_text"]
 
 
 def documents(objects: Sequence[Object]) -> list[dict[str, Any]]:
@@ -27,6 +27,15 @@ def to_text(objects: Sequence[Object]) -> str:
         InvalidInputError: one of them would not be valid.
     """
     return "---\n".join(_yaml(document) for document in documents(objects))
+
+
+def to_list(objects: Sequence[Object]) -> dict[str, Any]:
+    """Return the objects as one List, which is how a cluster takes several in one JSON document.
+
+    Raises:
+        InvalidInputError: one of them would not be valid.
+    """
+    return {"apiVersion": "v1", "kind": "List", "items": documents(objects)}
 
 
 def to_folder(objects: Sequence[Object], folder: Path) -> list[Path]:

@@ -69,6 +69,12 @@ def _check(entries: Sequence[Entry], wishes: Wishes) -> None:
             f"Knative does not scale on {wishes.scale.metric}",
             fix="give --scale-on concurrency=N or rps=N, or --mode standard",
         )
+    if not knative and wishes.scale is not None and wishes.scale.target > 100:
+        raise InvalidInputError(
+            f"KServe does not hold {wishes.scale.metric} at {wishes.scale.target} percent",
+            why="it takes 1 to 100",
+            fix=f"give --scale-on {wishes.scale.metric}=70",
+        )
 
 
 def _canary(entries: Sequence[Entry], wishes: Wishes) -> tuple[Entry | None, Entry | None]:
@@ -146,7 +152,7 @@ def _runtime(wishes: Wishes) -> k.ServingRuntime:
 def _service(entry: Entry, wishes: Wishes, canary: Entry | None) -> k.InferenceService:
     annotations = {
         "serving.kserve.io/deploymentMode": wishes.mode.capitalize(),
-        "serving.kserve.io/enable-prometheus-scraping": "true",
+        "serving.kserve.io/enable-prometheus-scraping": "true" if wishes.anonymous else "false",
     }
     if wishes.mode == "standard":
         scaled = wishes.replicas.most > wishes.replicas.least

@@ -14,7 +14,7 @@ ONLY = {
     "scale_on": ("kserve", "plain"),
     "cpu": ("kserve", "plain"),
     "concurrency": ("kserve",),
-    "timeout": ("kserve",),
+    "timeout": ("kserve", "plain"),
     "env": ("kserve", "plain"),
     "service_account": ("kserve", "plain"),
     "payload_log": ("kserve", "plain"),
@@ -88,7 +88,7 @@ _OPTIONS: tuple[tuple[tuple[str, ...], dict[str, Any]], ...] = (
         ("--concurrency",),
         {"type": click.IntRange(1), "help": "Requests at once per replica (Knative)."},
     ),
-    (("--timeout",), {"type": click.IntRange(1), "help": "Seconds for a request (KServe)."}),
+    (("--timeout",), {"type": click.IntRange(1), "help": "Seconds for a request at most."}),
     (("--server",), {"help": "Seldon server that models go to."}),
 )
 

@@ -117,6 +117,8 @@ def _toml(entries: Sequence[Entry], wishes: Wishes, carried: Carried) -> str:
         *(f"  {_quoted(model)}," for model in models),
         "]",
     ]
+    if wishes.timeout:
+        lines.append(f"timeout_seconds = {wishes.timeout}")
     if wishes.payload_log:
         lines.append(f"payload_log = {_quoted(wishes.payload_log)}")
     if wishes.registry:
@@ -148,12 +150,13 @@ def _deployment(
         containers=[_container(entries, wishes, carried)],
         volumes=_volumes(name, entries),
     )
-    annotations = {
-        "prometheus.io/scrape": "true",
-        "prometheus.io/port": str(REST_PORT),
-        "prometheus.io/path": "/metrics",
-        "dovetail.dev/config": digest[:32],
-    }
+    annotations = {"dovetail.dev/config": digest[:32]}
+    if wishes.anonymous:  # a scraper that is led here by annotations has no token
+        annotations |= {
+            "prometheus.io/scrape": "true",
+            "prometheus.io/port": str(REST_PORT),
+            "prometheus.io/path": "/metrics",
+        }
     scaled = wishes.replicas.most > wishes.replicas.least
     return core.Deployment(
         metadata=metadata(name, "a Deployment", wishes),

@@ -78,6 +78,16 @@ WRONG = {
         "dovetail: 'gpu=10' is nothing to scale on. give cpu=PERCENT, memory=PERCENT,"
         " concurrency=REQUESTS or rps=REQUESTS.\n",
     ),
+    "a percentage that KServe does not take": (
+        ["late=s3://m/l.onnx", "--kind", "kserve", "--scale-on", "cpu=150"],
+        "dovetail: KServe does not hold cpu at 150 percent. it takes 1 to 100. give --scale-on"
+        " cpu=70.\n",
+    ),
+    "a percentage that Knative does not count": (
+        ["a=s3://m/l.onnx", "--kind", "kserve", "--mode", "knative", "--scale-on", "cpu=70"],
+        "dovetail: Knative does not scale on cpu. give --scale-on concurrency=N or rps=N, or --mode"
+        " standard.\n",
+    ),
     "a canary of nobody": (
         ["a=s3://m/l.onnx", "--kind", "kserve", "--canary", "b=10"],
         "dovetail: 'b' is not among the models. name one of: a.\n",
@@ -105,6 +115,11 @@ WRONG = {
         ["late.txt", "--kind", "seldon"],
         "dovetail: 'late.txt' is not seen by Seldon's servers. they fetch models themselves. copy"
         " it to a bucket and give late=s3://BUCKET/PATH.\n",
+    ),
+    "JSON into a folder": (
+        ["late.txt", "--kind", "plain", "--anonymous", "--json", "--output", "deploy"],
+        "dovetail: --json and --output do not go together. a folder holds YAML. leave one of them"
+        " out.\n",
     ),
     "a variable without a value": (
         ["late.txt", "--kind", "plain", "--anonymous", "--env", "A"],
@@ -181,6 +196,15 @@ def test_a_folder_gets_a_file_for_each_object(write, folder):
         "service-late.yaml",
     ]
     assert [yaml.safe_load(file.read_text()) for file in files] == said
+
+
+def test_json_is_one_list_of_the_same_objects(write):
+    (listed,) = write("late.txt", "--kind", "plain", "--anonymous", "--json")
+    assert listed == {
+        "apiVersion": "v1",
+        "kind": "List",
+        "items": write("late.txt", "--kind", "plain", "--anonymous"),
+    }
 
 
 def test_what_is_refused_leaves_no_file(refuse, folder):

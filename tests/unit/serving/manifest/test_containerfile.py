@@ -3,6 +3,8 @@
 import json
 import re
 import shlex
+import subprocess
+import sys
 import tomllib
 from pathlib import Path
 
@@ -103,6 +105,15 @@ def test_ports_state_and_health_are_those_of_the_manifests():
     assert variables["DOVETAIL_SERVER__HOST"] == "0.0.0.0"
     assert variables["DOVETAIL_SERVER__PORT"] == str(REST_PORT)
     assert variables["DOVETAIL_SERVER__STATE"] == STATE
+
+
+def test_the_health_check_asks_a_server(server, free_port):
+    (health,) = all_of("HEALTHCHECK")
+    _, *arguments = json.loads(health[health.index("[") :])
+    for place, works in ((server.url, True), (f"http://127.0.0.1:{free_port()}", False)):
+        asked = [one.replace(f"http://127.0.0.1:{REST_PORT}", place) for one in arguments]
+        done = subprocess.run([sys.executable, *asked], capture_output=True)
+        assert (done.returncode == 0) is works, done.stderr.decode()
 
 
 def test_it_names_no_index_of_packages():

@@ -112,6 +112,17 @@ def test_replicas_between_two_numbers_have_an_autoscaler_and_a_budget(write):
     assert '[joints]\ntracking = "http://mlflow:5000"' in toml
 
 
+def test_a_scraper_is_led_only_where_it_may_read(write):
+    def annotations(*who: str) -> set[str]:
+        template = by_kind(write("late.txt", "--kind", "plain", *who))["Deployment"]["spec"][
+            "template"
+        ]
+        return {key.partition("/")[0] for key in template["metadata"]["annotations"]}
+
+    assert annotations("--anonymous") == {"prometheus.io", "dovetail.dev"}
+    assert annotations("--secret", "keys") == {"dovetail.dev"}
+
+
 def test_each_place_reaches_the_container_its_own_way(write):
     written = write(
         "s=s3://m/a/late.txt", "p=pvc://claim/x/m.onnx", "f=file:///models/x.onnx", "late.txt",
@@ -197,7 +208,7 @@ BODY = {"inputs": [{"name": "input", "shape": [1, 4], "datatype": "FP64", "data"
 def test_a_server_runs_with_what_the_config_map_says(
     write, model_file, tmp_path, free_port, folder
 ):
-    written = write(str(model_file), "--kind", "plain", "--anonymous")
+    written = write(str(model_file), "--kind", "plain", "--anonymous", "--timeout", "30")
     config = by_kind(written)["ConfigMap"]
     mounted = tmp_path / "container"
     for mount in container(written)["volumeMounts"]:
