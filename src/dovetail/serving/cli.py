@@ -6,6 +6,7 @@ from urllib.parse import unquote, urlsplit
 
 import click
 
+from dovetail.base.errors import InvalidInputError
 from dovetail.serving.manifest.command import fetch, manifest
 from dovetail.web.commands import json_option, print_json, print_table, run, server_options
 from dovetail.web.declared import read_settings
@@ -27,6 +28,12 @@ commands.add_command(fetch)
 
 @commands.command(name="run")
 @click.argument("models", nargs=-1, metavar="[[NAME=]MODEL]...")
+@click.option(
+    "--repository",
+    multiple=True,
+    metavar="FOLDER",
+    help="Folder of models: MLServer's layout, Triton's, or model files. May be repeated.",
+)
 @click.option("--registry", help="MLflow server that models:/ URIs are looked up in.")
 @click.option("--payload-log", help="URL that requests and answers are sent to as CloudEvents.")
 @click.option(
@@ -40,17 +47,19 @@ commands.add_command(fetch)
 @server_options
 def run_server(
     models: tuple[str, ...],
+    repository: tuple[str, ...],
     registry: str | None,
     payload_log: str | None,
     trust: tuple[str, ...],
     compile: bool | None,
     server: dict[str, Any],
 ) -> None:
-    """Serve models: files, MLflow model folders, or models:/ URIs of a registry.
+    """Serve models: files, folders of them, MLflow models, or models:/ URIs of a registry.
 
     \b
     Example:
       dovetail serving run model.onnx
+      dovetail serving run --repository models
       dovetail serving run models:/flights@champion --registry http://127.0.0.1:5000
     """
     from dovetail.serving.piece import piece
@@ -58,12 +67,14 @@ def run_server(
 
     flags = {
         "models": models or None,
+        "repository": repository or None,
         "payload_log": payload_log,
         "compile": compile,
         "trusted": trust or None,
     }
     settings = read_settings(server["config"]).table(piece.name, ServingSettings, flags)
     _check(models, settings.trusted)
+    _check_folders(settings.repository)
     run(piece, server, flags, {"tracking": registry})
 
 
@@ -71,15 +82,27 @@ def _check(models: tuple[str, ...], trusted: tuple[str, ...]) -> None:
     """Refuse a file that cannot be served before anything listens."""
     from dovetail.serving import formats
     from dovetail.serving.follow import name_of
+    from dovetail.serving.layouts.catalog import is_repository
     from dovetail.serving.sources import parse_uri
     from dovetail.serving.trust import Trust
 
     trust = Trust.of(trusted)
     for entry in models:
         _, place = name_of(entry)
+        if is_repository(Path(entry)):
+            continue
         if parse_uri(place) is None:
             path = Path(unquote(urlsplit(place).path) if ":" in place else place)
             formats.check(path, trusted=trust.covers(place))
+
+
+def _check_folders(folders: tuple[str, ...]) -> None:
+    """Refuse a repository that is not a folder before anything listens."""
+    for folder in folders:
+        if not Path(folder).is_dir():
+            raise InvalidInputError(
+                f"{folder!r} is not a folder", fix="give the folder that holds the models' folders"
+            )
 
 
 @commands.command(name="list")

@@ -21,6 +21,9 @@
 `routes` answers each of them as `{"error": "..."}`, the shape of the Open Inference Protocol.
 """
 
+import re
+from pathlib import Path
+
 from dovetail.base.errors import (
     DovetailError,
     InvalidInputError,
@@ -42,7 +45,26 @@ __all__ = [
     "TimedOutError",
     "UnknownModelError",
     "UntrustedModelError",
+    "rename",
 ]
+
+
+def rename(error: DovetailError, kept: Path, uri: str) -> None:
+    """Name a model in an error by where it came from, not by the copy that the server keeps.
+
+    Args:
+        error: changed in place.
+        kept: the folder of the copy.
+        uri: what the operator knows.
+    """
+    copy = re.compile(re.escape(str(kept)) + r"[^'\s]*")
+    place = uri.removeprefix("file://")
+
+    def named(text: str) -> str:
+        return copy.sub(lambda _: place, text)
+
+    error.what, error.why, error.fix = named(error.what), named(error.why), named(error.fix)
+    error.args = tuple(named(arg) if isinstance(arg, str) else arg for arg in error.args)
 
 
 class BadTensorError(InvalidInputError):

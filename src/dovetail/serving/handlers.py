@@ -199,7 +199,15 @@ class Handlers:
 
     def load(self, name: str, request: LoadRequest) -> None:
         """Load a version beside the others, or again what the name was before."""
-        version = str((request.parameters or {}).get("version", ""))
+        parameters = request.parameters or {}
+        given = [key for key in parameters if key == "config" or key.startswith("file:")]
+        if given:
+            raise BadRequestError(
+                f"the load parameter {given[0]!r} is not taken",
+                why="models and their configuration come from the server's folders",
+                fix="change the files in the repository, then load",
+            )
+        version = str(parameters.get("version", ""))
         self.repository.load(name, request.uri or "", version=version)
 
     def unload(self, name: str, request: UnloadRequest) -> None:

@@ -14,6 +14,8 @@ from dovetail.serving import batching, formats
 from dovetail.serving import compile as compiling
 from dovetail.serving.errors import BadTensorError, InferenceFailedError
 from dovetail.serving.isolation import Forms
+from dovetail.serving.layouts.card import content_digest, content_of, read_card
+from dovetail.serving.layouts.dress import DressedSignature, check_format, dress
 from dovetail.serving.limits import Limits
 from dovetail.serving.predictor import Predictor
 from dovetail.serving.scheduler import Job, Lane
@@ -101,7 +103,9 @@ class Model:
         signature = self.predictor.signature
         if isinstance(signature, TableSignature):
             return signature.names
-        return signature.columns if isinstance(signature, MatrixSignature) else ()
+        if isinstance(signature, MatrixSignature | DressedSignature):
+            return signature.columns
+        return ()
 
     @classmethod
     def load(
@@ -134,11 +138,19 @@ class Model:
             BadModelError: it is missing, damaged or not supported.
             UntrustedError: loading it would execute code, and it is not trusted.
         """
+        file = Path(path)
+        card = read_card(file)
+        if card is not None:  # a repository says how it is to be called
+            file = content_of(file)
+            digest = content_digest(Path(path))  # compiled forms are found by the files alone
+            check_format(card, file)
         if forms is not None and compile:
-            chosen, record = forms.choose(Path(path), digest, trusted=trusted)
+            chosen, record = forms.choose(file, digest, trusted=trusted)
         else:
-            original = formats.load(Path(path), trusted=trusted)
+            original = formats.load(file, trusted=trusted)
             chosen, record = compiling.choose(original, wanted=compile)
+        if card is not None:
+            chosen = dress(chosen, card, file)
         known = name or Path(path).stem
         return cls(
             known, version, chosen, record, uri=uri or str(path), digest=digest, limits=limits

@@ -13,6 +13,8 @@ from dovetail.serving.files import Files
 from dovetail.serving.follow import Follower
 from dovetail.serving.handlers import Handlers
 from dovetail.serving.isolation import Forms
+from dovetail.serving.layouts.catalog import Catalog, is_repository
+from dovetail.serving.layouts.keeper import Keeper
 from dovetail.serving.payload import PayloadLog, PayloadSink
 from dovetail.serving.repository import Repository
 from dovetail.serving.routes import make_routes, render_error
@@ -39,6 +41,9 @@ class _Server:
         sources = Sources(
             lambda: context.connect("tracking"), [Path(folder) for folder in settings.folders]
         )
+        folders, models = _split(settings)
+        allowed = [Path(folder) for folder in settings.folders]
+        catalog = Catalog(folders, allowed) if folders else None
         self.repository = Repository(
             self.store,
             Files(context.state / "serving" / "models"),
@@ -48,11 +53,18 @@ class _Server:
             clock=context.clock,
             trust=Trust.of(settings.trusted),
             limits=settings.limits(),
+            catalog=catalog,
+        )
+        self.keeper = Keeper(
+            self.repository,
+            catalog,
+            settings.repository_seconds,
+            loads=settings.repository_loads,
         )
         self.payload_log = _payload_log(context, settings)
         observers = [self.payload_log.offer] if self.payload_log is not None else []
         self.handlers = Handlers(Engine(self.repository, observers))
-        self.follower = Follower(self.repository, sources, settings.models, settings.follow_seconds)
+        self.follower = Follower(self.repository, sources, models, settings.follow_seconds)
         self._restored = self._ends = False
 
     @property
@@ -60,7 +72,7 @@ class _Server:
         """Why the server is not ready; None when it is."""
         if self._ends:
             return "the server was told to stop"
-        if self._restored and self.follower.has_looked:
+        if self._restored and self.keeper.has_looked and self.follower.has_looked:
             return None
         return "models are being loaded"
 
@@ -70,6 +82,7 @@ class _Server:
         self._restored = True
         if self.payload_log is not None:
             self.payload_log.start()
+        self.keeper.start()
         self.follower.start()
 
     def drain(self) -> None:
@@ -78,6 +91,7 @@ class _Server:
 
     def stop(self) -> None:
         """Stop looking, send what is to be told, close the store."""
+        self.keeper.stop()
         self.follower.stop()
         if self.payload_log is not None:
             self.payload_log.stop()
@@ -110,6 +124,18 @@ class _Server:
         if waiting is None:
             return JSONResponse({"ready": True})
         return JSONResponse({"error": f"not ready: {waiting}"}, 503)
+
+
+def _split(settings: ServingSettings) -> tuple[list[Path], list[str]]:
+    """Return the folders that are repositories, and the models that are named one by one."""
+    folders = [Path(folder) for folder in settings.repository]
+    models = []
+    for entry in settings.models:
+        if is_repository(Path(entry)):
+            folders.append(Path(entry))
+        else:
+            models.append(entry)
+    return folders, models
 
 
 def _payload_log(context: Context, settings: ServingSettings) -> PayloadLog | None:

@@ -7,7 +7,7 @@ when the last of them is done. A model that cannot be loaded fails alone and kee
 
 import threading
 from collections import defaultdict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -15,9 +15,12 @@ from pathlib import Path
 from dovetail.base.clock import Clock, now_ms
 from dovetail.base.errors import DovetailError, InvalidInputError
 from dovetail.base.telemetry import logger
-from dovetail.serving.errors import BadModelError, NotReadyError, UnknownModelError
+from dovetail.serving.errors import BadModelError, NotReadyError, UnknownModelError, rename
 from dovetail.serving.files import Files
 from dovetail.serving.isolation import Forms
+from dovetail.serving.layouts import shelf
+from dovetail.serving.layouts.card import Placed, asked
+from dovetail.serving.layouts.catalog import Catalog
 from dovetail.serving.limits import Limits
 from dovetail.serving.model import Model
 from dovetail.serving.sources import Sources, parse_uri
@@ -54,6 +57,7 @@ class Repository:
         clock: what time it is.
         trust: what may execute code when it is loaded.
         limits: how much of the server one model may take.
+        catalog: the repository folders that models are found in; None where there are none.
     """
 
     def __init__(
@@ -67,11 +71,12 @@ class Repository:
         clock: Clock,
         trust: Trust = _NOTHING,
         limits: Limits | None = None,
+        catalog: Catalog | None = None,
     ) -> None:
         self._store, self._files, self._sources = store, files, sources
         self._compile, self._forms, self._clock = compile, forms, clock
         self._limits = limits or Limits()
-        self._trust = trust
+        self._trust, self._catalog = trust, catalog
         self._table: dict[str, _Loaded] = {}
         self._known: dict[tuple[str, str], Version] = {}
         self._reasons: dict[tuple[str, str], str] = {}
@@ -133,7 +138,13 @@ class Repository:
             reason = "" if ready else self._reasons.get(key, "unloaded")
             state = "READY" if ready else "UNAVAILABLE"
             entries.append(IndexEntry(name=name, version=version, state=state, reason=reason))
+        if self._catalog is not None:
+            entries += shelf.not_loaded(self._catalog, self.names())
         return entries
+
+    def names(self) -> set[str]:
+        """Return the names of all models that are loaded, were, or could not be."""
+        return {name for name, _ in (*self._known, *self._reasons)}
 
     def _missing(self, name: str, version: str) -> DovetailError:
         keys = [key for key in {*self._known, *self._reasons} if key[0] == name]
@@ -200,6 +211,9 @@ class Repository:
             DovetailError: it could not be fetched or loaded.
         """
         if not uri:
+            placed = self._catalog.find(name) if self._catalog is not None else []
+            if self._catalog is not None and placed:
+                return shelf.load_placed(self, self._catalog, placed, version)
             return self._load_known(name, version)
         named = parse_uri(uri)
         if named is None:
@@ -220,6 +234,7 @@ class Repository:
         found = [
             v for (model, known), v in self._known.items()
             if model == name and version in ("", known)
+            and (self._catalog is None or not self._catalog.owns(v.uri))
         ]  # fmt: skip
         if not found:
             raise UnknownModelError(name)
@@ -262,6 +277,7 @@ class Repository:
     def _open(self, version: Version) -> Model:
         """Load the kept files of a version, or remember why they cannot be."""
         key = version.model, version.version
+        kept = self._files.folder(*key)
         try:
             path = self._files.check(version.model, version.version, version.digest)
             model = Model.load(
@@ -273,10 +289,11 @@ class Repository:
                 uri=version.uri,
                 digest=version.digest,
                 trusted=self._trust.covers(version.uri),
-                limits=self._limits,
+                limits=self._limits.with_own(**asked(path)),
             )
         except Exception as caught:  # a library may raise anything; the others are to load
             error = caught if isinstance(caught, DovetailError) else _unreadable(version, caught)
+            rename(error, kept, version.uri)
             if self._reasons.get(key) != str(error):  # a follower tries again and again
                 log.error("model not loaded", model=key[0], version=key[1], why=str(error))
             self._reasons[key] = str(error)
@@ -301,6 +318,43 @@ class Repository:
                 weights = without_version(weights, gone, versions)
                 self._keep(replace(self._known[name, gone], wanted=False, pinned=False), weights)
             self._swap(name, versions, weights)
+
+    # Repository folders
+
+    def bring(self, placed: Placed) -> None:
+        """Load a version that a folder holds; if it cannot be loaded, the index says why.
+
+        Raises:
+            DovetailError: it cannot be loaded.
+        """
+        self._fetch_and_load(placed.name, placed.version, placed.uri, True, placed.write)
+        self._reasons.pop((placed.name, ""), None)
+
+    def known_below(self, name: str, owns: Callable[[str], bool]) -> list[str]:
+        """Return the versions of a model that came from where `owns` says."""
+        known = [
+            v.version for (model, _), v in self._known.items() if model == name and owns(v.uri)
+        ]
+        return known + [v for model, v in self._reasons if model == name and v not in known]
+
+    def retire(self, name: str, version: str, why: str) -> None:
+        """Unload a version that is gone where it came from; the index says why."""
+        if version in self.versions(name):
+            self.unload(name, version)
+        known = self._known.get((name, version))
+        if known is None:
+            self._reasons.pop((name, version), None)
+            return
+        if known.wanted:
+            with self._change:
+                loaded = self._table.get(name, _Loaded())
+                self._keep(replace(known, wanted=False, pinned=False), loaded.weights)
+        self._reasons[name, version] = why
+
+    def forget_missing(self, names: Sequence[str]) -> None:
+        """Unload the models of folders that are not among the names."""
+        if self._catalog is not None:
+            shelf.retire_missing(self, self._catalog, names)
 
     def restore(self) -> None:
         """Load what was loaded when the server stopped; the registry is not asked."""

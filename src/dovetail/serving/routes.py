@@ -248,7 +248,9 @@ class _Plain:
     async def index(self, request: Request) -> Response:
         """List the models; the body may be empty."""
         asked = _message(await request.body(), IndexRequest)
-        return _json(self._handlers.index(ready=asked.ready))
+        return _json(
+            await anyio.to_thread.run_sync(lambda: self._handlers.index(ready=asked.ready))
+        )
 
     async def load(self, request: Request) -> Response:
         """Load a version: parameters `uri` and, for a path, `version`."""

@@ -24,6 +24,25 @@ class ServingSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
             " when the alias moves), or `[NAME=]PATH`."
         ),
     ] = ()
+    repository: Annotated[
+        tuple[str, ...],
+        _about(
+            "Folders of models in the layout of MLServer or Triton, or simply of model files; all"
+            " that they hold is loaded."
+        ),
+    ] = ()
+    repository_seconds: Annotated[
+        float,
+        msgspec.Meta(
+            ge=0,
+            description="Seconds between looks at the folders of `repository` for models that are"
+            " new, changed or gone; 0 looks at the start, and when a client loads or lists.",
+        ),
+    ] = 0.0
+    repository_loads: Annotated[
+        bool,
+        _about("Load all models of `repository` at the start; else only what a client loads."),
+    ] = True
     follow_seconds: Annotated[
         float, msgspec.Meta(gt=0, description="Seconds between looks at the followed aliases.")
     ] = 2.0

@@ -7,7 +7,6 @@ or a registry made up.
 """
 
 import re
-import shutil
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -20,7 +19,9 @@ from dovetail.base.errors import (
     NotFoundError,
     UnavailableError,
 )
+from dovetail.serving.copying import copy_model
 from dovetail.serving.errors import BadModelError
+from dovetail.serving.formats import onnx
 from dovetail.web.piece import Endpoint
 from dovetail.wire import mlflow
 from dovetail.wire.http import NotFound
@@ -120,7 +121,7 @@ class Sources:
 
         Raises:
             ForbiddenError: it lies elsewhere.
-            BadModelError: it does not exist.
+            BadModelError: it does not exist, cannot be read, or holds links that lead out of it.
         """
         path = path_of(uri)
         if not anywhere and not any(path.is_relative_to(folder) for folder in self._folders):
@@ -128,12 +129,10 @@ class Sources:
                 f"{str(path)!r} may not be loaded",
                 why="it lies outside the folders that the setting `folders` of [serving] allows",
             )
-        if path.is_dir():
-            shutil.copytree(path, target / path.name)
-        elif path.is_file():
-            shutil.copyfile(path, target / path.name)
-        else:
-            raise BadModelError(path, "it does not exist")
+        copy_model(path, target / path.name)
+        if path.suffix == ".onnx" and path.is_file():
+            for beside in onnx.companions(path):
+                copy_model(beside, target / beside.relative_to(path.parent))
 
     def _registry(self) -> mlflow.Client:
         return self._connect().open(mlflow.Client)

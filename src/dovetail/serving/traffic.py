@@ -5,6 +5,7 @@ same version on every replica and after every restart. Versions take their share
 a canary grows, requests that it already answers stay with it.
 """
 
+import re
 from collections.abc import Collection, Mapping
 from hashlib import blake2b
 
@@ -75,10 +76,11 @@ def without_version(weights: Weights, version: str, left: Collection[str]) -> di
 
 
 def newest(versions: Collection[str]) -> str:
-    """Return the highest version, counting numbers as numbers: 10 comes after 9."""
+    """Return the highest version, counting numbers as numbers: 10 after 9, and v10 after v9."""
     return max(versions, key=_order)
 
 
-def _order(version: str) -> tuple[bool, int, str]:
-    is_number = version.isdecimal()
-    return is_number, int(version) if is_number else 0, version
+def _order(version: str) -> tuple[bool, list[tuple[int, str]], str]:
+    parts = re.split("([0-9]+)", version)
+    natural = [(int(part), "") if i % 2 else (0, part) for i, part in enumerate(parts)]
+    return version.isdecimal(), natural, version

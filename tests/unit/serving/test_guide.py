@@ -14,7 +14,11 @@ import pytest
 GUIDES = Path(__file__).parents[3] / "docs/how-to"
 BLOCK = re.compile(r"^```(console|python)\n(.*?)^```", re.MULTILINE | re.DOTALL)
 
-ANSWERS = {("serving", "serving-observe"): 2, ("serving-formats",): 1}
+ANSWERS = {
+    ("serving", "serving-observe"): 2,
+    ("serving-formats",): 1,
+    ("serving-repository",): 1,
+}
 """Guides that are typed one after the other, to the number of their requests for two rows."""
 
 

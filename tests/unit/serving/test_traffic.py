@@ -41,6 +41,7 @@ def test_weights_that_make_no_sense_are_refused():
 
 def test_ten_comes_after_nine():
     assert newest({"9", "10", "rc"}) == "10"
+    assert newest({"v9", "v10", "v2"}) == "v10"
 
 
 def test_what_an_unloaded_version_had_goes_to_the_others():

@@ -13,7 +13,7 @@ from dovetail.serving.errors import BadModelError, BadTensorError, InferenceFail
 from dovetail.serving.signature import MatrixSignature, NamedSignature, Signature
 from dovetail.serving.tensors import Array, TensorSpec
 
-__all__ = ["OnnxPredictor", "compiles", "load", "matches", "open_session"]
+__all__ = ["OnnxPredictor", "companions", "compiles", "load", "matches", "open_session"]
 
 _TYPES = {
     "tensor(bool)": "BOOL",
@@ -103,7 +103,7 @@ def open_session(model: Path | bytes) -> Any:
     options.inter_op_num_threads = 1
     options.log_severity_level = 3
     if isinstance(model, Path):
-        _check_external_data(model)
+        companions(model)  # refuses a model whose tensors lie outside its folder
     try:
         return runtime.InferenceSession(
             str(model) if isinstance(model, Path) else model,
@@ -156,28 +156,35 @@ def _decoded(inputs: Mapping[str, Array]) -> dict[str, Array]:
     }
 
 
-def _check_external_data(file: Path) -> None:
-    """Refuse a model whose tensors lie outside its folder.
+def companions(file: Path) -> list[Path]:
+    """Return the files beside a model in which it keeps its tensors.
 
-    onnxruntime refuses such paths too, but not in every version that we support, and what a path
-    resolves to must not depend on links inside the folder.
+    Args:
+        file: the model.
+
+    Raises:
+        BadModelError: it is not ONNX, or its data lies outside its folder.
     """
-    if not _mentions(file, b"location"):
-        return
+    if not file.is_file() or not _mentions(file, b"location"):
+        return []
     onnx = require("onnx", extra="serving", feature="an ONNX model")
     try:
         model = onnx.load(str(file), load_external_data=False)
     except Exception as error:
         raise BadModelError(file, f"it is not ONNX: {_first_line(error)}") from error
     folder = file.parent.resolve()
+    found: dict[Path, None] = {}
     for tensor in onnx.external_data_helper._get_all_tensors(model):
         for entry in tensor.external_data:
-            if entry.key == "location":
-                target = (folder / entry.value).resolve()
-                if not target.is_relative_to(folder):
-                    raise BadModelError(
-                        file, f"tensor {tensor.name!r} lies outside the folder: {entry.value!r}"
-                    )
+            if entry.key != "location":
+                continue
+            place = folder / entry.value if "\0" not in entry.value else None
+            if place is None or not place.resolve().is_relative_to(folder):
+                raise BadModelError(
+                    file, f"tensor {tensor.name!r} lies outside the folder: {entry.value!r}"
+                )
+            found[file.parent / entry.value] = None
+    return list(found)
 
 
 def _mentions(file: Path, word: bytes) -> bool:

@@ -1,0 +1,73 @@
+"""Loads what a repository holds when the server starts, and looks again where that is wished."""
+
+import threading
+
+from dovetail.base.errors import DovetailError
+from dovetail.base.telemetry import logger
+from dovetail.serving.layouts.catalog import Catalog
+from dovetail.serving.repository import Repository
+
+__all__ = ["Keeper"]
+
+log = logger("serving")
+
+
+class Keeper:
+    """A thread that keeps a server's models those of its repository folders.
+
+    Args:
+        repository: where models are loaded.
+        catalog: what the folders hold; None where the server has none.
+        seconds: between two looks for what changed; 0 looks only at the start.
+        loads: whether models are loaded at the start.
+    """
+
+    def __init__(
+        self, repository: Repository, catalog: Catalog | None, seconds: float, *, loads: bool
+    ) -> None:
+        self._repository, self._catalog, self._seconds = repository, catalog, seconds
+        self._loads = loads and (catalog is None or catalog.loads_at_start)
+        self._stamps: dict[str, tuple[object, ...]] = {}
+        self.has_looked = catalog is None
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="serving-keeper", daemon=True)
+
+    def start(self) -> None:
+        """Begin, in the background."""
+        if self._catalog is not None:
+            self._thread.start()
+
+    def stop(self) -> None:
+        """End the thread."""
+        self._stop.set()
+        if self._thread.is_alive():
+            self._thread.join()
+
+    def look(self) -> None:
+        """Load what is new or changed, unload what is gone."""
+        catalog = self._catalog
+        if catalog is None:
+            return
+        names = catalog.names()
+        if catalog.has_root():
+            self._repository.forget_missing(names)
+        for name in names:
+            if self._stop.is_set():
+                return
+            stamp = catalog.stamp(name)
+            if self._stamps.get(name) == stamp:
+                continue
+            self._stamps[name] = stamp
+            try:
+                self._repository.load(name)
+            except (DovetailError, OSError) as error:
+                log.warning("model not available", model=name, why=str(error))
+            except Exception:  # one model never keeps the others from being loaded
+                log.exception("model not available", model=name)
+
+    def _run(self) -> None:
+        if self._loads:
+            self.look()
+        self.has_looked = True
+        while self._seconds and not self._stop.wait(self._seconds):
+            self.look()
