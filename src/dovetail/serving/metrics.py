@@ -17,7 +17,7 @@ from prometheus_client.metrics_core import (
 )
 from prometheus_client.registry import Collector
 
-from dovetail.serving import tallies, transports
+from dovetail.serving import tallies, tracing, transports
 from dovetail.serving.counters import BOARD
 from dovetail.serving.payload import queue
 from dovetail.serving.statistics import BOUNDS, INFO, MODEL, QUEUE_BOUNDS, QUEUED, Counts
@@ -42,6 +42,7 @@ class Families(Collector):
         yield from _rest()
         yield from _grpc()
         yield from _payload()
+        yield _spans()
 
 
 def _models() -> Iterator[Metric]:
@@ -189,6 +190,22 @@ def _payload() -> Iterator[Metric]:
         waiting.add_metric(labels, cells[queue.WAITING])
         held.add_metric(labels, cells[queue.WAITING_BYTES])
     yield from (sent, dropped, retried, waiting, held)
+
+
+def _spans() -> Metric:
+    spans = CounterMetricFamily(
+        "dovetail_serving_spans",
+        "Spans of traces: made, taken by the collector (sent), refused by it (lost).",
+        labels=("result",),
+    )
+    for cells in BOARD.totals(tracing.SPANS).values():
+        for result, cell in (
+            ("made", tracing.MADE),
+            ("sent", tracing.SENT),
+            ("lost", tracing.LOST),
+        ):
+            spans.add_metric((result,), cells[cell])
+    return spans
 
 
 def _buckets(bounds: Sequence[int], counts: Iterable[int], unit: float) -> list[tuple[str, float]]:

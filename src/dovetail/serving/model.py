@@ -24,6 +24,7 @@ from dovetail.serving.statistics import Statistics
 from dovetail.serving.table import TableSignature
 from dovetail.serving.tallies import Tally
 from dovetail.serving.tensors import Array
+from dovetail.serving.watched import CURRENT
 from dovetail.wire.open_inference import ModelMetadata, TensorMetadata
 
 __all__ = ["Model", "rows_of"]
@@ -171,11 +172,14 @@ class Model:
         self.statistics.begin()
         try:
             outputs = self.run(tensors, wanted)
-        except BaseException:
+        except BaseException as error:
             self.statistics.count_failure(time.perf_counter_ns() - start)
+            self._tell(tensors, start, error)
             raise
         took = time.perf_counter_ns() - start
         self.statistics.count_success(rows_of(tensors), took)
+        if CURRENT.get() is not None:
+            self._tell(tensors, start)
         if took > _LONG_NS:
             self._reconsider()
         return outputs
@@ -255,8 +259,9 @@ class Model:
         statistics.begin()
         try:
             yield asked
-        except BaseException:
+        except BaseException as error:
             statistics.count_failure(time.perf_counter_ns() - start)
+            self._tell(tensors, start, error, asked.job)
             raise
         job = asked.job
         assert job is not None
@@ -265,6 +270,26 @@ class Model:
             time.perf_counter_ns() - start,
             queue_ns=job.started_ns - job.queued_ns,
         )
+        self._tell(tensors, start, job=job)
+
+    def _tell(
+        self,
+        tensors: Mapping[str, Array],
+        start_ns: int,
+        error: BaseException | None = None,
+        job: Job | None = None,
+    ) -> None:
+        """Tell who watches the request when it waited and when the model ran."""
+        watched = CURRENT.get()
+        if watched is None:
+            return
+        now = time.perf_counter_ns()
+        if job is not None and job.queued_ns:
+            start_ns = job.started_ns or now
+            watched.waited(job.queued_ns, start_ns)
+            if not job.started_ns:
+                return
+        watched.ran(self.name, self.version, rows_of(tensors), start_ns, now, error)
 
     def _job(
         self, tensors: Mapping[str, Array], wanted: tuple[str, ...], deadline: float | None

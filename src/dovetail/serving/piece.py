@@ -23,6 +23,7 @@ from dovetail.serving.sources import Sources
 from dovetail.serving.store import Store
 from dovetail.serving.trust import Trust
 from dovetail.serving.ui.pages import make_pages
+from dovetail.serving.watch import Watch
 from dovetail.web.piece import Attention, Context, ErrorShape, Page, Piece, Service
 
 __all__ = ["piece"]
@@ -62,7 +63,9 @@ class _Server:
             loads=settings.repository_loads,
         )
         self.payload_log = _payload_log(context, settings)
+        self.watch = Watch.of(settings)
         observers = [self.payload_log.offer] if self.payload_log is not None else []
+        observers += [self.watch.observe] if self.watch is not None else []
         self.handlers = Handlers(Engine(self.repository, observers))
         self.follower = Follower(self.repository, sources, models, settings.follow_seconds)
         self._restored = self._ends = False
@@ -95,6 +98,8 @@ class _Server:
         self.follower.stop()
         if self.payload_log is not None:
             self.payload_log.stop()
+        if self.watch is not None:
+            self.watch.stop()
         self.store.close()
 
     def attention(self) -> list[Attention]:
@@ -150,13 +155,13 @@ def _build(context: Context, settings: ServingSettings) -> Service:
     return Service(
         routes=[
             Route("/v2/health/ready", server.health),
-            *make_routes(server.handlers, max_body=settings.max_body_mb << 20),
+            *make_routes(server.handlers, max_body=settings.max_body_mb << 20, watch=server.watch),
             *make_pages(server.repository, server.follower, server.payload_log, settings),
         ],
         pages=[Page("/serving", "Serving")],
         errors=[ErrorShape(("/v2",), render_error)],
         reads=[r"/v2/models/[^/]+(/versions/[^/]+)?/infer", r"/v2/repository/index"],
-        direct=direct_answers(server.handlers),
+        direct=direct_answers(server.handlers, server.watch),
         start=server.start,
         drain=server.drain,
         stop=server.stop,

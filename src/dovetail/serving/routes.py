@@ -24,26 +24,39 @@ from dovetail.serving.answers import Answer
 from dovetail.serving.errors import BadRequestError
 from dovetail.serving.handlers import Handlers, Unanswered
 from dovetail.serving.transports import RestCounts, counted
+from dovetail.serving.watch import Watch
 from dovetail.web.problems import retry_headers, status_of
 from dovetail.wire import lenient
 from dovetail.wire.open_inference import HEADER_LENGTH, IndexRequest, LoadRequest, Traffic
 from dovetail.wire.open_inference import UnloadRequest as Unload
 
-__all__ = ["LENGTH", "QUICK_BYTES", "head_of", "header_length", "make_routes", "render_error"]
+__all__ = [
+    "LENGTH",
+    "QUICK_BYTES",
+    "head_of",
+    "header_length",
+    "make_routes",
+    "path_of",
+    "render_error",
+]
 
 T = TypeVar("T")
+_CLIENT_GONE = 499  # what web servers write of a request whose client did not wait
 QUICK_BYTES = 32 << 10
 LENGTH = HEADER_LENGTH.lower().encode()
 _JSON = (b"content-type", b"application/json")
 _BINARY = (b"content-type", b"application/octet-stream")
 
 
-def make_routes(handlers: Handlers, *, max_body: int) -> list[BaseRoute]:
+def make_routes(
+    handlers: Handlers, *, max_body: int, watch: Watch | None = None
+) -> list[BaseRoute]:
     """Return the protocol's routes.
 
     Args:
         handlers: what answers.
         max_body: largest body in bytes, unpacked.
+        watch: who watches inference requests; None for nobody.
     """
     model, version = "/v2/models/{model}", "/v2/models/{model}/versions/{version}"
     plain = _Plain(handlers)
@@ -68,7 +81,7 @@ def make_routes(handlers: Handlers, *, max_body: int) -> list[BaseRoute]:
         ]
     answers: list[BaseRoute] = []
     for path in (f"{model}/infer", f"{version}/infer"):
-        infer = _Infer(handlers, max_body, RestCounts("POST", path))
+        infer = _Infer(handlers, max_body, RestCounts("POST", path), watch)
         answers.append(Route(path, infer, methods=["POST"]))
     return [*answers, *counted(routes)]
 
@@ -88,21 +101,36 @@ class _Infer:
         handlers: what answers.
         max_body: largest body in bytes, unpacked.
         counts: where requests are counted.
+        watch: who watches them.
     """
 
-    def __init__(self, handlers: Handlers, max_body: int, counts: RestCounts) -> None:
+    def __init__(
+        self, handlers: Handlers, max_body: int, counts: RestCounts, watch: Watch | None
+    ) -> None:
         self._handlers, self._max_body, self._counts = handlers, max_body, counts
+        self._watch = watch
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        began = self._counts.begin()
+        began, watch = self._counts.begin(), self._watch
+        begun = None
+        if watch is not None:
+            named = scope["path_params"]
+            path = path_of(named["model"], named.get("version", ""))
+            begun = watch.begin_http(self._counts.path, path, dict(scope["headers"]))
+        status = 500
+        problem: BaseException | None = None
         try:
-            await self._answer(scope, receive, send)
+            status = await self._answer(scope, receive, send)
         except BaseException as error:
-            self._counts.end(status_of(error) if isinstance(error, Exception) else 499, began)
+            status = status_of(error) if isinstance(error, Exception) else _CLIENT_GONE
+            problem = error
             raise
-        self._counts.end(200, began)
+        finally:
+            self._counts.end(status, began)
+            if watch is not None and begun is not None:
+                watch.end_http(begun, status, problem)
 
-    async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def _answer(self, scope: Scope, receive: Receive, send: Send) -> int:
         parameters = scope["path_params"]
         name, version = parameters["model"], parameters.get("version", "")
         headers = dict(scope["headers"])
@@ -119,12 +147,13 @@ class _Infer:
         if isinstance(begun, Unanswered):
             found = await _while_there(self._handlers.finish(begun), receive)
             if found is None:
-                return
+                return _CLIENT_GONE
             begun = found
         answer, split = begun
         head = [(b"content-length", b"%d" % len(answer)), *head_of(split)]
         await send({"type": "http.response.start", "status": 200, "headers": head})
         await send({"type": "http.response.body", "body": answer})
+        return 200
 
     async def _body(self, receive: Receive) -> bytes:
         message = await receive()
@@ -159,6 +188,11 @@ async def _while_there(work: Coroutine[Any, Any, Answer], receive: Receive) -> A
 async def _gone(receive: Receive) -> None:
     while (await receive())["type"] != "http.disconnect":
         pass
+
+
+def path_of(name: str, version: str) -> str:
+    """Return the path that asks a model, or one version of it."""
+    return f"/v2/models/{name}/versions/{version}/infer" if version else f"/v2/models/{name}/infer"
 
 
 def head_of(split: int | None) -> list[tuple[bytes, bytes]]:

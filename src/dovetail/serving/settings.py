@@ -56,6 +56,29 @@ class ServingSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
             " memory that compiling needs is given back."
         ),
     ] = True
+    traces: Annotated[
+        str,
+        _about(
+            "Address of an OpenTelemetry collector that takes OTLP over HTTP, for example"
+            " `http://127.0.0.1:4318`; empty leaves it to `OTEL_EXPORTER_OTLP_ENDPOINT`."
+        ),
+    ] = ""
+    trace_share: Annotated[
+        Annotated[float, msgspec.Meta(ge=0, le=1)] | None,
+        _about(
+            "Share of the requests without a traced caller that are traced; none leaves it to"
+            " `OTEL_TRACES_SAMPLER`, which traces all where it is not set."
+        ),
+    ] = None
+    access_log: Annotated[bool, _about("Write a line of the log for each inference request.")] = (
+        False
+    )
+    slow_ms: Annotated[
+        float,
+        msgspec.Meta(
+            ge=0, description="Milliseconds from which a request is logged as slow; 0 for never."
+        ),
+    ] = 0.0
     payload_log: Annotated[
         str,
         _about(

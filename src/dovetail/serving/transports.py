@@ -42,12 +42,12 @@ class RestCounts:
 
     Args:
         method: of HTTP.
-        path: the template of the route.
+        path: the template of the route; as MLServer writes it in `path` of this.
     """
 
     def __init__(self, method: str, path: str) -> None:
         self._method = method
-        self._path = path.replace("{model}", "{model_name}").replace("{version}", "{model_version}")
+        self.path = path.replace("{model}", "{model_name}").replace("{version}", "{model_version}")
         self._by_status: dict[int, Block] = {}
         self._active = BOARD.take(REST_ACTIVE, (method,), 1, (0,)).cells
 
@@ -67,7 +67,7 @@ class RestCounts:
         self._active[0] -= 1
         block = self._by_status.get(status)
         if block is None:
-            labels = (self._method, self._path, str(status))
+            labels = (self._method, self.path, str(status))
             block = self._by_status[status] = BOARD.take(REST, labels, _REST_SIZE)
         cells = block.cells
         cells[0] += 1
