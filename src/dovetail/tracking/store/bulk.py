@@ -26,6 +26,7 @@ __all__ = [
 ]
 
 CHUNK = 1000
+_MANY = 8
 
 
 @cache
@@ -33,6 +34,27 @@ def _insert(table: sa.Table, mark: str) -> str:
     columns = ", ".join(f'"{column.name}"' for column in table.columns)
     marks = ", ".join(mark for _ in table.columns)
     return f'INSERT INTO "{table.name}" ({columns}) VALUES ({marks})'
+
+
+_ARRAYS: tuple[tuple[type[sa.types.TypeEngine[Any]], str], ...] = (
+    (sa.String, "text"),  # as text, so that a value that is too long is refused and not cut
+    (sa.Integer, "bigint"),
+    (sa.Double, "double precision"),
+    (sa.Boolean, "boolean"),
+)
+
+
+@cache
+def _insert_columns(table: sa.Table) -> str:
+    """Return PostgreSQL's INSERT from one array a column; empty where a type has no array here."""
+    arrays = []
+    for column in table.columns:
+        kind = next((name for type_, name in _ARRAYS if isinstance(column.type, type_)), "")
+        if not kind:
+            return ""
+        arrays.append(f"%s::{kind}[]")
+    columns = ", ".join(f'"{column.name}"' for column in table.columns)
+    return f'INSERT INTO "{table.name}" ({columns}) SELECT * FROM unnest({", ".join(arrays)})'
 
 
 @cache
@@ -148,8 +170,7 @@ def insert_or_skip(connection: Connection, table: sa.Table, rows: Sequence[tuple
     """
     if not rows:
         return 0
-    statement = _insert(table, mark(connection)) + " ON CONFLICT DO NOTHING"
-    return run_many(connection, statement, rows)
+    return _insert_all(connection, table, rows, " ON CONFLICT DO NOTHING")
 
 
 def insert_or_update(
@@ -166,6 +187,29 @@ def insert_or_update(
         rows: values in the order of the table's columns.
         newer: replace only if these columns, compared as one tuple, are greater than what is there.
     """
-    if rows:
-        statement = _insert(table, mark(connection)) + _update(table, newer)
-        run_many(connection, statement, rows)
+    if not rows:
+        return
+    keys = [index for index, column in enumerate(table.columns) if column.primary_key]
+    once = len({tuple([row[index] for index in keys]) for row in rows}) == len(rows)
+    _insert_all(connection, table, rows, _update(table, newer), at_once=once)
+
+
+def _insert_all(
+    connection: Connection,
+    table: sa.Table,
+    rows: Sequence[tuple[Any, ...]],
+    clause: str,
+    *,
+    at_once: bool = True,
+) -> int:
+    """Insert rows and return how many rows were touched.
+
+    PostgreSQL takes many rows as one array a column, in one run of the statement, for a third of
+    what row by row costs it; but then no two of them may have the same key.
+    """
+    if len(rows) >= _MANY and at_once and connection.dialect.name == "postgresql":
+        statement = _insert_columns(table)
+        if statement:
+            columns = tuple(list(column) for column in zip(*rows, strict=True))
+            return int(drive(connection, statement + clause, columns).rowcount)
+    return run_many(connection, _insert(table, mark(connection)) + clause, rows)
