@@ -16,14 +16,17 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from typing import Any, Protocol, TypeVar
 
-from sqlalchemy.engine import Connection, Engine
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection, Engine, RootTransaction
 
 from dovetail.base.errors import UnavailableError
 
-__all__ = ["Awaited", "Bare", "GroupCommit"]
+__all__ = ["PATIENCE_MS", "Awaited", "Bare", "GroupCommit"]
 
 T = TypeVar("T")
 GROUP = 256
+PATIENCE_MS = 30_000
+"""How long a transaction waits for one of another process before it gives up."""
 SLOW_SECONDS = 0.004
 """A commit that takes longer than this on average does not belong on a loop."""
 REST = 256
@@ -88,7 +91,7 @@ class GroupCommit:
         self._connection = engine.connect()
         self._own = threading.Lock()  # whoever uses the connection
         self._turn: list[Job] = []
-        self._mean_seconds, self._rest = 0.0, 0
+        self._mean_seconds, self._rest, self._patience_ms = 0.0, 0, PATIENCE_MS
         self._jobs: queue.SimpleQueue[Job | None] = queue.SimpleQueue()
         self._closed = False
         self._thread = threading.Thread(target=self._run, name=f"{name}-writer", daemon=True)
@@ -118,24 +121,40 @@ class GroupCommit:
         jobs, self._turn = self._turn, []
         if self._rest or self._closed or not self._own.acquire(blocking=False):
             self._rest = max(0, self._rest - len(jobs))
-            for fn, done in jobs:
-                self._pass_on(fn, done)
+            self._pass_on(jobs)
             return
         try:
-            start = time.perf_counter()
-            _commit(self._connection, jobs)
-            took = time.perf_counter() - start
+            self._commit_here(jobs)
         finally:
             self._own.release()
-        self._mean_seconds += (took - self._mean_seconds) / 8
+
+    def _commit_here(self, jobs: list[Job]) -> None:
+        start = time.perf_counter()
+        self._wait_at_most(0)  # another process may be writing, and a loop must not wait for it
+        try:
+            transaction = self._connection.begin()
+        except sa.exc.OperationalError:
+            self._rest = REST
+            self._pass_on(jobs)
+            return
+        _commit(self._connection, jobs, transaction)
+        self._mean_seconds += (time.perf_counter() - start - self._mean_seconds) / 8
         if self._mean_seconds > SLOW_SECONDS:
             self._mean_seconds, self._rest = 0.0, REST
 
-    def _pass_on(self, fn: Callable[[Connection], Any], done: _Outcome) -> None:
-        try:
-            self.enqueue(fn, done)
-        except UnavailableError as error:
-            done.set_exception(error)
+    def _wait_at_most(self, ms: int) -> None:
+        """Set how long a transaction may wait for one of another process."""
+        if self._patience_ms != ms:
+            driver: Any = self._connection.connection.driver_connection
+            driver.execute(f"PRAGMA busy_timeout = {ms}")
+            self._patience_ms = ms
+
+    def _pass_on(self, jobs: list[Job]) -> None:
+        for fn, done in jobs:
+            try:
+                self.enqueue(fn, done)
+            except UnavailableError as error:
+                done.set_exception(error)
 
     def close(self) -> None:
         """Finish what waits, and close the connection."""
@@ -151,11 +170,13 @@ class GroupCommit:
         while job is not None:
             if isinstance(job[0], Bare):
                 with self._own:
+                    self._wait_at_most(PATIENCE_MS)
                     job[0].run(self._connection, job[1])
                 job = self._jobs.get()
                 continue
             group, job = self._gather(job)
             with self._own:
+                self._wait_at_most(PATIENCE_MS)
                 _commit(self._connection, group)
             if job is _NOTHING:
                 job = self._jobs.get()
@@ -201,14 +222,16 @@ class Bare:
             done.set_result(value)
 
 
-def _commit(connection: Connection, group: list[Job]) -> None:
+def _commit(
+    connection: Connection, group: list[Job], transaction: RootTransaction | None = None
+) -> None:
     """Run a group of jobs in one transaction, each in a savepoint, and answer all after it."""
     if len(group) == 1:
-        _commit_alone(connection, *group[0])
+        _commit_alone(connection, *group[0], transaction)
         return
     outcomes: list[tuple[_Outcome, Any, BaseException | None]] = []
     try:
-        with connection.begin():
+        with transaction or connection.begin():
             for fn, done in group:
                 try:
                     with connection.begin_nested():
@@ -226,10 +249,15 @@ def _commit(connection: Connection, group: list[Job]) -> None:
             done.set_exception(failure)
 
 
-def _commit_alone(connection: Connection, fn: Callable[[Connection], Any], done: _Outcome) -> None:
+def _commit_alone(
+    connection: Connection,
+    fn: Callable[[Connection], Any],
+    done: _Outcome,
+    transaction: RootTransaction | None,
+) -> None:
     """Run one job in a transaction of its own, which needs no savepoint to be undone."""
     try:
-        with connection.begin():
+        with transaction or connection.begin():
             value = fn(connection)
     except Exception as error:
         done.set_exception(error)

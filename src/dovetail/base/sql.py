@@ -6,6 +6,7 @@ clients cost few syncs to disk. On PostgreSQL each piece has a schema of its own
 """
 
 import asyncio
+import sqlite3
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
 from contextlib import contextmanager
@@ -15,7 +16,7 @@ from typing import Any, TypeVar
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine
 
-from dovetail.base.commit import Awaited, Bare, GroupCommit
+from dovetail.base.commit import PATIENCE_MS, Awaited, Bare, GroupCommit
 from dovetail.base.errors import InvalidInputError, UnavailableError
 from dovetail.base.migrations import Migration, prepare
 
@@ -203,7 +204,7 @@ def _pragmas(synchronous: str) -> Callable[[Any, object], None]:
             "journal_mode = WAL",
             f"synchronous = {synchronous}",
             "foreign_keys = ON",
-            "busy_timeout = 30000",
+            f"busy_timeout = {PATIENCE_MS}",
             "temp_store = MEMORY",
             "cache_size = -16000",
         ):
@@ -215,7 +216,10 @@ def _pragmas(synchronous: str) -> Callable[[Any, object], None]:
 def _starter(statement: str) -> Callable[[Connection], None]:
     def start(connection: Connection) -> None:
         driver: Any = connection.connection.driver_connection
-        driver.execute(statement)  # past SQLAlchemy, which would take longer than SQLite
+        try:
+            driver.execute(statement)  # past SQLAlchemy, which would take longer than SQLite
+        except sqlite3.OperationalError as error:
+            raise sa.exc.OperationalError(statement, None, error) from error
 
     return start
 
