@@ -121,7 +121,7 @@ def _type_name(hint: Any) -> str:
         return _type_name(hint.__origin__)
     if typing.get_origin(hint) is typing.Literal:
         return " or ".join(repr(choice) for choice in typing.get_args(hint))
-    if isinstance(hint, types.UnionType):
+    if typing.get_origin(hint) in (types.UnionType, typing.Union):
         return " or ".join(_type_name(one) for one in typing.get_args(hint))
     if typing.get_args(hint):
         inner = ", ".join("..." if one is ... else _type_name(one) for one in typing.get_args(hint))

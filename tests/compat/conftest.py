@@ -23,6 +23,7 @@ class Running:
 
     url: str
     metrics: str
+    grpc: str
 
 
 class StartMlserver(Protocol):
@@ -69,12 +70,13 @@ def start_mlserver(free_port, tmp_path_factory: pytest.TempPathFactory) -> Start
     @contextmanager
     def start(folder: Path, *, path: Path | None = None) -> Iterator[Running]:
         port, metrics, own = free_port(), free_port(), tmp_path_factory.mktemp("mlserver-own")
+        grpc = free_port()
         environment = {
             **os.environ,
             "MLSERVER_PARALLEL_WORKERS": "0",
             "MLSERVER_HOST": "127.0.0.1",
             "MLSERVER_HTTP_PORT": str(port),
-            "MLSERVER_GRPC_PORT": str(free_port()),
+            "MLSERVER_GRPC_PORT": str(grpc),
             "MLSERVER_METRICS_PORT": str(metrics),
             "MLSERVER_METRICS_DIR": str(own),
             "PYTHONPATH": str(path or ""),
@@ -87,7 +89,7 @@ def start_mlserver(free_port, tmp_path_factory: pytest.TempPathFactory) -> Start
             try:
                 url = f"http://127.0.0.1:{port}"
                 _wait(url, process)
-                yield Running(url, f"http://127.0.0.1:{metrics}/metrics")
+                yield Running(url, f"http://127.0.0.1:{metrics}/metrics", f"127.0.0.1:{grpc}")
             finally:
                 process.terminate()
                 process.wait(30)

@@ -13,7 +13,7 @@ from dovetail.web import commands as shared
 from dovetail.web.alone import Surroundings
 from dovetail.web.auth import ROLES, Tokens
 from dovetail.web.piece import Endpoint
-from dovetail.web.serve import bind, serve, url_of
+from dovetail.web.serve import addresses_of, bind, said, serve, url_of
 
 __all__ = ["doctor", "token", "up"]
 
@@ -37,11 +37,15 @@ def up(server: dict[str, Any]) -> None:
     listening = bind(configuration.server.host, configuration.server.port)
     app = compose(configuration)
     names = ", ".join(configuration.embedded)
-    text = f"Dovetail answers on {url_of(listening)} ({names})"
+
+    def say() -> None:
+        where = said(url_of(listening), addresses_of(app))
+        print(f"Dovetail answers on {where} ({names})", file=sys.stderr, flush=True)
+
     serve(
         app,
         listening,
-        lambda: print(text, file=sys.stderr, flush=True),
+        say,
         drain_seconds=configuration.server.drain_seconds,
         grace_seconds=configuration.server.grace_seconds,
     )

@@ -44,6 +44,11 @@ commands.add_command(fetch)
     " May be repeated.",
 )
 @click.option("--compile/--no-compile", default=None, help="Serve compiled forms where they agree.")
+@click.option(
+    "--grpc-port",
+    type=click.IntRange(-1, 65535),
+    help="Port of gRPC; 0 takes a free one, -1 switches it off; by default the one after --port.",
+)
 @server_options
 def run_server(
     models: tuple[str, ...],
@@ -52,6 +57,7 @@ def run_server(
     payload_log: str | None,
     trust: tuple[str, ...],
     compile: bool | None,
+    grpc_port: int | None,
     server: dict[str, Any],
 ) -> None:
     """Serve models: files, folders of them, MLflow models, or models:/ URIs of a registry.
@@ -71,6 +77,7 @@ def run_server(
         "payload_log": payload_log,
         "compile": compile,
         "trusted": trust or None,
+        "grpc_port": grpc_port,
     }
     settings = read_settings(server["config"]).table(piece.name, ServingSettings, flags)
     _check(models, settings.trusted)

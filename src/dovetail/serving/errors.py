@@ -127,6 +127,7 @@ class UnknownModelError(NotFoundError):
     def __init__(
         self, name: str, version: str = "", known: tuple[str, ...] = (), *, unloaded: bool = False
     ) -> None:
+        self.unloaded = unloaded
         if unloaded:
             what = f"model {name!r}{f' version {version!r}' if version else ''} is unloaded"
             super().__init__(what, fix=f"POST /v2/repository/models/{name}/load loads it again")

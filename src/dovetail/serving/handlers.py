@@ -97,7 +97,7 @@ class Handlers:
                 body=body if header_length is None else None,
             )
         except (BadRequestError, BadTensorError):
-            self._count_refused(name, version, time.perf_counter_ns() - start)
+            self.count_refused(name, version, time.perf_counter_ns() - start)
             raise
         return question, request
 
@@ -155,7 +155,14 @@ class Handlers:
             )
         return self.write(waiting.question, waiting.asked, reply)
 
-    def _count_refused(self, name: str, version: str, ns: int) -> None:
+    def count_refused(self, name: str, version: str, ns: int) -> None:
+        """Count a request that could not be read as a failure of the model that it names.
+
+        Args:
+            name: the model.
+            version: the version; empty leaves it to the traffic.
+            ns: how long the reading took.
+        """
         repository = self.repository
         divided = not version and repository.divides(name)
         models = repository.loaded(name)[-1:] if divided else [repository.choose(name, version)]

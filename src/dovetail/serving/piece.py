@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import anyio.from_thread
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
@@ -11,6 +12,8 @@ from dovetail.serving.direct import direct_answers
 from dovetail.serving.engine import Engine
 from dovetail.serving.files import Files
 from dovetail.serving.follow import Follower
+from dovetail.serving.grpc import GrpcServer
+from dovetail.serving.grpc.ports import address_for
 from dovetail.serving.handlers import Handlers
 from dovetail.serving.isolation import Forms
 from dovetail.serving.layouts.catalog import Catalog, is_repository
@@ -68,6 +71,7 @@ class _Server:
         observers += [self.watch.observe] if self.watch is not None else []
         self.handlers = Handlers(Engine(self.repository, observers))
         self.follower = Follower(self.repository, sources, models, settings.follow_seconds)
+        self.grpc = _grpc(context, settings, self)
         self._restored = self._ends = False
 
     @property
@@ -91,9 +95,13 @@ class _Server:
     def drain(self) -> None:
         """Say from now on that the server is not ready."""
         self._ends = True
+        if self.grpc is not None:
+            self.grpc.drain()
 
     def stop(self) -> None:
-        """Stop looking, send what is to be told, close the store."""
+        """Finish running calls, stop looking, send what is to be told, close the store."""
+        if self.grpc is not None:
+            anyio.from_thread.run(self.grpc.stop)
         self.keeper.stop()
         self.follower.stop()
         if self.payload_log is not None:
@@ -131,6 +139,23 @@ class _Server:
         return JSONResponse({"error": f"not ready: {waiting}"}, 503)
 
 
+def _grpc(context: Context, settings: ServingSettings, server: _Server) -> GrpcServer | None:
+    listening = context.server
+    address = address_for(listening.host, settings.grpc_port, listening.port)
+    if address is None:
+        return None
+    return GrpcServer(
+        address,
+        server.handlers,
+        lambda: server.waiting,
+        watch=server.watch,
+        tokens=context.tokens,
+        max_body=settings.max_body_mb << 20,
+        drain_seconds=listening.drain_seconds,
+        grace_seconds=listening.grace_seconds,
+    )
+
+
 def _split(settings: ServingSettings) -> tuple[list[Path], list[str]]:
     """Return the folders that are repositories, and the models that are named one by one."""
     folders = [Path(folder) for folder in settings.repository]
@@ -152,6 +177,7 @@ def _payload_log(context: Context, settings: ServingSettings) -> PayloadLog | No
 
 def _build(context: Context, settings: ServingSettings) -> Service:
     server = _Server(context, settings)
+    grpc = server.grpc
     return Service(
         routes=[
             Route("/v2/health/ready", server.health),
@@ -163,7 +189,9 @@ def _build(context: Context, settings: ServingSettings) -> Service:
         reads=[r"/v2/models/[^/]+(/versions/[^/]+)?/infer", r"/v2/repository/index"],
         direct=direct_answers(server.handlers, server.watch),
         start=server.start,
+        enter=grpc.start if grpc is not None else None,
         drain=server.drain,
+        addresses=(lambda: {"gRPC": str(grpc.address)}) if grpc is not None else None,
         stop=server.stop,
         ready=lambda: server.waiting,
         attention=server.attention,

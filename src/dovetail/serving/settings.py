@@ -105,6 +105,13 @@ class ServingSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
             " makes a model trusted."
         ),
     ] = ()
+    grpc_port: Annotated[
+        Annotated[int, msgspec.Meta(ge=-1, le=65535)] | None,
+        _about(
+            "Port of gRPC; 0 takes a free one, -1 switches it off. By default it is the one after"
+            " the port of REST, 8081, or a free one where that is taken."
+        ),
+    ] = None
     max_body_mb: Annotated[
         int, msgspec.Meta(ge=1, description="Largest request body in MiB, unpacked.")
     ] = 256

@@ -17,7 +17,15 @@ from dovetail.web.app import Mounted, create_app
 from dovetail.web.auth import LOOPBACK, Tokens
 from dovetail.web.inprocess import InProcessTransport
 from dovetail.web.piece import Context, Endpoint, Piece
-from dovetail.web.serve import RunningApp, bind, serve, serve_in_thread, url_of
+from dovetail.web.serve import (
+    RunningApp,
+    addresses_of,
+    bind,
+    said,
+    serve,
+    serve_in_thread,
+    url_of,
+)
 
 __all__ = ["Surroundings", "run_alone", "run_piece"]
 
@@ -45,6 +53,7 @@ class Surroundings:
         self.clock = clock or SystemClock()
         self.transport = InProcessTransport("dovetail")
         self._bearer = dict(tokens or {})
+        self._tokens: Tokens | None = None
 
     @property
     def state(self) -> Path:
@@ -83,14 +92,19 @@ class Surroundings:
             connect=self.connect,
             joint=lambda name: self.joints.get(name, "off"),
             clock=self.clock,
+            server=self.server,
+            tokens=self.tokens,
         )
 
     def tokens(self) -> Tokens | None:
-        """Return the token store if callers must prove who they are."""
+        """Return the token store if callers must prove who they are; one for all that ask."""
         if self.server.host in LOOPBACK and not self.server.auth:
             return None
-        self.state.mkdir(parents=True, exist_ok=True)
-        return Tokens(self.database_url("web"), anonymous=self.server.anonymous or None)
+        if self._tokens is None:
+            self.state.mkdir(parents=True, exist_ok=True)
+            anonymous = self.server.anonymous or None
+            self._tokens = Tokens(self.database_url("web"), anonymous=anonymous)
+        return self._tokens
 
 
 def build_alone(piece: Piece, settings: msgspec.Struct, around: Surroundings) -> Starlette:
@@ -119,11 +133,14 @@ def run_alone(
     listening = bind(server.host, server.port)
     around = Surroundings(server, {piece.name: "embedded", **(joints or {})}, tokens=bearer)
     app = build_alone(piece, settings, around)
-    address = url_of(listening)
     serve(
         app,
         listening,
-        lambda: print(f"{piece.title} answers on {address}", file=sys.stderr, flush=True),
+        lambda: print(
+            f"{piece.title} answers on {said(url_of(listening), addresses_of(app))}",
+            file=sys.stderr,
+            flush=True,
+        ),
         drain_seconds=server.drain_seconds,
         grace_seconds=server.grace_seconds,
     )

@@ -98,6 +98,9 @@ def _lifespan(
     async def life(app: Starlette) -> AsyncIterator[None]:
         anyio.to_thread.current_default_thread_limiter().total_tokens = THREADS
         transport.attach(app, asyncio.get_running_loop())
+        for one in mounted:
+            if one.service.enter is not None:
+                await one.service.enter()
         starters = threading.Thread(target=_start, args=(mounted,), name="start", daemon=True)
         starters.start()
         try:

@@ -185,6 +185,32 @@ class Tokens:
             return self.check(secret)
         return Principal("anonymous", self.anonymous) if self.anonymous else None
 
+    def admit(self, secret: str | None, *, reads: bool) -> Principal:
+        """Return who calls, if they may do what they ask.
+
+        Args:
+            secret: the token that was sent; None for none.
+            reads: whether the call changes nothing.
+
+        Raises:
+            UnauthenticatedError: no token was sent, or it is worthless.
+            ForbiddenError: the caller may only read.
+        """
+        principal = self.identify(secret)
+        if principal is None:
+            raise UnauthenticatedError(
+                "this address needs an API token",
+                why="none was sent" if not secret else "the token is unknown or revoked",
+                fix="send 'Authorization: Bearer TOKEN'; make one with: dovetail token create",
+            )
+        if not reads and not principal.may("editor"):
+            raise ForbiddenError(
+                f"{principal.name} may not change anything",
+                why="the role of the token is viewer" if secret else "no token was sent",
+                fix="use a token with the role editor",
+            )
+        return principal
+
     def entries(self) -> Sequence[Entry]:
         """Return the newest entries of the audit log."""
         return self.audit.entries()
@@ -227,22 +253,8 @@ class Gate:
             return LOCAL
         if OPEN_PATHS.match(path) or self._opened.match(path):
             return Principal("anonymous", "viewer")
-        secret = _secret(Headers(raw=scope["headers"]))
-        principal = self._tokens.identify(secret)
-        if principal is None:
-            raise UnauthenticatedError(
-                "this address needs an API token",
-                why="none was sent" if not secret else "the token is unknown or revoked",
-                fix="send 'Authorization: Bearer TOKEN'; make one with: dovetail token create",
-            )
-        reads = method in ("GET", "HEAD", "OPTIONS") or self._reads.match(path)
-        if not reads and not principal.may("editor"):
-            raise ForbiddenError(
-                f"{principal.name} may not change anything",
-                why="the role of the token is viewer" if secret else "no token was sent",
-                fix="use a token with the role editor",
-            )
-        return principal
+        reads = method in ("GET", "HEAD", "OPTIONS") or self._reads.match(path) is not None
+        return self._tokens.admit(_secret(Headers(raw=scope["headers"])), reads=reads)
 
 
 class AuthMiddleware:

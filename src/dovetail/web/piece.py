@@ -5,10 +5,10 @@ pages, error shapes and what to do at start and stop. The app mounts any set of 
 address; `dovetail.web.serve.run_alone` mounts a single one.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeVar
 
 import httpx
 import msgspec
@@ -16,7 +16,11 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute
 
 from dovetail.base.clock import Clock
+from dovetail.base.settings import ServerSettings
 from dovetail.web.direct import Direct
+
+if TYPE_CHECKING:
+    from dovetail.web.auth import Tokens
 
 __all__ = ["Attention", "Context", "Endpoint", "ErrorShape", "Page", "Piece", "Service"]
 
@@ -69,6 +73,8 @@ class Context:
             the event loop's, once the server listens.
         joint: what `dovetail.toml` says of a joint: `embedded`, `off` or a URL.
         clock: what time it is.
+        server: the table `[server]`, for a piece that listens elsewhere too.
+        tokens: the API tokens; None where everybody is the local user.
     """
 
     state: Path
@@ -76,6 +82,8 @@ class Context:
     connect: Callable[[str], Endpoint]
     joint: Callable[[str], str]
     clock: Clock
+    server: ServerSettings
+    tokens: "Callable[[], Tokens | None]" = lambda: None
 
 
 @dataclass(frozen=True)
@@ -131,7 +139,10 @@ class Service:
         open: regular expressions of paths that need no token: they carry a proof of their own.
         direct: functions that answer hot POST requests before any route is looked for.
         start: called in a thread once the server listens.
+        enter: awaited on the event loop before the server answers, to listen elsewhere too.
         drain: called on the event loop when the server is told to stop: take nothing new.
+        addresses: where it answers besides the app's address, once it does: protocol to
+            `host:port`.
         stop: called in a thread before the server ends; `anyio.from_thread.run` reaches the loop.
         ready: None when ready, else why not.
         attention: what to show on the first page.
@@ -144,7 +155,9 @@ class Service:
     open: Sequence[str] = ()
     direct: Sequence[Direct] = ()
     start: Callable[[], None] | None = None
+    enter: Callable[[], Awaitable[None]] | None = None
     drain: Callable[[], None] | None = None
+    addresses: Callable[[], Mapping[str, str]] | None = None
     stop: Callable[[], None] | None = None
     ready: Callable[[], str | None] | None = None
     attention: Callable[[], Sequence[Attention]] | None = None

@@ -9,9 +9,9 @@ import asyncio
 import errno
 import socket
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import uvicorn
 from starlette.types import ASGIApp
@@ -19,6 +19,7 @@ from starlette.types import ASGIApp
 from dovetail.base.errors import UnavailableError
 from dovetail.web.connection import OneWriteProtocol
 from dovetail.web.drain import Drain
+from dovetail.web.piece import Service
 
 __all__ = ["RunningApp", "bind", "serve", "serve_in_thread"]
 
@@ -32,9 +33,11 @@ class RunningApp:
 
     Attributes:
         url: its base URL.
+        addresses: where else it answers: protocol to `host:port`.
     """
 
     url: str
+    addresses: Mapping[str, str] = field(default_factory=dict)
 
 
 def bind(host: str, port: int) -> socket.socket:
@@ -72,6 +75,25 @@ def url_of(listening: socket.socket) -> str:
     host, port = listening.getsockname()[:2]
     host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+def addresses_of(app: ASGIApp) -> dict[str, str]:
+    """Return where the services of a running app answer besides its URL: protocol to address."""
+    found: dict[str, str] = {}
+    for service in _services(app):
+        if service.addresses is not None:
+            found.update(service.addresses())
+    return found
+
+
+def said(url: str, addresses: Mapping[str, str]) -> str:
+    """Return a URL and further addresses as one sentence has them."""
+    return ", ".join([url, *(f"{protocol} on {where}" for protocol, where in addresses.items())])
+
+
+def _services(app: object) -> list[Service]:
+    mounted = getattr(getattr(app, "state", None), "mounted", ())
+    return [one.service for one in mounted]
 
 
 class _Server(uvicorn.Server):
@@ -162,7 +184,7 @@ def serve_in_thread(app: ASGIApp, host: str = "127.0.0.1", port: int = 0) -> Ite
         while not ready.wait(0.05):
             if not thread.is_alive():
                 raise UnavailableError("the server ended while it started")
-        yield RunningApp(url_of(listening))
+        yield RunningApp(url_of(listening), addresses_of(app))
     finally:
         server.should_exit = True
         thread.join()

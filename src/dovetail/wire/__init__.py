@@ -10,6 +10,7 @@ __all__ = [
     "cloudevents",
     "feast",
     "governance",
+    "grpc",
     "history",
     "http",
     "lenient",
@@ -19,6 +20,7 @@ __all__ = [
     "openlineage",
     "otlp",
     "problem",
+    "protobuf",
     "retention",
     "tidy",
 ]

@@ -31,6 +31,7 @@ class Target:
     name: str
     url: str
     metrics: str
+    grpc: str = ""
 
     @property
     def host(self) -> str:
@@ -126,7 +127,7 @@ def dovetail_target(
     settings = ServingSettings(models=(f"late={booster_file}", f"echo={state / 'echo.identity'}"))
     with run_piece(piece, settings, state=state) as server:
         _wait(server.url)
-        yield Target("dovetail", server.url, f"{server.url}/metrics")
+        yield Target("dovetail", server.url, f"{server.url}/metrics", server.addresses["gRPC"])
 
 
 @pytest.fixture(scope="session")
@@ -136,7 +137,7 @@ def mlserver_target(
     folder = tmp_path_factory.mktemp("mlserver")
     _write_models(folder, booster_file)
     with start_mlserver(folder, path=folder / "echo") as server:
-        yield Target("mlserver", server.url, server.metrics)
+        yield Target("mlserver", server.url, server.metrics, server.grpc)
 
 
 def _write_models(folder: Path, booster_file: Path) -> None:

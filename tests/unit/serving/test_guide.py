@@ -38,19 +38,19 @@ def steps(guides):
 @pytest.mark.skipif(not GUIDES.exists(), reason="the guides are not beside these tests")
 @pytest.mark.parametrize(("guides", "same"), ANSWERS.items(), ids=str)
 def test_the_guide_works_as_it_stands(tmp_path, free_port, guides, same):
-    port, server = str(free_port()), None
+    port, grpc, server = str(free_port()), str(free_port()), None
     program = f"{sys.executable} -m dovetail.cli"
     done = []
     try:
         for kind, text in steps(guides):
             if kind == "python":
-                command = [sys.executable, "-W", "error", "-c", text]
+                program_text = text.replace("8081", grpc)
+                command = [sys.executable, "-W", "error", "-c", program_text]
             else:
                 line = text.replace("8080", port).replace("dovetail serving", f"{program} serving")
                 if line.endswith("&"):
-                    server = subprocess.Popen(
-                        line.removesuffix("&").split(), cwd=tmp_path, stderr=subprocess.DEVNULL
-                    )
+                    line = f"{line.removesuffix('&')} --grpc-port {grpc}"
+                    server = subprocess.Popen(line.split(), cwd=tmp_path, stderr=subprocess.DEVNULL)
                     wait(port)
                     continue
                 command = ["sh", "-c", line]
