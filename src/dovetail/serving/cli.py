@@ -8,6 +8,7 @@ import click
 
 from dovetail.base.errors import InvalidInputError
 from dovetail.serving.manifest.command import fetch, manifest
+from dovetail.serving.routing.cli import rollback, route
 from dovetail.web.commands import json_option, print_json, print_table, run, server_options
 from dovetail.web.declared import read_settings
 from dovetail.wire.open_inference import Client
@@ -131,3 +132,7 @@ def list_models(url: str, as_json: bool) -> None:
         ["model", "version", "state", "reason"],
         [(entry.name, entry.version, entry.state, entry.reason) for entry in entries],
     )
+
+
+commands.add_command(route)
+commands.add_command(rollback)

@@ -8,9 +8,8 @@ for it on the loop, `answer` in a thread.
 import time
 from collections.abc import Callable, Sequence
 
-from dovetail.base.ids import new_id
 from dovetail.serving.model import Model
-from dovetail.serving.questions import Question, Reply, time_given
+from dovetail.serving.questions import Follow, Question, Reply, new_name, time_given
 from dovetail.serving.repository import Repository
 
 __all__ = ["Engine", "Observer"]
@@ -46,6 +45,8 @@ class Engine:
         """
         model = self.choose(question)
         if model.runs_here(question.tensors) or (any_size and model.is_quick):
+            if question.follow is not None:
+                return _followed(question, question.follow, model)
             return Reply(model, model.infer(question.tensors, question.wanted))
         return None
 
@@ -63,31 +64,60 @@ class Engine:
             StuckError: the model does not come back.
             TimedOutError: the question's time was over.
         """
-        model, tensors = self.choose(question), question.tensors
+        model = self.choose(question)
+        if question.follow is None:
+            return await self._ask(question, model)
+        start = time.perf_counter_ns()
+        try:
+            reply = await self._ask(question, model)
+        except Exception as error:
+            question.follow.failed(question, model, error, time.perf_counter_ns() - start)
+            raise
+        question.follow.answered(question, reply, time.perf_counter_ns() - start)
+        return reply
+
+    async def _ask(self, question: Question, model: Model) -> Reply:
+        tensors = question.tensors
         if model.runs_here(tensors):
             return Reply(model, model.infer(tensors, question.wanted))
         return Reply(model, await model.ask(tensors, question.wanted, _deadline(question, model)))
 
     def answer(self, question: Question) -> Reply:
         """Answer a question from a thread that waits; raises what `ask` raises."""
-        model, tensors = self.choose(question), question.tensors
-        if model.is_quick:
-            return Reply(model, model.infer(tensors, question.wanted))
-        return Reply(model, model.answer(tensors, question.wanted, _deadline(question, model)))
+        model = self.choose(question)
+        if question.follow is None:
+            return _answer(question, model)
+        return _followed(question, question.follow, model)
 
     def choose(self, question: Question) -> Model:
         """Return the version that answers, and give the question an id where one is needed."""
-        repository = self.repository
-        divided = not question.version and repository.divides(question.model)
-        if question.id is None and (divided or self._observers):
-            # As KServe's logger: an event's id that comes with a request becomes the request's.
-            question.id = question.headers.get(b"ce-id", b"").decode("latin-1") or new_id()
-        return repository.choose(question.model, question.version, question.id or "")
+        if question.id is None and self._observers:
+            question.id = new_name(question)
+        return self.repository.pick(question)
 
     def tell(self, question: Question, reply: Reply) -> None:
         """Tell the observers, once the answer is written."""
         for observe in self._observers:
             observe(question, reply)
+
+
+def _answer(question: Question, model: Model) -> Reply:
+    tensors = question.tensors
+    if model.is_quick:
+        return Reply(model, model.infer(tensors, question.wanted))
+    return Reply(model, model.answer(tensors, question.wanted, _deadline(question, model)))
+
+
+def _followed(question: Question, follow: Follow, model: Model) -> Reply:
+    """Answer a routed question, and tell whoever follows it how that went."""
+    start = time.perf_counter_ns()
+    try:
+        reply = _answer(question, model)
+    except Exception as error:
+        follow.failed(question, model, error, time.perf_counter_ns() - start)
+        raise
+    follow.answered(question, reply, time.perf_counter_ns() - start)
+    return reply
 
 
 def _deadline(question: Question, model: Model) -> float | None:

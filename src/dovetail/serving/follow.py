@@ -7,6 +7,7 @@ from pathlib import Path
 from dovetail.base.errors import DovetailError
 from dovetail.base.telemetry import logger
 from dovetail.serving.repository import Repository
+from dovetail.serving.routing.desk import Desk
 from dovetail.serving.sources import Sources, parse_uri
 from dovetail.wire.http import WireError
 
@@ -20,15 +21,21 @@ class Follower:
 
     Args:
         repository: where models are loaded.
+        desk: moves aliases, and traffic with them.
         sources: where aliases are resolved.
         models: the setting `models`.
         seconds: between two looks.
     """
 
     def __init__(
-        self, repository: Repository, sources: Sources, models: Sequence[str], seconds: float
+        self,
+        repository: Repository,
+        desk: Desk,
+        sources: Sources,
+        models: Sequence[str],
+        seconds: float,
     ) -> None:
-        self._repository, self._sources = repository, sources
+        self._repository, self._desk, self._sources = repository, desk, sources
         self._models, self._seconds = tuple(models), seconds
         self.problems: dict[str, str] = {}
         self.has_looked = not self._models
@@ -66,7 +73,7 @@ class Follower:
         named = parse_uri(place)
         if named is not None and named.alias:
             version = self._sources.resolve_alias(named.name, named.alias)
-            self._repository.follow(place, name, version)
+            self._desk.follow(place, name, version)
         else:
             self._repository.load(name, place, anywhere=True)
             self._done.add(uri)

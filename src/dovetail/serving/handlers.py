@@ -17,7 +17,6 @@ from dovetail.serving.arrays import from_message
 from dovetail.serving.configuration import configuration
 from dovetail.serving.engine import Engine
 from dovetail.serving.errors import BadRequestError, BadTensorError, StuckError
-from dovetail.serving.model import Model
 from dovetail.serving.questions import Question, Reply, told_of
 from dovetail.serving.tensors import Array
 from dovetail.wire.open_inference import (
@@ -29,7 +28,6 @@ from dovetail.wire.open_inference import (
     ModelStatistics,
     ServerMetadata,
     StatisticsResponse,
-    Traffic,
     UnloadRequest,
     decode_request,
 )
@@ -44,6 +42,7 @@ EXTENSIONS = (
     "statistics",
     "dovetail_load_uri",
     "dovetail_payload_log",
+    "dovetail_routing",
     "dovetail_traffic",
 )
 
@@ -175,24 +174,24 @@ class Handlers:
 
     def metadata(self, name: str, version: str = "") -> ModelMetadata:
         """Say what a model takes and gives."""
-        model = self._one(name, version)
+        model = self.repository.choose(name, version)
         return model.describe(self.repository.versions(name))
 
     def ready(self, name: str, version: str = "") -> None:
         """Return if a model can answer, raise why not if it cannot."""
-        model = self._one(name, version)
+        model = self.repository.choose(name, version)
         stuck = model.lane.stuck_seconds()
         if stuck:
             raise StuckError(name, stuck)
 
     def configuration(self, name: str, version: str = "") -> dict[str, Any]:
         """Return Triton's model configuration, as far as it has a meaning here."""
-        return configuration(self._one(name, version), self.repository.versions(name))
+        return configuration(self.repository.choose(name, version), self.repository.versions(name))
 
     def statistics(self, name: str = "", version: str = "") -> StatisticsResponse:
         """Return how often models answered and how long it took."""
         if name:
-            self._one(name, version)
+            self.repository.choose(name, version)
         models = self.repository.loaded(name)
         found: tuple[ModelStatistics, ...] = tuple(
             model.statistics.describe() for model in models if version in ("", model.version)
@@ -220,21 +219,6 @@ class Handlers:
     def unload(self, name: str, request: UnloadRequest) -> None:
         """Unload a model, or one version of it."""
         self.repository.unload(name, request.version or "")
-
-    def traffic(self, name: str) -> Traffic:
-        """Return how unversioned requests are divided."""
-        return Traffic(self.repository.weights(name))
-
-    def put_traffic(self, name: str, traffic: Traffic) -> Traffic:
-        """Divide unversioned requests anew."""
-        return Traffic(self.repository.put_weights(name, traffic.weights))
-
-    def _one(self, name: str, version: str) -> Model:
-        """Return a version; of several, the one with the largest share."""
-        if version or not self.repository.divides(name):
-            return self.repository.choose(name, version)
-        weights = self.repository.weights(name)
-        return self.repository.choose(name, max(weights, key=lambda v: weights[v]))
 
 
 @dataclass(frozen=True, slots=True)

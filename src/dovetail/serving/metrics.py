@@ -20,6 +20,7 @@ from prometheus_client.registry import Collector
 from dovetail.serving import tallies, tracing, transports
 from dovetail.serving.counters import BOARD
 from dovetail.serving.payload import queue
+from dovetail.serving.routing import shadow
 from dovetail.serving.statistics import BOUNDS, INFO, MODEL, QUEUE_BOUNDS, QUEUED, Counts
 from dovetail.serving.transports import GRPC, GRPC_CODES, REST, REST_ACTIVE, SECONDS_NS
 
@@ -43,6 +44,7 @@ class Families(Collector):
         yield from _grpc()
         yield from _payload()
         yield _spans()
+        yield from shadow.families()
 
 
 def _models() -> Iterator[Metric]:

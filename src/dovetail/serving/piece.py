@@ -21,6 +21,12 @@ from dovetail.serving.layouts.keeper import Keeper
 from dovetail.serving.payload import PayloadLog, PayloadSink
 from dovetail.serving.repository import Repository
 from dovetail.serving.routes import make_routes, render_error
+from dovetail.serving.routing.desk import Desk
+from dovetail.serving.routing.handlers import RoutingHandlers
+from dovetail.serving.routing.ledger import Ledger
+from dovetail.serving.routing.observing import Observing
+from dovetail.serving.routing.routes import make_routing_routes
+from dovetail.serving.routing.shadow import Shadows
 from dovetail.serving.settings import ServingSettings
 from dovetail.serving.sources import Sources
 from dovetail.serving.store import Store
@@ -48,6 +54,14 @@ class _Server:
         folders, models = _split(settings)
         allowed = [Path(folder) for folder in settings.folders]
         catalog = Catalog(folders, allowed) if folders else None
+        self.payload_log = _payload_log(context, settings)
+        self.watch = Watch.of(settings)
+        observers = [self.payload_log.offer] if self.payload_log is not None else []
+        self.observing = Observing(
+            Ledger(self.store.database, context.clock, settings.feedback_hours),
+            Shadows(tuple(observers)),
+        )
+        observers += [self.watch.observe] if self.watch is not None else []
         self.repository = Repository(
             self.store,
             Files(context.state / "serving" / "models"),
@@ -58,19 +72,20 @@ class _Server:
             trust=Trust.of(settings.trusted),
             limits=settings.limits(),
             catalog=catalog,
+            observers=self.observing,
         )
+        self.desk = Desk(self.repository, self.store)
+        self.routing = RoutingHandlers(self.repository, self.desk, self.observing)
         self.keeper = Keeper(
             self.repository,
             catalog,
             settings.repository_seconds,
             loads=settings.repository_loads,
         )
-        self.payload_log = _payload_log(context, settings)
-        self.watch = Watch.of(settings)
-        observers = [self.payload_log.offer] if self.payload_log is not None else []
-        observers += [self.watch.observe] if self.watch is not None else []
         self.handlers = Handlers(Engine(self.repository, observers))
-        self.follower = Follower(self.repository, sources, models, settings.follow_seconds)
+        self.follower = Follower(
+            self.repository, self.desk, sources, models, settings.follow_seconds
+        )
         self.grpc = _grpc(context, settings, self)
         self._restored = self._ends = False
 
@@ -85,8 +100,9 @@ class _Server:
 
     def start(self) -> None:
         """Load what was loaded before; what the settings name follows in the background."""
-        self.repository.restore()
+        self.repository.refresh()
         self._restored = True
+        self.observing.start()
         if self.payload_log is not None:
             self.payload_log.start()
         self.keeper.start()
@@ -104,6 +120,7 @@ class _Server:
             anyio.from_thread.run(self.grpc.stop)
         self.keeper.stop()
         self.follower.stop()
+        self.observing.stop()
         if self.payload_log is not None:
             self.payload_log.stop()
         if self.watch is not None:
@@ -181,6 +198,7 @@ def _build(context: Context, settings: ServingSettings) -> Service:
     return Service(
         routes=[
             Route("/v2/health/ready", server.health),
+            *make_routing_routes(server.routing),
             *make_routes(server.handlers, max_body=settings.max_body_mb << 20, watch=server.watch),
             *make_pages(server.repository, server.follower, server.payload_log, settings),
         ],

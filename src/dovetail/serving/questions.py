@@ -7,15 +7,26 @@ answers, when and where it runs, who is told) knows only these two.
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import msgspec
 
+from dovetail.base.ids import new_id
 from dovetail.serving.errors import BadRequestError
 from dovetail.serving.model import Model
 from dovetail.serving.tensors import Array
 
-__all__ = ["LIVE", "ROLES", "Question", "Reply", "Told", "time_given", "told_of"]
+__all__ = [
+    "LIVE",
+    "ROLES",
+    "Follow",
+    "Question",
+    "Reply",
+    "Told",
+    "new_name",
+    "time_given",
+    "told_of",
+]
 
 ROLES = ("live", "shadow", "test")
 _ENVOY = b"x-envoy-expected-rq-timeout-ms"
@@ -46,6 +57,7 @@ class Question:
         told: what it says of itself for the log.
         body: the request as JSON, where it came so.
         seconds: how long the caller waits, where the transport knows (gRPC's deadline).
+        follow: who is told how it went; left there by the rule that chose the version.
     """
 
     model: str
@@ -58,6 +70,7 @@ class Question:
     told: Told = LIVE
     body: bytes | None = None
     seconds: float | None = None
+    follow: "Follow | None" = None
 
 
 @dataclass(slots=True)
@@ -73,6 +86,21 @@ class Reply:
     model: Model
     outputs: Mapping[str, Array]
     body: bytes | None = None
+
+
+class Follow(Protocol):
+    """Who is told how a routed question went; both must return at once."""
+
+    def answered(self, question: Question, reply: Reply, ns: int) -> None:
+        """Take in an answer, and how many nanoseconds it took."""
+
+    def failed(self, question: Question, model: Model, error: Exception, ns: int) -> None:
+        """Take in that a version failed."""
+
+
+def new_name(question: Question) -> str:
+    """Return an id for a question that has none; as KServe's logger, an event's id becomes it."""
+    return question.headers.get(b"ce-id", b"").decode("latin-1") or new_id()
 
 
 def told_of(parameters: Mapping[str, Any] | None) -> Told:

@@ -3,29 +3,44 @@
 Requests read one immutable table and never wait. A change loads the new version first, writes the
 store, then swaps the table; whoever still runs on the old version finishes on it, and it is let go
 when the last of them is done. A model that cannot be loaded fails alone and keeps the reason.
+`routing.desk` changes the rules by which versions share the requests.
 """
 
 import threading
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
 
+import msgspec
+
 from dovetail.base.clock import Clock, now_ms
-from dovetail.base.errors import DovetailError, InvalidInputError
+from dovetail.base.errors import ConflictError, DovetailError
 from dovetail.base.telemetry import logger
-from dovetail.serving.errors import BadModelError, NotReadyError, UnknownModelError, rename
+from dovetail.serving.errors import NotReadyError, UnknownModelError
 from dovetail.serving.files import Files
 from dovetail.serving.isolation import Forms
 from dovetail.serving.layouts import shelf
-from dovetail.serving.layouts.card import Placed, asked
+from dovetail.serving.layouts.card import Placed
 from dovetail.serving.layouts.catalog import Catalog
 from dovetail.serving.limits import Limits
 from dovetail.serving.model import Model
+from dovetail.serving.opening import Opener
+from dovetail.serving.questions import Question, new_name
+from dovetail.serving.routing.document import (
+    Fixed,
+    Routing,
+    State,
+    answers,
+    check_routing,
+    without,
+)
+from dovetail.serving.routing.router import Observers, Router
+from dovetail.serving.routing.table import Loaded, ruled
 from dovetail.serving.sources import Sources, parse_uri
 from dovetail.serving.store import Store, Version
-from dovetail.serving.traffic import check_weights, choose_version, newest, without_version
+from dovetail.serving.traffic import newest
 from dovetail.serving.trust import Trust
 from dovetail.wire.http import WireError
 from dovetail.wire.open_inference import IndexEntry
@@ -34,15 +49,6 @@ __all__ = ["Repository"]
 
 log = logger("serving")
 _NOTHING = Trust()
-
-
-@dataclass(frozen=True)
-class _Loaded:
-    """The versions of one model that can answer, and their shares."""
-
-    versions: Mapping[str, Model] = field(default_factory=dict)
-    weights: Mapping[str, float] = field(default_factory=dict)
-    only: Model | None = None
 
 
 class Repository:
@@ -58,6 +64,7 @@ class Repository:
         trust: what may execute code when it is loaded.
         limits: how much of the server one model may take.
         catalog: the repository folders that models are found in; None where there are none.
+        observers: gives rules what they learn with.
     """
 
     def __init__(
@@ -72,26 +79,27 @@ class Repository:
         trust: Trust = _NOTHING,
         limits: Limits | None = None,
         catalog: Catalog | None = None,
+        observers: Observers,
     ) -> None:
         self._store, self._files, self._sources = store, files, sources
-        self._compile, self._forms, self._clock = compile, forms, clock
-        self._limits = limits or Limits()
-        self._trust, self._catalog = trust, catalog
-        self._table: dict[str, _Loaded] = {}
+        self._opener = Opener(files, compile, forms, trust, limits or Limits())
+        self._clock, self._catalog, self._observers = clock, catalog, observers
+        self._table: dict[str, Loaded] = {}
         self._known: dict[tuple[str, str], Version] = {}
         self._reasons: dict[tuple[str, str], str] = {}
-        self._change = threading.Lock()
+        self._states: dict[str, State] = {}
+        self._generation = -1
+        self._change = threading.RLock()
         self._loading: defaultdict[tuple[str, str], threading.Lock] = defaultdict(threading.Lock)
 
     # What answers
 
-    def choose(self, name: str, version: str = "", request_id: str = "") -> Model:
-        """Return the model that answers a request.
+    def choose(self, name: str, version: str = "") -> Model:
+        """Return a version of a model.
 
         Args:
-            name: the model.
-            version: the version that the caller asks for; empty leaves it to the traffic.
-            request_id: what the traffic is divided by.
+            name: the model, or `MODEL@ALIAS`.
+            version: the version or alias; empty for the one that answers most.
 
         Raises:
             UnknownModelError: there is no such model or version.
@@ -99,18 +107,42 @@ class Repository:
         """
         loaded = self._table.get(name)
         if loaded is None:
+            base, at, alias = name.rpartition("@")
+            if at and base in self._table and not version:
+                return self.choose(base, alias)
             raise self._missing(name, version)
         if version:
-            model = loaded.versions.get(version)
+            model = loaded.versions.get(version) or loaded.named(version)
             if model is None:
                 raise self._missing(name, version)
             return model
+        if loaded.router is not None:
+            weights = loaded.router.weights()
+            return loaded.versions[max(weights, key=lambda v: weights[v])]
+        if loaded.only is None:
+            raise self._missing(name, version)
+        return loaded.only
+
+    def pick(self, question: Question) -> Model:
+        """Return the version that answers a question; one look at the table, whatever changes.
+
+        Raises:
+            UnknownModelError: there is no such model or version.
+            NotReadyError: it is known but not loaded.
+        """
+        loaded = self._table.get(question.model)
+        if loaded is None or question.version:
+            return self.choose(question.model, question.version)
         if loaded.only is not None:
             return loaded.only
-        return loaded.versions[choose_version(name, request_id, loaded.weights)]
+        if question.id is None:
+            question.id = new_name(question)
+        if loaded.router is None:
+            raise self._missing(question.model, "")
+        return loaded.router.pick(question)
 
     def divides(self, name: str) -> bool:
-        """Whether unversioned requests for a model are shared between versions."""
+        """Whether a rule decides about each unversioned request for a model."""
         loaded = self._table.get(name)
         return loaded is not None and loaded.only is None
 
@@ -157,7 +189,7 @@ class Repository:
             return UnknownModelError(name, version, self.versions(name), unloaded=True)
         return NotReadyError(name, "; ".join(sorted(reasons)))
 
-    # Traffic
+    # Rules
 
     def weights(self, name: str) -> dict[str, float]:
         """Return how unversioned requests are divided.
@@ -169,23 +201,57 @@ class Repository:
         loaded = self._table.get(name)
         if loaded is None:
             raise self._missing(name, "")
-        return {version: loaded.weights.get(version, 0.0) for version in self.versions(name)}
+        if loaded.router is None:
+            shares = {loaded.only.version: 1.0} if loaded.only is not None else {}
+        else:
+            shares = loaded.router.weights()
+        return {version: shares.get(version, 0.0) for version in self.versions(name)}
 
-    def put_weights(self, name: str, weights: Mapping[str, float]) -> dict[str, float]:
-        """Divide unversioned requests anew, and keep it.
+    def state(self, name: str) -> State:
+        """Return the rule and the aliases that are in force.
 
         Raises:
-            UnknownModelError: the model or a version is not loaded.
-            InvalidInputError: a weight is not one, or nothing would be left to answer.
+            UnknownModelError: there is no such model.
+            NotReadyError: no version of it is loaded.
+        """
+        if name not in self._table or name not in self._states:
+            raise self._missing(name, "")
+        return self._states[name]
+
+    def router(self, name: str) -> Router | None:
+        """Return the rule at work; None where one version answers everything."""
+        loaded = self._table.get(name)
+        if loaded is None:
+            raise self._missing(name, "")
+        return loaded.router
+
+    @contextmanager
+    def changing(self) -> Iterator[None]:
+        """Keep other changes away while a rule is made from the one in force."""
+        with self._change:
+            self.refresh()
+            yield
+
+    def put_state(self, state: State) -> State:
+        """Put a rule and aliases in force, and keep them.
+
+        Raises:
+            UnknownModelError: no version of the model is loaded, or one that it names is not.
+            InvalidInputError: it makes no sense.
         """
         with self._change:
-            loaded = self._table.get(name)
+            loaded = self._table.get(state.model)
             if loaded is None:
-                raise self._missing(name, "")
-            checked = check_weights(name, weights, loaded.versions)
-            self._store.put_weights(name, checked)
-            self._swap(name, loaded.versions, checked)
-        return self.weights(name)
+                raise self._missing(state.model, "")
+            for version in state.aliases.values():
+                if version not in loaded.versions:
+                    raise UnknownModelError(state.model, version, tuple(loaded.versions))
+            known = {*loaded.versions, *state.aliases}
+            routing = check_routing(state.model, state.routing, known)
+            state = msgspec.structs.replace(state, routing=routing, at_ms=now_ms(self._clock))
+            self._states[state.model] = self._store.put_state(state)
+            self._swap(state.model, loaded.versions)
+            return self._states[state.model]
 
     # Loading and unloading
 
@@ -238,8 +304,7 @@ class Repository:
         ]  # fmt: skip
         if not found:
             raise UnknownModelError(name)
-        for one in found:
-            self._admit(replace(one, wanted=True))
+        self._admit([replace(one, wanted=True) for one in found])
         return [one.version for one in found]
 
     def _fetch_and_load(
@@ -250,7 +315,7 @@ class Repository:
             is_same = known is not None and known.uri == uri and uri.startswith("models:/")
             if is_same and known is not None and version in self.versions(name):
                 if pinned and not known.pinned:
-                    self._keep(replace(known, pinned=True), self._table[name].weights)
+                    self._keep([replace(known, pinned=True)])
                 return
             try:
                 digest = self._files.put(name, version, fetch)
@@ -260,44 +325,48 @@ class Repository:
             pinned = pinned or (known is not None and known.pinned and known.wanted)
             fresh = Version(name, version, uri, digest, pinned, True, now_ms(self._clock))
             if known is not None and known.digest == digest and version in self.versions(name):
-                self._keep(fresh, self._table[name].weights)
+                self._keep([fresh])
             else:
-                self._admit(fresh)
+                self._admit([fresh])
 
-    def _admit(self, version: Version) -> None:
-        """Open a version and let it answer beside the others; its traffic is not touched."""
-        model = self._open(version)
+    def _admit(self, versions: list[Version]) -> None:
+        """Open versions of a model and let them answer beside the others, by the rule it has."""
+        name = versions[0].model
+        opened, failed = {}, []
+        for version in versions:
+            try:
+                opened[version.version] = self._open(version)
+            except DovetailError as error:
+                failed.append(error)
+        if not opened:
+            raise failed[0]
         with self._change:
-            old = self._table.get(version.model, _Loaded())
-            versions = {**old.versions, version.version: model}
-            weights = old.weights or {version.version: 1.0}
-            self._keep(version, weights)
-            self._swap(version.model, versions, weights)
+            old = self._table.get(name, Loaded())
+            for one in opened:
+                if one in old.aliases:
+                    raise ConflictError(
+                        f"{one!r} is an alias of version {old.aliases[one]!r}",
+                        fix="give the version another name",
+                    )
+            known = {**old.versions, **opened}
+            first = (
+                None if answers(self._states.get(name), known) else Fixed(version=newest(opened))
+            )
+            self._keep([v for v in versions if v.version in opened], first)
+            self._swap(name, known)
+        if failed:
+            raise failed[0]
 
     def _open(self, version: Version) -> Model:
         """Load the kept files of a version, or remember why they cannot be."""
         key = version.model, version.version
-        kept = self._files.folder(*key)
         try:
-            path = self._files.check(version.model, version.version, version.digest)
-            model = Model.load(
-                path,
-                name=version.model,
-                version=version.version,
-                compile=self._compile,
-                forms=self._forms,
-                uri=version.uri,
-                digest=version.digest,
-                trusted=self._trust.covers(version.uri),
-                limits=self._limits.with_own(**asked(path)),
-            )
-        except Exception as caught:  # a library may raise anything; the others are to load
-            error = caught if isinstance(caught, DovetailError) else _unreadable(version, caught)
-            rename(error, kept, version.uri)
+            model = self._opener.open(version)
+        except DovetailError as error:
             if self._reasons.get(key) != str(error):  # a follower tries again and again
                 log.error("model not loaded", model=key[0], version=key[1], why=str(error))
             self._reasons[key] = str(error)
-            raise error from caught
+            raise
         self._reasons.pop(key, None)
         log.info("model loaded", model=key[0], version=key[1], serves=model.compilation.serves)
         return model
@@ -310,14 +379,20 @@ class Repository:
         """
         with self._change:
             loaded = self._table.get(name)
-            if loaded is None or (version and version not in loaded.versions):
+            if loaded is None or (version and loaded.named(version) is None):
                 raise UnknownModelError(name, version, tuple(loaded.versions) if loaded else ())
-            versions, weights = dict(loaded.versions), dict(loaded.weights)
-            for gone in [version] if version else list(versions):
-                del versions[gone]
-                weights = without_version(weights, gone, versions)
-                self._keep(replace(self._known[name, gone], wanted=False, pinned=False), weights)
-            self._swap(name, versions, weights)
+            gone = set(loaded.versions) if not version else {loaded.aliases.get(version, version)}
+            left = {v: model for v, model in loaded.versions.items() if v not in gone}
+            changed = [
+                replace(self._known[name, v], wanted=False, pinned=False) for v in sorted(gone)
+            ]
+            self._store.put_versions(changed)
+            self._known.update({(v.model, v.version): v for v in changed})
+            state = without(self._states.get(name), gone, left)
+            if state is not None:
+                state = msgspec.structs.replace(state, at_ms=now_ms(self._clock))
+                self._states[name] = self._store.put_state(state)
+            self._swap(name, left)
 
     # Repository folders
 
@@ -347,8 +422,7 @@ class Repository:
             return
         if known.wanted:
             with self._change:
-                loaded = self._table.get(name, _Loaded())
-                self._keep(replace(known, wanted=False, pinned=False), loaded.weights)
+                self._keep([replace(known, wanted=False, pinned=False)])
         self._reasons[name, version] = why
 
     def forget_missing(self, names: Sequence[str]) -> None:
@@ -356,67 +430,67 @@ class Repository:
         if self._catalog is not None:
             shelf.retire_missing(self, self._catalog, names)
 
-    def restore(self) -> None:
-        """Load what was loaded when the server stopped; the registry is not asked."""
-        weights = self._store.all_weights()
-        known = self._store.all_versions()
-        self._known = {(v.model, v.version): v for v in known}
-        models: defaultdict[str, dict[str, Model]] = defaultdict(dict)
-        for version in known:
-            if version.wanted:
-                with suppress(DovetailError):  # it is in the index, with the reason
-                    models[version.model][version.version] = self._open(version)
-        with self._change:
-            for name, versions in models.items():
-                kept = {v: w for v, w in weights.get(name, {}).items() if v in versions}
-                self._swap(name, versions, kept or {newest(versions): 1.0} if versions else {})
+    def refresh(self) -> None:
+        """Become what the store says, if something changed it: this server before, or a worker.
 
-    # Following an alias
-
-    def follow(self, uri: str, name: str, version: str) -> bool:
-        """Serve the version that an alias names now, all traffic to it, if it moved.
-
-        The version that the alias brought before is let go, unless someone asked for it by name.
-
-        Args:
-            uri: the followed URI.
-            name: the model's name here.
-            version: what the alias names now.
-
-        Returns:
-            Whether something changed.
+        A version that cannot be opened is in the index with the reason.
         """
-        before = self._store.followed(uri)
-        if before == version and version in self.versions(name):
-            return False
-        named = parse_uri(uri)
-        if named is None or not named.alias:
-            raise InvalidInputError(f"{uri!r} names no alias to follow")
-        self.load(name, named.at(version), pinned=False)
-        if before != version:
-            self.put_weights(name, {version: 1.0})
-            self._store.put_followed(uri, version)
-            if before in self.versions(name) and not self._known[name, before].pinned:
-                self.unload(name, before)
-        log.info("alias followed", uri=uri, version=version, before=before or None)
-        return True
+        generation = self._store.generation()
+        if generation == self._generation:
+            return
+        known = {(v.model, v.version): v for v in self._store.all_versions()}
+        opened = {}
+        for key, version in known.items():
+            loaded = self._loaded_as(version)
+            if version.wanted and loaded is None:
+                with suppress(DovetailError):
+                    opened[key] = self._open(version)
+            elif version.wanted and loaded is not None:
+                opened[key] = loaded
+        with self._change:
+            if self._store.generation() != generation:
+                return  # it changed meanwhile; the next look brings all of it
+            self._known, self._states = known, self._store.states()
+            models: defaultdict[str, dict[str, Model]] = defaultdict(dict)
+            for (name, one), model in opened.items():
+                models[name][one] = model
+            for name in {*self._table, *models}:
+                self._swap(name, models.get(name, {}))
+            self._generation = generation
+
+    def _loaded_as(self, version: Version) -> Model | None:
+        """Return the loaded model of a version, if it is of the same files."""
+        loaded = self._table.get(version.model)
+        model = loaded.versions.get(version.version) if loaded is not None else None
+        return model if model is not None and model.digest == version.digest else None
+
+    def may_go(self, name: str, version: str) -> bool:
+        """Whether a loaded version is one that nobody asked for by name."""
+        known = self._known.get((name, version))
+        return version in self.versions(name) and known is not None and not known.pinned
 
     # Inside
 
-    def _keep(self, version: Version, weights: Mapping[str, float]) -> None:
-        self._store.put_version(version, weights)
-        self._known[version.model, version.version] = version
+    def _keep(self, versions: list[Version], rule: Fixed | None = None) -> None:
+        """Keep versions, and with them the rule that the first version of a model brings."""
+        name = versions[0].model
+        state = None
+        if rule is not None:
+            old = self._states.get(name)
+            state = State(
+                model=name, routing=Routing(rule=rule), at_ms=now_ms(self._clock), cause="load",
+                before=old.id if old is not None else None,
+            )  # fmt: skip
+        kept = self._store.put_versions(versions, state)
+        if kept is not None:
+            self._states[name] = kept
+        self._known.update({(v.model, v.version): v for v in versions})
 
-    def _swap(self, name: str, versions: Mapping[str, Model], weights: Mapping[str, float]) -> None:
+    def _swap(self, name: str, versions: Mapping[str, Model]) -> None:
+        """Let versions answer by the model's rule, in one step."""
         table = dict(self._table)
         if versions:
-            only = versions[next(iter(weights))] if len(weights) == 1 else None
-            table[name] = _Loaded(versions, dict(weights), only)
+            table[name] = ruled(name, versions, self._states.get(name), self._observers)
         else:
             table.pop(name, None)
         self._table = table
-
-
-def _unreadable(version: Version, error: Exception) -> BadModelError:
-    why = f"{type(error).__name__}: {error}"
-    return BadModelError(version.uri or version.model, f"reading it failed with {why}")

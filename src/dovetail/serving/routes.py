@@ -27,7 +27,7 @@ from dovetail.serving.transports import RestCounts, counted
 from dovetail.serving.watch import Watch
 from dovetail.web.problems import retry_headers, status_of
 from dovetail.wire import lenient
-from dovetail.wire.open_inference import HEADER_LENGTH, IndexRequest, LoadRequest, Traffic
+from dovetail.wire.open_inference import HEADER_LENGTH, IndexRequest, LoadRequest
 from dovetail.wire.open_inference import UnloadRequest as Unload
 
 __all__ = [
@@ -69,8 +69,6 @@ def make_routes(
         Route("/v2/repository/index", plain.index, methods=["POST"]),
         Route(f"{repository}/load", plain.load, methods=["POST"]),
         Route(f"{repository}/unload", plain.unload, methods=["POST"]),
-        Route(f"{model}/traffic", plain.traffic, methods=["GET"]),
-        Route(f"{model}/traffic", plain.put_traffic, methods=["PUT"]),
     ]
     for path in (model, version):
         routes += [
@@ -297,19 +295,6 @@ class _Plain:
         asked = _message(await request.body(), Unload)
         await anyio.to_thread.run_sync(self._handlers.unload, request.path_params["model"], asked)
         return _json({})
-
-    def traffic(self, request: Request) -> Response:
-        """Return how unversioned requests are divided."""
-        return _json(self._handlers.traffic(request.path_params["model"]))
-
-    async def put_traffic(self, request: Request) -> Response:
-        """Divide unversioned requests by weights."""
-        asked = _message(await request.body(), Traffic)
-        return _json(
-            await anyio.to_thread.run_sync(
-                self._handlers.put_traffic, request.path_params["model"], asked
-            )
-        )
 
 
 def _names(request: Request) -> tuple[str, str]:

@@ -93,6 +93,14 @@ class ServingSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
         tuple[PayloadSink, ...],
         _about("Further sinks of the payload log, each with what it is told and how."),
     ] = ()
+    feedback_hours: Annotated[
+        float,
+        msgspec.Meta(
+            gt=0,
+            description="Hours for which it is remembered which version answered a request, so that"
+            " its reward may come late.",
+        ),
+    ] = 24.0
     folders: Annotated[
         tuple[str, ...],
         _about("Folders from which clients and registries may have models loaded by path."),

@@ -1,43 +1,32 @@
-"""What the server must still know after a restart: versions, where they came from, traffic.
+"""What the server must still know after a restart: versions, where they came from, their rules.
 
-The models' files lie beside it in `files`; the registry is not needed to start again.
+The models' files lie beside it in `files`; the registry is not needed to start again. Each change
+raises a number, the generation, by which the other workers of a server notice it.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TypeVar
 
+import msgspec
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from dovetail.base.sql import Database, insert, rows_of
+from dovetail.serving.routing.document import Routing, State
+from dovetail.serving.schema import (
+    MIGRATIONS,
+    follows,
+    generations,
+    metadata,
+    routings,
+    versions,
+)
 
 __all__ = ["Store", "Version"]
 
-metadata = sa.MetaData()
-versions = sa.Table(
-    "versions",
-    metadata,
-    sa.Column("model", sa.Text, primary_key=True),
-    sa.Column("version", sa.Text, primary_key=True),
-    sa.Column("uri", sa.Text, nullable=False),
-    sa.Column("digest", sa.Text, nullable=False),
-    sa.Column("pinned", sa.Boolean, nullable=False),
-    sa.Column("wanted", sa.Boolean, nullable=False),
-    sa.Column("loaded_ms", sa.BigInteger, nullable=False),
-)
-traffic = sa.Table(
-    "traffic",
-    metadata,
-    sa.Column("model", sa.Text, primary_key=True),
-    sa.Column("version", sa.Text, primary_key=True),
-    sa.Column("weight", sa.Float, nullable=False),
-)
-follows = sa.Table(
-    "follows",
-    metadata,
-    sa.Column("uri", sa.Text, primary_key=True),
-    sa.Column("version", sa.Text, nullable=False),
-)
+T = TypeVar("T")
+_ALL = "serving"
 
 
 @dataclass(frozen=True)
@@ -71,63 +60,127 @@ class Store:
     """
 
     def __init__(self, url: str) -> None:
-        self._database = Database(url, metadata, name="serving")
+        self.database = Database(url, metadata, name="serving", migrations=MIGRATIONS)
+
+    def generation(self) -> int:
+        """Return a number that grows with every change of versions, rules or graphs."""
+        statement = sa.select(generations.c.number).where(generations.c.name == _ALL)
+        return int(self.database.read(lambda c: c.execute(statement).scalar()) or 0)
+
+    def change(self, fn: Callable[[Connection], T]) -> T:
+        """Run a change in a transaction that also raises the generation."""
+
+        def run(connection: Connection) -> T:
+            statement = insert(generations, self.database.dialect).values(name=_ALL, number=1)
+            raised = statement.on_conflict_do_update(
+                index_elements=["name"], set_={"number": generations.c.number + 1}
+            )
+            connection.execute(raised)
+            return fn(connection)
+
+        return self.database.write(run)
+
+    # Versions
 
     def all_versions(self) -> list[Version]:
         """Return every version that was ever loaded and not forgotten."""
         statement = sa.select(versions).order_by(versions.c.model, versions.c.version)
-        return [Version(**row) for row in self._database.read(lambda c: rows_of(c, statement))]
+        return [Version(**row) for row in self.database.read(lambda c: rows_of(c, statement))]
 
-    def put_version(self, version: Version, weights: Mapping[str, float]) -> None:
-        """Keep a version and its model's traffic together."""
+    def put_versions(self, changed: list[Version], state: State | None = None) -> State | None:
+        """Keep versions, and together with them what routing becomes.
 
-        def put(connection: Connection) -> None:
-            fields = vars(version)
-            statement = insert(versions, self._database.dialect).values(**fields)
-            connection.execute(
-                statement.on_conflict_do_update(
-                    index_elements=["model", "version"],
-                    set_={k: v for k, v in fields.items() if k not in ("model", "version")},
+        Returns:
+            The state as kept, with its id.
+        """
+
+        def put(connection: Connection) -> State | None:
+            for version in changed:
+                fields = vars(version)
+                statement = insert(versions, self.database.dialect).values(**fields)
+                kept = {k: v for k, v in fields.items() if k not in ("model", "version")}
+                connection.execute(
+                    statement.on_conflict_do_update(index_elements=["model", "version"], set_=kept)
                 )
-            )
-            _put_weights(connection, version.model, weights)
+            return _put_state(connection, state) if state is not None else None
 
-        self._database.write(put)
+        return self.change(put)
 
-    def all_weights(self) -> dict[str, dict[str, float]]:
-        """Return the traffic of every model."""
-        found: dict[str, dict[str, float]] = {}
-        for row in self._database.read(lambda c: rows_of(c, sa.select(traffic))):
-            found.setdefault(row["model"], {})[row["version"]] = row["weight"]
-        return found
+    # Routing
 
-    def put_weights(self, model: str, weights: Mapping[str, float]) -> None:
-        """Replace the traffic of a model."""
-        self._database.write(lambda connection: _put_weights(connection, model, weights))
+    def states(self) -> dict[str, State]:
+        """Return what is in force, by model."""
+        newest = sa.select(sa.func.max(routings.c.id)).group_by(routings.c.model)
+        statement = sa.select(routings).where(routings.c.id.in_(newest))
+        rows = self.database.read(lambda c: rows_of(c, statement))
+        return {row["model"]: _state(row) for row in rows}
+
+    def put_state(self, state: State) -> State:
+        """Put a rule in force, and return it with its id."""
+        return self.change(lambda connection: _put_state(connection, state))
+
+    def history(self, model: str, most: int) -> list[State]:
+        """Return what was in force for a model, newest first."""
+        statement = (
+            sa.select(routings)
+            .where(routings.c.model == model)
+            .order_by(routings.c.id.desc())
+            .limit(most)
+        )
+        return [_state(row) for row in self.database.read(lambda c: rows_of(c, statement))]
+
+    def state(self, model: str, id: int) -> State | None:
+        """Return one entry of a model's history."""
+        statement = sa.select(routings).where(routings.c.model == model, routings.c.id == id)
+        rows = self.database.read(lambda c: rows_of(c, statement))
+        return _state(rows[0]) if rows else None
+
+    # Followed aliases
 
     def followed(self, uri: str) -> str:
         """Return the version that a followed alias last brought; empty if none."""
         statement = sa.select(follows.c.version).where(follows.c.uri == uri)
-        return str(self._database.read(lambda c: c.execute(statement).scalar()) or "")
+        return str(self.database.read(lambda c: c.execute(statement).scalar()) or "")
 
     def put_followed(self, uri: str, version: str) -> None:
         """Remember what an alias brought."""
 
         def put(connection: Connection) -> None:
-            statement = insert(follows, self._database.dialect).values(uri=uri, version=version)
+            statement = insert(follows, self.database.dialect).values(uri=uri, version=version)
             connection.execute(
                 statement.on_conflict_do_update(index_elements=["uri"], set_={"version": version})
             )
 
-        self._database.write(put)
+        self.database.write(put)
 
     def close(self) -> None:
         """Finish waiting writes."""
-        self._database.close()
+        self.database.close()
 
 
-def _put_weights(connection: Connection, model: str, weights: Mapping[str, float]) -> None:
-    connection.execute(sa.delete(traffic).where(traffic.c.model == model))
-    if weights:
-        rows = [{"model": model, "version": v, "weight": w} for v, w in weights.items()]
-        connection.execute(sa.insert(traffic), rows)
+def _put_state(connection: Connection, state: State) -> State:
+    values = {
+        "model": state.model,
+        "at_ms": state.at_ms,
+        "actor": state.actor,
+        "cause": state.cause,
+        "before": state.before,
+        "routing": msgspec.json.encode(state.routing).decode(),
+        "aliases": msgspec.json.encode(state.aliases).decode(),
+    }
+    done = connection.execute(sa.insert(routings).values(**values))
+    key = done.inserted_primary_key
+    return msgspec.structs.replace(state, id=int(key[0]) if key else 0)
+
+
+def _state(row: dict[str, object]) -> State:
+    return State(
+        id=int(str(row["id"])),
+        model=str(row["model"]),
+        at_ms=int(str(row["at_ms"])),
+        actor=str(row["actor"]),
+        cause=str(row["cause"]),
+        before=None if row["before"] is None else int(str(row["before"])),
+        routing=msgspec.json.decode(str(row["routing"]), type=Routing),
+        aliases=msgspec.json.decode(str(row["aliases"]), type=dict[str, str]),
+    )

@@ -12,7 +12,7 @@ from hashlib import blake2b
 from dovetail.base.errors import InvalidInputError
 from dovetail.serving.errors import UnknownModelError
 
-__all__ = ["Weights", "check_weights", "choose_version", "newest", "without_version"]
+__all__ = ["Weights", "check_weights", "choose_version", "newest"]
 
 Weights = Mapping[str, float]
 _SCALE = float(1 << 64)
@@ -61,18 +61,6 @@ def choose_version(model: str, request_id: str, weights: Weights) -> str:
         if point < 0:
             return version
     return version
-
-
-def without_version(weights: Weights, version: str, left: Collection[str]) -> dict[str, float]:
-    """Return the weights once a version is gone; if nothing is left, the newest version gets all.
-
-    Args:
-        weights: before.
-        version: the version that goes.
-        left: the versions that stay.
-    """
-    kept = {v: weight for v, weight in weights.items() if v != version and v in left}
-    return kept or ({newest(left): 1.0} if left else {})
 
 
 def newest(versions: Collection[str]) -> str:

@@ -4,7 +4,7 @@ import pytest
 
 from dovetail.base.errors import InvalidInputError
 from dovetail.serving.errors import UnknownModelError
-from dovetail.serving.traffic import check_weights, choose_version, newest, without_version
+from dovetail.serving.traffic import check_weights, choose_version, newest
 
 IDS = [f"request-{i}" for i in range(4000)]
 
@@ -42,9 +42,3 @@ def test_weights_that_make_no_sense_are_refused():
 def test_ten_comes_after_nine():
     assert newest({"9", "10", "rc"}) == "10"
     assert newest({"v9", "v10", "v2"}) == "v10"
-
-
-def test_what_an_unloaded_version_had_goes_to_the_others():
-    assert without_version({"3": 1.0, "4": 3.0}, "4", {"3"}) == {"3": 1.0}
-    assert without_version({"4": 3.0}, "4", {"3", "2"}) == {"3": 1.0}
-    assert without_version({"4": 3.0}, "4", set()) == {}

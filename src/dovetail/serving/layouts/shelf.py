@@ -3,10 +3,13 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from dovetail.base.errors import DovetailError
 from dovetail.serving.errors import UnknownModelError
 from dovetail.serving.layouts.card import Placed
 from dovetail.serving.layouts.catalog import Catalog
+from dovetail.serving.routing.document import Fixed, State
 from dovetail.serving.traffic import newest
 from dovetail.wire.open_inference import IndexEntry
 
@@ -107,7 +110,10 @@ def _lead(repository: "Repository", name: str, before: Sequence[str]) -> None:
     versions = repository.versions(name)
     if not versions or not before:
         return
-    shares = {v for v, weight in repository.weights(name).items() if weight > 0}
-    top = newest(versions)
-    if shares == {newest(before)} and shares != {top}:
-        repository.put_weights(name, {top: 1.0})
+    state, top = repository.state(name), newest(versions)
+    if state.routing.rule == Fixed(version=newest(before)) and newest(before) != top:
+        routing = msgspec.structs.replace(state.routing, rule=Fixed(version=top))
+        led = State(
+            model=name, routing=routing, aliases=state.aliases, cause="load", before=state.id
+        )
+        repository.put_state(led)
