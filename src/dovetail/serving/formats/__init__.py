@@ -22,6 +22,7 @@ FORMATS = {
     "lightgbm": "dovetail.serving.formats.lightgbm",
     "xgboost": "dovetail.serving.formats.xgboost",
     "sklearn": "dovetail.serving.formats.sklearn",
+    "torch": "dovetail.serving.formats.torch",
     "identity": "dovetail.serving.formats.identity",
 }
 """Format name to module, in the order in which a path is tried; resolved on use."""

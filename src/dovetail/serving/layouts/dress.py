@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from dovetail.serving import formats
-from dovetail.serving.errors import BadModelError, BadTensorError
+from dovetail.serving.errors import BadModelError, BadTensorError, InferenceFailedError
 from dovetail.serving.layouts.card import Card, Declared, Fil
 from dovetail.serving.predictor import Predictor
 from dovetail.serving.signature import AnySignature, MatrixSignature, NamedSignature, Signature
@@ -68,12 +68,14 @@ class DressedSignature:
         inputs: the declared tensors.
         names: declared name to the model's.
         shapes: the model's shape by declared name, where it is another.
+        checks: checks types and sizes as declared, for a model that knows none.
     """
 
     inner: Signature
     inputs: tuple[TensorSpec, ...]
     names: Mapping[str, str]
     shapes: Mapping[str, tuple[int, ...]]
+    checks: NamedSignature | None = None
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -87,6 +89,8 @@ class DressedSignature:
 
     def bind(self, tensors: Mapping[str, Array]) -> dict[str, Array]:
         """Rename and reshape what needs it, and let the model's own signature check it."""
+        if self.checks is not None:
+            tensors = self.checks.bind(tensors)
         if self.shapes:
             tensors = {name: self._shaped(name, tensor) for name, tensor in tensors.items()}
         names = self.names
@@ -147,6 +151,9 @@ class Dressed:
             return {name: self._answer(array) for name, array in found.items()}
         chosen = [d for d in self._declared if not wanted or d.name in wanted] or self._declared
         found = self.inner.run(inputs, tuple(self._own[d.name] for d in chosen))
+        for d in chosen:
+            if (name := self._own[d.name]) not in found:
+                raise InferenceFailedError(f"the model gave no {name!r}, which is declared")
         return {d.name: self._given(d, found[self._own[d.name]]) for d in chosen}
 
     def _given(self, declared: Declared, array: Array) -> Array:
@@ -185,7 +192,8 @@ def _signature(inner: Signature, card: Card, source: object) -> Signature:
             )
         return DressedSignature(inner, specs, {}, shapes)
     names = _matched(declared, [spec.name for spec in inner.inputs], "inputs", source)
-    return DressedSignature(inner, specs, names, shapes)
+    checks = NamedSignature(specs) if getattr(inner, "is_open", False) else None
+    return DressedSignature(inner, specs, names, shapes, checks)
 
 
 def _matched(
@@ -193,7 +201,7 @@ def _matched(
 ) -> dict[str, str]:
     """Return declared name to the model's: the same name, or the same place where none is."""
     theirs = [d.name for d in declared]
-    if what == "outputs" and set(theirs) <= set(own):
+    if what == "outputs" and (not own or set(theirs) <= set(own)):
         return {name: name for name in theirs}
     if set(theirs) == set(own):
         return {name: name for name in theirs}
