@@ -8,7 +8,6 @@ choice and the largest difference are in the model's metadata, its config and it
 import msgspec
 import numpy as np
 
-from dovetail.base.errors import DovetailError
 from dovetail.base.telemetry import logger
 from dovetail.serving.agreement import Agreement, compare
 from dovetail.serving.errors import BadModelError, InferenceFailedError, NotConvertibleError
@@ -113,7 +112,7 @@ def _probe_us(predictor: Predictor) -> float | None:
     try:
         zeros = {spec.name: _zeros(spec) for spec in predictor.signature.inputs}
         return round(row_us(predictor, predictor.signature.bind(zeros)), 1)
-    except DovetailError:
+    except Exception:
         return None  # zeros do not suit it; the first real request tells
 
 

@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Sequence
 
 from dovetail.serving.model import Model
-from dovetail.serving.questions import Follow, Question, Reply, new_name, time_given
+from dovetail.serving.questions import Follow, Question, Reply, given, new_name, time_given
 from dovetail.serving.repository import Repository
 
 __all__ = ["Engine", "Observer"]
@@ -47,7 +47,7 @@ class Engine:
         if model.runs_here(question.tensors) or (any_size and model.is_quick):
             if question.follow is not None:
                 return _followed(question, question.follow, model)
-            return Reply(model, model.infer(question.tensors, question.wanted))
+            return Reply(model, model.infer(given(question, model), question.wanted))
         return None
 
     async def ask(self, question: Question) -> Reply:
@@ -77,7 +77,7 @@ class Engine:
         return reply
 
     async def _ask(self, question: Question, model: Model) -> Reply:
-        tensors = question.tensors
+        tensors = given(question, model)
         if model.runs_here(tensors):
             return Reply(model, model.infer(tensors, question.wanted))
         return Reply(model, await model.ask(tensors, question.wanted, _deadline(question, model)))
@@ -102,7 +102,7 @@ class Engine:
 
 
 def _answer(question: Question, model: Model) -> Reply:
-    tensors = question.tensors
+    tensors = given(question, model)
     if model.is_quick:
         return Reply(model, model.infer(tensors, question.wanted))
     return Reply(model, model.answer(tensors, question.wanted, _deadline(question, model)))

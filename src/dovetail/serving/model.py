@@ -59,6 +59,7 @@ class Model:
         limits: how much of the server it may take.
 
     Attributes:
+        parameters: names of what a request may set beside its tensors.
         is_quick: whether a small request is answered sooner than a thread could take it over.
         lane: where it runs otherwise.
 
@@ -82,6 +83,7 @@ class Model:
         self.name, self.version, self.uri, self.digest = name, version, uri, digest
         self.predictor, self.compilation = predictor, compilation
         self.limits = limits or Limits()
+        self.parameters: tuple[str, ...] = getattr(predictor.signature, "parameters", ())
         self.tally = Tally(name, version)
         form = (compilation.serves, compilation.original, compilation.compiled)
         self.statistics = Statistics(name, version, form)

@@ -14,6 +14,7 @@ import msgspec
 from dovetail.base.ids import new_id
 from dovetail.serving.errors import BadRequestError
 from dovetail.serving.model import Model
+from dovetail.serving.parameters import with_parameters
 from dovetail.serving.tensors import Array
 
 __all__ = [
@@ -23,6 +24,7 @@ __all__ = [
     "Question",
     "Reply",
     "Told",
+    "given",
     "new_name",
     "time_given",
     "told_of",
@@ -96,6 +98,13 @@ class Follow(Protocol):
 
     def failed(self, question: Question, model: Model, error: Exception, ns: int) -> None:
         """Take in that a version failed."""
+
+
+def given(question: Question, model: Model) -> Mapping[str, Array]:
+    """Return what a model is given: the tensors, and the parameters that it has a use for."""
+    if model.parameters and question.parameters:
+        return with_parameters(question.tensors, model.parameters, question.parameters)
+    return question.tensors
 
 
 def new_name(question: Question) -> str:

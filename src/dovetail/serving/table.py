@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from functools import cached_property
 from typing import Any, ClassVar
 
+import msgspec
 import numpy as np
 
 from dovetail.serving.errors import BadTensorError
@@ -36,7 +37,8 @@ class Column:
         categories: the values that the model knows; empty where that is not known. Others are the
             model's own affair.
         content: what its text stands for: "datetime" (ISO 8601, given to the model as
-            `datetime64[ns]`), "binary" (given as bytes), or empty; and "any" where the type is not
+            `datetime64[ns]`), "binary" (given as bytes), "json" (given decoded),
+            or empty; and "any" where the type is not
             known, so that text is taken for numbers and given to the model as it comes.
     """
 
@@ -242,7 +244,19 @@ def _raw(name: str, values: Array) -> Array:
     return values
 
 
-_READERS = {"": _text, "datetime": _moments, "binary": _raw}
+def _decoded(name: str, values: Array) -> Array:
+    cells = np.empty(len(values), dtype=object)
+    try:
+        for index, text in enumerate(_text(name, values).tolist()):
+            cells[index] = None if text is None else msgspec.json.decode(text)
+    except (msgspec.DecodeError, RecursionError) as error:
+        raise BadTensorError(
+            f"column {name!r} has text that is not JSON", why=str(error)
+        ) from error
+    return cells
+
+
+_READERS = {"": _text, "datetime": _moments, "binary": _raw, "json": _decoded}
 
 
 def _listed(names: tuple[str, ...] | list[str]) -> str:

@@ -100,13 +100,6 @@ def test_a_model_that_executes_code_is_refused(folder, change):
         formats.load(folder)
 
 
-def test_skops_is_named_with_the_way_round_it(folder):
-    shutil.copy(folder / "model.lgb", folder / "model.skops")
-    edit(folder, "data: model.lgb, lgb", "data: model.skops, lgb")
-    with pytest.raises(BadModelError, match="booster_"):
-        formats.load(folder)
-
-
 def test_the_data_file_may_not_lie_outside_the_folder(folder):
     edit(folder, "data: model.lgb, lgb", "data: ../../../etc/passwd, lgb")
     with pytest.raises(BadModelError, match="outside the folder"):

@@ -14,6 +14,8 @@ from typing import Any
 from dovetail.base.errors import DovetailError
 from dovetail.base.extras import require
 from dovetail.serving.errors import BadModelError, UntrustedModelError
+from dovetail.serving.formats.sklearn_lightgbm import TYPES as LIGHTGBM
+from dovetail.serving.formats.sklearn_lightgbm import check_boosters
 from dovetail.serving.formats.sklearn_walk import tree_problem
 
 __all__ = ["PICKLES", "SUFFIXES", "open_estimator"]
@@ -78,6 +80,8 @@ def _skops(file: Path, trusted: bool) -> Any:
     _check_archive(file)
     asked = _opened(file, lambda source: skops.get_untrusted_types(file=source))
     refused = [name for name in asked if not _is_harmless(name)]
+    if not trusted and LIGHTGBM.intersection(asked):
+        check_boosters(file)
     if refused and not trusted:
         more = f" and {len(refused) - _SHOWN} more" if len(refused) > _SHOWN else ""
         raise UntrustedModelError(
@@ -93,7 +97,7 @@ def _skops(file: Path, trusted: bool) -> Any:
 
 
 def _is_harmless(name: str) -> bool:
-    return name in _HARMLESS or name.startswith(_HARMLESS_PACKAGES)
+    return name in _HARMLESS or name in LIGHTGBM or name.startswith(_HARMLESS_PACKAGES)
 
 
 def _check_archive(file: Path) -> None:

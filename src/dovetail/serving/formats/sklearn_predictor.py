@@ -13,6 +13,7 @@ import numpy as np
 from dovetail.base.errors import DovetailError
 from dovetail.serving.errors import BadTensorError, InferenceFailedError
 from dovetail.serving.formats import sklearn_inputs
+from dovetail.serving.formats.answers import as_tensor
 from dovetail.serving.formats.sklearn_columns import (
     INPUT,
     Kind,
@@ -148,18 +149,13 @@ def _array(answer: Any, rows: int) -> Array:
                 "the model's outputs cannot be one tensor", why="they have different classes"
             )
         answer = np.stack(answer, axis=1)
-    for method in ("toarray", "to_numpy"):
-        if hasattr(answer, method):
-            answer = getattr(answer, method)()
-    array = np.asarray(answer)
-    if array.ndim == 0 or len(array) != rows:
+    array = as_tensor(answer)
+    if len(array) != rows:
         raise InferenceFailedError(
             "the model's answer does not fit the request",
             why=f"it has the shape {list(array.shape)}, the request {rows} rows",
         )
-    if array.dtype.kind in "mMUSV":
-        array = array.astype(str).astype(object)
-    return array.reshape(rows, 1) if array.ndim == 1 else array
+    return array
 
 
 def _first_line(error: Exception) -> str:

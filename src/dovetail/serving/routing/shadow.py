@@ -17,7 +17,7 @@ from dovetail.base.errors import DovetailError
 from dovetail.base.telemetry import logger
 from dovetail.serving.counters import BOARD, Block
 from dovetail.serving.model import Model
-from dovetail.serving.questions import Question, Reply, Told
+from dovetail.serving.questions import Question, Reply, Told, given
 from dovetail.serving.routing.compare import Difference, OutputDifference, compare
 from dovetail.serving.routing.document import Shadow
 from dovetail.serving.tensors import Array
@@ -233,8 +233,8 @@ class _Shadowing:
 
 def _answer(model: Model, question: Question) -> dict[str, Array]:
     if model.is_quick:
-        return model.infer(question.tensors, question.wanted)
-    return model.answer(question.tensors, question.wanted, time.monotonic() + _PATIENCE)
+        return model.infer(given(question, model), question.wanted)
+    return model.answer(given(question, model), question.wanted, time.monotonic() + _PATIENCE)
 
 
 def families() -> Iterator[Metric]:
