@@ -19,6 +19,7 @@ from dovetail.serving.isolation import Forms
 from dovetail.serving.layouts.catalog import Catalog, is_repository
 from dovetail.serving.layouts.keeper import Keeper
 from dovetail.serving.payload import PayloadLog, PayloadSink
+from dovetail.serving.rates import Rates
 from dovetail.serving.repository import Repository
 from dovetail.serving.routes import make_routes, render_error
 from dovetail.serving.routing.desk import Desk
@@ -30,6 +31,7 @@ from dovetail.serving.routing.shadow import Shadows
 from dovetail.serving.settings import ServingSettings
 from dovetail.serving.sources import Sources
 from dovetail.serving.store import Store
+from dovetail.serving.transports import counted
 from dovetail.serving.trust import Trust
 from dovetail.serving.ui.pages import make_pages
 from dovetail.serving.watch import Watch
@@ -82,6 +84,7 @@ class _Server:
             settings.repository_seconds,
             loads=settings.repository_loads,
         )
+        self.rates = Rates()
         self.handlers = Handlers(Engine(self.repository, observers))
         self.follower = Follower(
             self.repository, self.desk, sources, models, settings.follow_seconds
@@ -106,6 +109,7 @@ class _Server:
         if self.payload_log is not None:
             self.payload_log.start()
         self.keeper.start()
+        self.rates.start()
         self.follower.start()
 
     def drain(self) -> None:
@@ -121,6 +125,7 @@ class _Server:
         self.keeper.stop()
         self.follower.stop()
         self.observing.stop()
+        self.rates.stop()
         if self.payload_log is not None:
             self.payload_log.stop()
         if self.watch is not None:
@@ -198,9 +203,11 @@ def _build(context: Context, settings: ServingSettings) -> Service:
     return Service(
         routes=[
             Route("/v2/health/ready", server.health),
-            *make_routing_routes(server.routing),
+            *counted(make_routing_routes(server.routing)),
             *make_routes(server.handlers, max_body=settings.max_body_mb << 20, watch=server.watch),
-            *make_pages(server.repository, server.follower, server.payload_log, settings),
+            *make_pages(
+                server.repository, server.rates, server.follower, server.payload_log, settings
+            ),
         ],
         pages=[Page("/serving", "Serving")],
         errors=[ErrorShape(("/v2",), render_error)],

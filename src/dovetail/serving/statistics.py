@@ -17,7 +17,7 @@ from dovetail.wire.open_inference import (
     ModelStatistics,
 )
 
-__all__ = ["BATCH", "BOUNDS", "INFO", "MODEL", "QUEUED", "Counts", "Statistics"]
+__all__ = ["BATCH", "BOUNDS", "INFO", "LARGEST", "MODEL", "QUEUED", "Counts", "Statistics"]
 
 MODEL, BATCH, INFO, QUEUED = "model", "batch", "info", "queued"
 
@@ -32,6 +32,9 @@ QUEUE_BOUNDS = (0, 1, 2, 5, 10, 25, 50, 75, 100, 250, 500, 1000, 2500, 5000, 100
     _SUCCESS, _SUCCESS_NS, _FAIL, _FAIL_NS, _ROWS, _EXECUTIONS, _INPUT_NS, _INFER_NS, _OUTPUT_NS,
     _QUEUED, _QUEUE_NS, _IN_FLIGHT, _LAST_MS, _HIT, _HIT_NS, _MISS, _MISS_NS,
 ) = range(17)  # fmt: skip
+LARGEST = (_LAST_MS,)
+"""Numbers of a version that are not sums over the workers, but the largest of them."""
+
 _BUCKETS = 17
 _SIZE = _BUCKETS + len(BOUNDS) + 1
 _MOST_SIZES = 64  # batch sizes that are told apart; the others go to the next power of two
@@ -191,7 +194,7 @@ class Statistics:
 
     def counts(self) -> Counts:
         """Return the numbers as they are now."""
-        return Counts(BOARD.totals(MODEL, (_LAST_MS,)).get(self._labels, []))
+        return Counts(BOARD.totals(MODEL, LARGEST).get(self._labels, []))
 
     def describe(self) -> ModelStatistics:
         """Return Triton's message."""

@@ -126,9 +126,9 @@ class GrpcCounts:
 
 
 def counted(routes: Sequence[BaseRoute]) -> Sequence[BaseRoute]:
-    """Have the requests of routes counted, each under its own template."""
+    """Have the requests of routes counted, each under its own template; not those of probes."""
     for route in routes:
-        if isinstance(route, Route):
+        if isinstance(route, Route) and not route.path.startswith("/v2/health/"):
             methods = (route.methods or {"GET"}) - {"HEAD"}
             route.app = _Counted(route.app, RestCounts(sorted(methods)[0], route.path))
     return routes

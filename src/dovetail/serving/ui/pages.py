@@ -10,33 +10,18 @@ from dovetail.serving.errors import UnknownModelError
 from dovetail.serving.follow import Follower
 from dovetail.serving.model import Model
 from dovetail.serving.payload import PayloadLog
+from dovetail.serving.rates import Rates
 from dovetail.serving.repository import Repository
 from dovetail.serving.settings import ServingSettings
 from dovetail.serving.timing import Timing
+from dovetail.serving.ui.rows import RuleView, VersionRow, rows, rule
+from dovetail.serving.ui.trying import Group, curl, groups
 from dovetail.web.pages import page_route
 from dovetail.wire.open_inference import TensorMetadata
 
-__all__ = ["ModelPage", "ServingPage", "VersionRow", "make_pages"]
+__all__ = ["ModelPage", "ServingPage", "make_pages"]
 
 _REFRESH = 5
-
-
-class VersionRow(msgspec.Struct, frozen=True, kw_only=True):
-    """One version of one model, loaded or not."""
-
-    model: str
-    version: str
-    href: str
-    state: str
-    level: str
-    reason: str = ""
-    share: float | None = None
-    form: str = ""
-    largest_difference: float | None = None
-    answered: int = 0
-    failed: int = 0
-    mean_ms: float | None = None
-    uri: str = ""
 
 
 class Followed(msgspec.Struct, frozen=True, kw_only=True):
@@ -76,6 +61,7 @@ class Form(msgspec.Struct, frozen=True, kw_only=True):
     original_us: float | None
     compiled_us: float | None
     why: str
+    uri: str
     digest: str
     labels_differing: int = 0
     timings: tuple[Timing, ...] = ()
@@ -90,11 +76,15 @@ class ModelPage(msgspec.Struct, frozen=True, kw_only=True):
     inputs: list[Tensor]
     outputs: list[Tensor]
     columns: list[str]
+    form: list[Group]
+    versions: list[str]
+    rule: RuleView | None
     example: str
 
 
 def make_pages(
     repository: Repository,
+    rates: Rates,
     follower: Follower,
     payload_log: PayloadLog | None,
     settings: ServingSettings,
@@ -103,6 +93,7 @@ def make_pages(
 
     Args:
         repository: the models.
+        rates: what they did lately.
         follower: what keeps the settings' models loaded.
         payload_log: where requests are told; None for nowhere.
         settings: the table `[serving]`.
@@ -111,7 +102,7 @@ def make_pages(
     def overview(_: Request) -> ServingPage:
         """Which models answer, and in which form."""
         return ServingPage(
-            rows=_rows(repository),
+            rows=rows(repository, rates),
             followed=[
                 Followed(uri=uri, problem=follower.problems.get(uri, "")) for uri in settings.models
             ],
@@ -123,7 +114,7 @@ def make_pages(
     def one(request: Request) -> ModelPage:
         """One model: its versions, their forms, how to call it."""
         address = str(request.base_url).rstrip("/")
-        return _model_page(repository, request.path_params["model"], address)
+        return _model_page(repository, rates, request.path_params["model"], address)
 
     return [
         *page_route(
@@ -139,75 +130,30 @@ def make_pages(
     ]
 
 
-def _rows(repository: Repository, name: str = "") -> list[VersionRow]:
-    models = {(model.name, model.version): model for model in repository.loaded(name)}
-    shares = {model: _shares(repository, model) for model in {key[0] for key in models}}
-    rows = []
-    for entry in repository.index():
-        if name not in ("", entry.name):
-            continue
-        model = models.get((entry.name, entry.version))
-        if model is not None:
-            rows.append(_loaded_row(model, shares[entry.name].get(entry.version, 0.0)))
-            continue
-        unloaded = entry.reason == "unloaded"
-        rows.append(
-            VersionRow(
-                model=entry.name,
-                version=entry.version,
-                href=f"/serving/{entry.name}",
-                state="unloaded" if unloaded else "failed",
-                level="idle" if unloaded else "alarm",
-                reason="" if unloaded else entry.reason,
-            )
-        )
-    return rows
-
-
-def _shares(repository: Repository, name: str) -> dict[str, float]:
-    weights = repository.weights(name)
-    total = sum(weights.values()) or 1.0
-    return {version: weight / total for version, weight in weights.items()}
-
-
-def _loaded_row(model: Model, share: float) -> VersionRow:
-    record, counted = model.compilation, model.statistics.counts()
-    return VersionRow(
-        model=model.name,
-        version=model.version,
-        href=f"/serving/{model.name}",
-        state="serving" if share else "ready",
-        level="ok" if share else "info",
-        share=share,
-        form="compiled" if record.compiled else "as stored",
-        largest_difference=record.largest_difference,
-        answered=counted.succeeded,
-        failed=counted.failed,
-        mean_ms=counted.mean_ms,
-        uri=model.uri,
-    )
-
-
-def _model_page(repository: Repository, name: str, address: str) -> ModelPage:
-    rows = _rows(repository, name)
-    if not rows:
+def _model_page(repository: Repository, rates: Rates, name: str, address: str) -> ModelPage:
+    found = rows(repository, rates, name)
+    if not found:
         raise UnknownModelError(name)
     models = repository.loaded(name)
     shown = models[-1].describe() if models else None
+    form = groups(models[-1]) if models else []
     return ModelPage(
         name=name,
-        rows=rows,
+        rows=found,
         forms=[_form(model) for model in models],
         inputs=_tensors(shown.inputs if shown else ()),
         outputs=_tensors(shown.outputs if shown else ()),
         columns=list(models[-1].columns) if models else [],
-        example=_example(models[-1], address) if models else "",
+        form=form,
+        versions=[model.version for model in models],
+        rule=rule(repository, name),
+        example=curl(models[-1], form, address) if models else "",
     )
 
 
 def _form(model: Model) -> Form:
     record = msgspec.structs.asdict(model.compilation)
-    return Form(version=model.version, digest=model.digest, **record)
+    return Form(version=model.version, uri=model.uri, digest=model.digest, **record)
 
 
 def _tensors(specs: Sequence[TensorMetadata]) -> list[Tensor]:
@@ -215,18 +161,3 @@ def _tensors(specs: Sequence[TensorMetadata]) -> list[Tensor]:
         Tensor(name=spec.name, datatype=spec.datatype, shape=str(list(spec.shape)))
         for spec in specs
     ]
-
-
-def _example(model: Model, address: str) -> str:
-    """Return a command that calls the model with one row of zeros."""
-    spec = model.predictor.signature.inputs[0]
-    shape = [1 if size < 0 else size for size in spec.shape]
-    elements = 1
-    for size in shape:
-        elements *= size
-    data = [""] * elements if spec.datatype == "BYTES" else [0] * min(elements, 4096)
-    body = {
-        "inputs": [{"name": spec.name, "shape": shape, "datatype": spec.datatype, "data": data}]
-    }
-    text = msgspec.json.encode(body).decode()
-    return f"curl -s {address}/v2/models/{model.name}/infer -d '{text}'"
