@@ -16,7 +16,7 @@ from dovetail.serving.predictor import Predictor
 from dovetail.serving.scheduler import Job
 from dovetail.serving.tensors import DATATYPES, Array
 
-__all__ = ["ROWS", "Caller", "batch_rows", "key_of", "pays", "probe_us", "rows_of"]
+__all__ = ["ROWS", "Caller", "batch_rows", "key_of", "probe_us", "rows_of"]
 
 ROWS = 256
 """Rows of a joint call at most, where nothing else is said."""
@@ -48,10 +48,10 @@ def batch_rows(predictor: Predictor, asked: int | None) -> int:
     if asked is not None:
         return max(1, asked)
     by_rows = getattr(predictor.signature, "by_rows", False)
-    return ROWS if by_rows and pays(predictor) else 1
+    return ROWS if by_rows and _pays(predictor) else 1
 
 
-def pays(predictor: Predictor) -> bool:
+def _pays(predictor: Predictor) -> bool:
     """Whether a call of 32 rows costs less than four calls of one row."""
     one, many = probe_us(predictor), probe_us(predictor, _PROBED_ROWS)
     return one is not None and many is not None and many < _PAYS_BELOW * one
@@ -92,15 +92,20 @@ class Caller:
 
     Args:
         call: the model.
+        opened: opens the model if it rests, for jobs that ask for no more.
         told: called for each call of the model with its rows, and the nanoseconds of putting
             them together, of the model, and of taking its answer apart.
         apart: called when the model turns out not to answer row by row.
     """
 
     def __init__(
-        self, call: Call, told: Callable[[int, int, int, int], None], apart: Callable[[], None]
+        self,
+        call: Call,
+        opened: Callable[[], None],
+        told: Callable[[int, int, int, int], None],
+        apart: Callable[[], None],
     ) -> None:
-        self._call, self._told, self._apart = call, told, apart
+        self._call, self._opened, self._told, self._apart = call, opened, told, apart
 
     def __call__(self, jobs: Sequence[Job]) -> None:
         """Give each job its outputs or its error."""
@@ -131,7 +136,11 @@ class Caller:
 
     def _run_one(self, job: Job) -> None:
         try:
-            job.outputs = self._timed(job.bound, job.wanted, job.rows)
+            if job.opens:
+                self._opened()
+                job.outputs = {}
+            else:
+                job.outputs = self._timed(job.bound, job.wanted, job.rows)
         except DovetailError as error:
             job.error = error
 

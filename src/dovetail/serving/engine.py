@@ -77,10 +77,13 @@ class Engine:
         return reply
 
     async def _ask(self, question: Question, model: Model) -> Reply:
+        deadline = None if model.is_quick else _deadline(question, model)
+        if model.is_unopened:
+            await model.open(deadline)
         tensors = given(question, model)
         if model.runs_here(tensors):
             return Reply(model, model.infer(tensors, question.wanted))
-        return Reply(model, await model.ask(tensors, question.wanted, _deadline(question, model)))
+        return Reply(model, await model.ask(tensors, question.wanted, deadline))
 
     def answer(self, question: Question) -> Reply:
         """Answer a question from a thread that waits; raises what `ask` raises."""
@@ -102,10 +105,13 @@ class Engine:
 
 
 def _answer(question: Question, model: Model) -> Reply:
+    deadline = None if model.is_quick else _deadline(question, model)
+    if model.is_unopened:
+        model.open_here(deadline)
     tensors = given(question, model)
     if model.is_quick:
         return Reply(model, model.infer(tensors, question.wanted))
-    return Reply(model, model.answer(tensors, question.wanted, _deadline(question, model)))
+    return Reply(model, model.answer(tensors, question.wanted, deadline))
 
 
 def _followed(question: Question, follow: Follow, model: Model) -> Reply:

@@ -1,7 +1,8 @@
 """A loaded version of a model: what answers, which form of it, and what it has done."""
 
 import time
-from collections.abc import Iterator, Mapping
+import weakref
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from dovetail.base.errors import DovetailError
 from dovetail.base.telemetry import logger
 from dovetail.serving import batching, formats
 from dovetail.serving import compile as compiling
+from dovetail.serving.cache import Cache, Opened, Resting
 from dovetail.serving.errors import BadTensorError, InferenceFailedError
 from dovetail.serving.isolation import Forms
 from dovetail.serving.layouts.card import content_digest, content_of, read_card
@@ -27,7 +29,7 @@ from dovetail.serving.tensors import Array
 from dovetail.serving.watched import CURRENT
 from dovetail.wire.open_inference import ModelMetadata, TensorMetadata
 
-__all__ = ["Model", "rows_of"]
+__all__ = ["Model", "open_form", "rows_of"]
 
 log = logger("serving")
 
@@ -52,16 +54,21 @@ class Model:
     Args:
         name: the model's name.
         version: the version.
-        predictor: what answers.
+        predictor: what answers; None where the first request is to open it.
         compilation: which form that is, and why.
         uri: where it was loaded from.
         digest: of the files that it was loaded from.
         limits: how much of the server it may take.
+        cache: is told when it is opened.
+        reopen: opens it when it rests and is asked.
+        memory: bytes that it takes, estimated.
 
     Attributes:
         parameters: names of what a request may set beside its tensors.
         is_quick: whether a small request is answered sooner than a thread could take it over.
         lane: where it runs otherwise.
+        memory: bytes that it takes, estimated; 0 where nobody asked.
+        used_ns: when it was last asked, on `time.perf_counter_ns`'s clock.
 
     Example:
         >>> model = Model.load("model.onnx")  # doctest: +SKIP
@@ -73,32 +80,83 @@ class Model:
         self,
         name: str,
         version: str,
-        predictor: Predictor,
+        predictor: Predictor | None,
         compilation: compiling.Compilation,
         *,
         uri: str = "",
         digest: str = "",
         limits: Limits | None = None,
+        cache: Cache | None = None,
+        reopen: Callable[[], Opened] | None = None,
+        memory: int = 0,
     ) -> None:
         self.name, self.version, self.uri, self.digest = name, version, uri, digest
-        self.predictor, self.compilation = predictor, compilation
-        self.limits = limits or Limits()
-        self.parameters: tuple[str, ...] = getattr(predictor.signature, "parameters", ())
+        self.limits, self.memory, self.used_ns = limits or Limits(), memory, 0
+        self.predictor: Predictor
+        self._cache, self._reopen = cache, reopen
+        self.parameters: tuple[str, ...] = ()
         self.tally = Tally(name, version)
         form = (compilation.serves, compilation.original, compilation.compiled)
         self.statistics = Statistics(name, version, form)
-        row_us = compilation.compiled_us if compilation.compiled else compilation.original_us
-        if row_us is None:
-            row_us = batching.probe_us(predictor)
-        self.is_quick = row_us is not None and row_us < _SLOW_US
-        rows = 1 if self.is_quick else batching.batch_rows(predictor, self.limits.batch_rows)
-        self.lane = Lane(
-            name,
-            batching.Caller(self._call, self.statistics.count_execution, self._apart),
-            self.limits,
-            rows,
-            self.tally,
+        me = weakref.proxy(self)  # else the lane would hold what holds it
+        caller = batching.Caller(
+            lambda bound, wanted: me._call(bound, wanted),
+            lambda: me._open(),
+            self.statistics.count_execution,
+            lambda: me._apart(),
         )
+        self.lane = Lane(name, caller, self.limits, 1, self.tally)
+        self.is_quick = False
+        self.compilation, self.predictor = compilation, Resting(self, reopen)
+        if predictor is not None:
+            self.take(Opened(predictor, compilation, memory))
+
+    def take(self, opened: Opened) -> None:
+        """Answer with what was opened from now on."""
+        record = opened.compilation
+        row_us = record.compiled_us if record.compiled else record.original_us
+        if row_us is None:
+            row_us = batching.probe_us(opened.predictor)
+        is_quick = row_us is not None and row_us < _SLOW_US
+        asked = self.limits.batch_rows
+        self.lane.batch_rows = 1 if is_quick else batching.batch_rows(opened.predictor, asked)
+        self.memory, self.used_ns = opened.memory, time.perf_counter_ns()
+        self.predictor, self.compilation = opened.predictor, record
+        self.parameters = getattr(opened.predictor.signature, "parameters", ())
+        self.is_quick = is_quick
+        if self._cache is not None:
+            self._cache.add(self)
+
+    @property
+    def is_resting(self) -> bool:
+        """Whether it is not in memory, and is opened by the next request."""
+        return isinstance(self.predictor, Resting)
+
+    @property
+    def is_unopened(self) -> bool:
+        """Whether it rests since the start, so that it is not even known what it takes."""
+        return isinstance(self.predictor, Resting) and not self.predictor.is_known
+
+    async def open(self, deadline: float | None = None) -> None:
+        """Open it in its lane, from the event loop; raises what `ask` raises."""
+        self.tally.missed()
+        await self.lane.ask(Job({}, 0, deadline=deadline, opens=True))
+
+    def open_here(self, deadline: float | None = None) -> None:
+        """Do what `open` does, from a thread that waits."""
+        self.tally.missed()
+        self.lane.answer(Job({}, 0, deadline=deadline, opens=True))
+
+    def rest(self) -> bool:
+        """Leave memory until the next request; False where that cannot be or something runs."""
+        busy = self.lane.running or self.lane.waiting
+        if self._reopen is None or self.is_resting or busy:
+            return False
+        self.is_quick = False
+        self.predictor = Resting(self, self._reopen, self.predictor)
+        self.tally.evicted()
+        log.info("model put to rest", model=self.name, version=self.version)
+        return True
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -141,19 +199,9 @@ class Model:
             BadModelError: it is missing, damaged or not supported.
             UntrustedError: loading it would execute code, and it is not trusted.
         """
-        file = Path(path)
-        card = read_card(file)
-        if card is not None:  # a repository says how it is to be called
-            file = content_of(file)
-            digest = content_digest(Path(path))  # compiled forms are found by the files alone
-            check_format(card, file)
-        if forms is not None and compile:
-            chosen, record = forms.choose(file, digest, trusted=trusted)
-        else:
-            original = formats.load(file, trusted=trusted)
-            chosen, record = compiling.choose(original, wanted=compile)
-        if card is not None:
-            chosen = dress(chosen, card, file)
+        chosen, record = open_form(
+            Path(path), digest, compile=compile, forms=forms, trusted=trusted
+        )
         known = name or Path(path).stem
         return cls(
             known, version, chosen, record, uri=uri or str(path), digest=digest, limits=limits
@@ -170,7 +218,7 @@ class Model:
             BadTensorError: a tensor does not fit, or an output is unknown.
             InferenceFailedError: the model itself failed.
         """
-        start = time.perf_counter_ns()
+        start = self.used_ns = time.perf_counter_ns()
         self.statistics.begin()
         try:
             outputs = self.run(tensors, wanted)
@@ -257,7 +305,7 @@ class Model:
     def _counted(self, tensors: Mapping[str, Array]) -> Iterator["_Asked"]:
         """Count a request that goes through the lane."""
         asked, statistics = _Asked(), self.statistics
-        start = time.perf_counter_ns()
+        start = self.used_ns = time.perf_counter_ns()
         statistics.begin()
         try:
             yield asked
@@ -296,14 +344,16 @@ class Model:
     def _job(
         self, tensors: Mapping[str, Array], wanted: tuple[str, ...], deadline: float | None
     ) -> Job:
-        self._checked_rows(tensors)
+        whole = self._checked_rows(tensors)
+        if isinstance(self.predictor, Resting):
+            self.tally.missed()
         bound = self.predictor.signature.bind(tensors)
         rows = batching.rows_of(bound)
         joins = self.lane.batch_rows > 1
         if joins:
             self.statistics.count_queue(self.lane.waiting)
         key = batching.key_of(bound, wanted) if joins and rows is not None else None
-        return Job(bound, rows_of(tensors) if rows is None else rows, wanted, key, deadline)
+        return Job(bound, whole if rows is None else rows, wanted, key, deadline)
 
     def _checked_rows(self, tensors: Mapping[str, Array]) -> int:
         rows = rows_of(tensors)
@@ -314,6 +364,10 @@ class Model:
                 fix="send fewer rows at a time, or raise max_rows",
             )
         return rows
+
+    def _open(self) -> None:
+        if isinstance(self.predictor, Resting):
+            self.predictor.wake()
 
     def _call(self, bound: Mapping[str, Array], wanted: tuple[str, ...]) -> dict[str, Array]:
         """Run the model; whatever it raises becomes an error of ours."""
@@ -375,8 +429,25 @@ class Model:
                 "labels_differing": record.labels_differing,
                 "compared_rows": record.rows,
                 "why_not_compiled": record.why,
+                "resting": self.is_resting,
             },
         )
+
+
+def open_form(
+    path: Path, digest: str, *, compile: bool, forms: Forms | None, trusted: bool
+) -> tuple[Predictor, compiling.Compilation]:
+    """Open a model's files in the form that serves; the arguments are those of `Model.load`."""
+    file, card = path, read_card(path)
+    if card is not None:  # a repository says how it is to be called
+        file = content_of(path)
+        digest = content_digest(path)  # compiled forms are found by the files alone
+        check_format(card, file)
+    if forms is not None and compile:
+        chosen, record = forms.choose(file, digest, trusted=trusted)
+    else:
+        chosen, record = compiling.choose(formats.load(file, trusted=trusted), wanted=compile)
+    return (chosen if card is None else dress(chosen, card, file)), record
 
 
 def rows_of(tensors: Mapping[str, Array]) -> int:

@@ -8,6 +8,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from dovetail.serving import metrics  # noqa: F401  shows what is counted at /metrics
+from dovetail.serving.cache import Cache
 from dovetail.serving.direct import direct_answers
 from dovetail.serving.engine import Engine
 from dovetail.serving.files import Files
@@ -18,6 +19,7 @@ from dovetail.serving.handlers import Handlers
 from dovetail.serving.isolation import Forms
 from dovetail.serving.layouts.catalog import Catalog, is_repository
 from dovetail.serving.layouts.keeper import Keeper
+from dovetail.serving.opening import Opener
 from dovetail.serving.payload import PayloadLog, PayloadSink
 from dovetail.serving.rates import Rates
 from dovetail.serving.repository import Repository
@@ -64,15 +66,13 @@ class _Server:
             Shadows(tuple(observers)),
         )
         observers += [self.watch.observe] if self.watch is not None else []
+        files = Files(context.state / "serving" / "models")
         self.repository = Repository(
             self.store,
-            Files(context.state / "serving" / "models"),
+            files,
             sources,
-            compile=settings.compile,
-            forms=Forms(context.state / "serving" / "compiled") if settings.isolate else None,
+            opener=_opener(context, settings, files),
             clock=context.clock,
-            trust=Trust.of(settings.trusted),
-            limits=settings.limits(),
             catalog=catalog,
             observers=self.observing,
         )
@@ -188,6 +188,18 @@ def _split(settings: ServingSettings) -> tuple[list[Path], list[str]]:
         else:
             models.append(entry)
     return folders, models
+
+
+def _opener(context: Context, settings: ServingSettings, files: Files) -> Opener:
+    return Opener(
+        files,
+        compile=settings.compile,
+        forms=Forms(context.state / "serving" / "compiled") if settings.isolate else None,
+        trust=Trust.of(settings.trusted),
+        limits=settings.limits(),
+        cache=Cache(settings.max_memory_mb << 20),
+        lazy=settings.load_lazily,
+    )
 
 
 def _payload_log(context: Context, settings: ServingSettings) -> PayloadLog | None:

@@ -20,11 +20,9 @@ from dovetail.base.errors import ConflictError, DovetailError
 from dovetail.base.telemetry import logger
 from dovetail.serving.errors import NotReadyError, UnknownModelError
 from dovetail.serving.files import Files
-from dovetail.serving.isolation import Forms
 from dovetail.serving.layouts import shelf
 from dovetail.serving.layouts.card import Placed
 from dovetail.serving.layouts.catalog import Catalog
-from dovetail.serving.limits import Limits
 from dovetail.serving.model import Model
 from dovetail.serving.opening import Opener
 from dovetail.serving.questions import Question, new_name
@@ -41,14 +39,12 @@ from dovetail.serving.routing.table import Loaded, ruled
 from dovetail.serving.sources import Sources, parse_uri
 from dovetail.serving.store import Store, Version
 from dovetail.serving.traffic import newest
-from dovetail.serving.trust import Trust
 from dovetail.wire.http import WireError
 from dovetail.wire.open_inference import IndexEntry
 
 __all__ = ["Repository"]
 
 log = logger("serving")
-_NOTHING = Trust()
 
 
 class Repository:
@@ -58,11 +54,8 @@ class Repository:
         store: what is remembered.
         files: where the models' files are kept.
         sources: where they come from.
-        compile: whether compiled forms may serve.
-        forms: where they are kept; None compiles in this process.
+        opener: opens what is kept.
         clock: what time it is.
-        trust: what may execute code when it is loaded.
-        limits: how much of the server one model may take.
         catalog: the repository folders that models are found in; None where there are none.
         observers: gives rules what they learn with.
     """
@@ -73,16 +66,12 @@ class Repository:
         files: Files,
         sources: Sources,
         *,
-        compile: bool,
-        forms: Forms | None,
+        opener: Opener,
         clock: Clock,
-        trust: Trust = _NOTHING,
-        limits: Limits | None = None,
         catalog: Catalog | None = None,
         observers: Observers,
     ) -> None:
-        self._store, self._files, self._sources = store, files, sources
-        self._opener = Opener(files, compile, forms, trust, limits or Limits())
+        self._store, self._files, self._sources, self._opener = store, files, sources, opener
         self._clock, self._catalog, self._observers = clock, catalog, observers
         self._table: dict[str, Loaded] = {}
         self._known: dict[tuple[str, str], Version] = {}
@@ -442,7 +431,9 @@ class Repository:
         opened = {}
         for key, version in known.items():
             loaded = self._loaded_as(version)
-            if version.wanted and loaded is None:
+            if version.wanted and loaded is None and self._opener.leaves_to_rest():
+                opened[key] = self._opener.rest(version)
+            elif version.wanted and loaded is None:
                 with suppress(DovetailError):
                     opened[key] = self._open(version)
             elif version.wanted and loaded is not None:

@@ -35,11 +35,12 @@ class Job:
         wanted: names of the outputs to give.
         key: jobs of equal keys may run in one call; None runs alone.
         deadline: when it is of no use any more, on `time.monotonic`'s clock; None is never.
+        opens: whether it only opens a model that rests.
     """
 
     __slots__ = (
-        "bound", "deadline", "done", "error", "future", "is_dropped", "key", "loop", "outputs",
-        "queued_ns", "rows", "size", "started_ns", "wanted",
+        "bound", "deadline", "done", "error", "future", "is_dropped", "key", "loop",
+        "opens", "outputs", "queued_ns", "rows", "size", "started_ns", "wanted",
     )  # fmt: skip
 
     def __init__(
@@ -49,7 +50,10 @@ class Job:
         wanted: tuple[str, ...] = (),
         key: Hashable = None,
         deadline: float | None = None,
+        *,
+        opens: bool = False,
     ) -> None:
+        self.opens = opens
         self.bound, self.rows, self.wanted = bound, rows, wanted
         self.key, self.deadline = key, deadline
         self.size = sum([array.nbytes for array in bound.values()])

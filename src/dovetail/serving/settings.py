@@ -175,6 +175,17 @@ class ServingSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     max_answer_mb: Annotated[
         int, msgspec.Meta(ge=1, description="Largest tensor of an answer in MiB.")
     ] = 256
+    max_memory_mb: Annotated[
+        int,
+        msgspec.Meta(
+            ge=0,
+            description="MiB that all models together may take, as estimated at load; those used "
+            "least lately rest, and are opened again by their next request. 0 is no bound.",
+        ),
+    ] = 0
+    load_lazily: Annotated[
+        bool, _about("After a restart, open a model only when it is first asked.")
+    ] = False
 
     def limits(self) -> Limits:
         """Return what one model may take."""

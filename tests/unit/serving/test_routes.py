@@ -84,6 +84,7 @@ def test_metadata_names_the_form_that_serves(client):
             "labels_differing": 0,
             "compared_rows": 256,
             "why_not_compiled": "",
+            "resting": False,
         },
     }
 
