@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from dovetail.base.errors import InvalidInputError
-from dovetail.serving.manifest.options import IMAGE, INSTEAD, ONLY, object_options
+from dovetail.serving.manifest.options import FLAGS, IMAGE, INSTEAD, ONLY, object_options
 from dovetail.web.commands import json_option, print_json
 
 __all__ = ["fetch", "manifest"]
@@ -89,7 +89,7 @@ def _refuse_foreign(kind: str, given: Mapping[str, Any]) -> None:
         is_given = value is not None and value != ()
         if is_given and kind not in kinds:
             raise InvalidInputError(
-                f"--{option.replace('_', '-')} is not for --kind {kind}",
+                f"--{FLAGS.get(option, option).replace('_', '-')} is not for --kind {kind}",
                 why=f"only for {' and '.join(kinds)}",
                 fix=INSTEAD.get(option, "leave it out") if kind == "plain" else "leave it out",
             )

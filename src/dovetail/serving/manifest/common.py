@@ -39,6 +39,8 @@ __all__ = [
 REST_PORT, GRPC_PORT = 8080, 8081
 STATE = "/var/lib/dovetail"
 LIVE, READY = "/v2/health/live", "/v2/health/ready"
+DRAIN_SECONDS = 5
+"""How long others may still send requests to a server that is going."""
 START_SECONDS = 600
 PERIOD = 5
 

@@ -83,24 +83,6 @@ class Probe(Part, frozen=True, kw_only=True):
     failure_threshold: Maybe[Count] = UNSET
 
 
-class Exec(Part, frozen=True, kw_only=True):
-    """A command in a container."""
-
-    command: list[str]
-
-
-class Handler(Part, frozen=True, kw_only=True):
-    """What happens at a turn of a container's life."""
-
-    exec: Exec
-
-
-class Lifecycle(Part, frozen=True, kw_only=True):
-    """What happens before a container is told to stop."""
-
-    pre_stop: Handler
-
-
 class Resources(Part, frozen=True, kw_only=True):
     """What a container is promised, and what it may take at most."""
 
@@ -186,7 +168,6 @@ class Container(Part, frozen=True, kw_only=True):
     startup_probe: Maybe[Probe] = UNSET
     readiness_probe: Maybe[Probe] = UNSET
     liveness_probe: Maybe[Probe] = UNSET
-    lifecycle: Maybe[Lifecycle] = UNSET
     security_context: Maybe[SecurityContext] = UNSET
     volume_mounts: Maybe[list[VolumeMount]] = UNSET
 

@@ -110,6 +110,7 @@ def _runtime(wishes: Wishes) -> k.ServingRuntime:
         "DOVETAIL_SERVER__HOST": "0.0.0.0",
         "DOVETAIL_SERVER__PORT": str(REST_PORT),
         "DOVETAIL_SERVER__STATE": STATE,
+        "DOVETAIL_SERVER__DRAIN_SECONDS": str(common.DRAIN_SECONDS),
         "DOVETAIL_SERVING__MODELS": f"{{{{.Name}}}}={MODELS}",
     }
     # Knative takes one port per container; the other protocol has a runtime of its own there.

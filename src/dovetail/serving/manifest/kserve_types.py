@@ -131,12 +131,20 @@ class Canary(Part, frozen=True, kw_only=True):
     traffic_percent: Percent
     predictor: Predictor
 
+    def __post_init__(self) -> None:
+        if self.predictor.name is UNSET or self.predictor.model.name is UNSET:
+            raise ValueError("a canary has a name, and so has its model")
+
 
 class ServiceSpec(Part, frozen=True, kw_only=True):
     """The predictor of a service, and its canaries."""
 
     predictor: Predictor
     canary: Maybe[list[Canary]] = UNSET
+
+    def __post_init__(self) -> None:
+        if self.predictor.model.name is not UNSET:
+            raise ValueError("the model of a service has no name, only that of a canary has")
 
 
 class InferenceService(Object, frozen=True, kw_only=True):

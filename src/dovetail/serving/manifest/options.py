@@ -6,7 +6,7 @@ from typing import Any, TypeVar
 
 import click
 
-__all__ = ["IMAGE", "INSTEAD", "ONLY", "object_options"]
+__all__ = ["FLAGS", "IMAGE", "INSTEAD", "ONLY", "object_options"]
 
 F = TypeVar("F", bound=Callable[..., Any])
 IMAGE = "dovetail-serving:latest"
@@ -24,10 +24,13 @@ ONLY = {
     "canary": ("kserve", "seldon"),
     "mirror": ("seldon",),
     "graph": ("kserve", "seldon"),
+    "repositories": ("plain",),
     "server": ("seldon",),
     "image": ("kserve", "plain"),
 }
 """Options that not every kind has, and the kinds that do."""
+FLAGS = {"repositories": "repository"}
+"""Options whose value has another name."""
 INSTEAD = {
     "canary": "load the second version beside the first and PUT /v2/models/NAME/traffic",
     "graph": "use --kind kserve or seldon",
@@ -42,6 +45,10 @@ _OPTIONS: tuple[tuple[tuple[str, ...], dict[str, Any]], ...] = (
     (
         ("--format", "formats"),
         {"metavar": "[MODEL=]FORMAT", "multiple": True, "help": "Format of a model."},
+    ),
+    (
+        ("--repository", "repositories"),
+        {"metavar": "PLACE", "multiple": True, "help": "Folder of models; all are served."},
     ),
     (("--replicas",), {"metavar": "N|LEAST:MOST", "help": "How many.  [default: 1]"}),
     (

@@ -15,7 +15,14 @@ from urllib.parse import unquote, urlsplit
 from dovetail.base.errors import InvalidInputError, NotFoundError
 from dovetail.serving import formats
 
-__all__ = ["Entry", "known_formats", "parse_entry", "split_named", "unique"]
+__all__ = [
+    "Entry",
+    "known_formats",
+    "parse_entry",
+    "parse_repository",
+    "split_named",
+    "unique",
+]
 
 Kind = Literal["registry", "storage", "claim", "container", "local"]
 STORAGE = ("s3", "gs", "https", "http", "hdfs", "webhdfs", "hf", "oci", "abfs", "azure")
@@ -118,6 +125,26 @@ def parse_entry(entry: str, chosen: Mapping[str, str]) -> Entry:
     return Entry(name, place, kind, format)
 
 
+def parse_repository(place: str, number: int) -> Entry:
+    """Read a place that holds many models.
+
+    Args:
+        place: `pvc://CLAIM/PATH`, `s3://BUCKET/PATH`, `file:///PATH`, or a small folder here.
+        number: of this place among several, from 1.
+
+    Raises:
+        InvalidInputError: it is a model's place, not a folder's.
+        NotFoundError: it is a path, and nothing is there.
+    """
+    kind = _kind(place)
+    if kind == "registry" or (kind == "local" and not Path(place).is_dir()):
+        raise InvalidInputError(
+            f"{place!r} is not a folder of models",
+            fix="give pvc://CLAIM/PATH, s3://BUCKET/PATH, file:///PATH or a folder",
+        )
+    return Entry(f"repository-{number}", place, kind)
+
+
 def unique(entries: Iterable[Entry]) -> Sequence[Entry]:
     """Return the entries if each has a name of its own.
 
@@ -143,12 +170,11 @@ def _kind(place: str) -> Kind:
 
         parse_uri(place)
         return "registry"
-    if scheme == "pvc":
-        return "claim"
     if scheme == "file":
         return "container"
-    if scheme in STORAGE:
-        return "storage"
+    if scheme in STORAGE or scheme == "pvc":
+        _check_address(scheme, place)
+        return "claim" if scheme == "pvc" else "storage"
     if scheme and "://" in place:
         raise InvalidInputError(
             f"{place!r} is not a place to load a model from",
@@ -162,6 +188,14 @@ def _kind(place: str) -> Kind:
             fix=f"if it lies in the container, write file://{Path('/') / place}",
         )
     return "local"
+
+
+def _check_address(scheme: str, place: str) -> None:
+    parts = urlsplit(place)
+    needs_path = scheme in ("s3", "gs", "http", "https")
+    if not parts.netloc or (needs_path and not parts.path.strip("/")):
+        form = "pvc://CLAIM/PATH" if scheme == "pvc" else f"{scheme}://BUCKET/PATH"
+        raise InvalidInputError(f"{place!r} is only half an address", fix=f"give {form}")
 
 
 def _own_name(kind: Kind, place: str) -> str:

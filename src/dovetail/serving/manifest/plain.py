@@ -2,7 +2,8 @@
 
 One server serves all models of the manifest. Its settings are a `dovetail.toml` in a ConfigMap, so
 that what runs can be read; a digest of it on the pods lets a changed setting replace them. A pod
-that goes first leaves the Service, then finishes what it began.
+that is told to go says "not ready", takes requests until everybody has heard of it, and finishes
+what it began: the server does that by itself, so there is no hook before the stop.
 """
 
 import hashlib
@@ -23,28 +24,31 @@ from dovetail.web.serve import GRACE_SECONDS
 __all__ = ["objects"]
 
 USER = 10001
-LEAVE_SECONDS = 5
-"""How long a Service may still send requests to a pod that is going."""
+SPARE_SECONDS = 10
+"""Until a pod that is going is ended, beyond what its server takes for itself."""
 _CONFIG = "/etc/dovetail/dovetail.toml"
 _CLAIMS, _MODELS = "/mnt/claims", "/models"
 
 
-def objects(entries: Sequence[Entry], wishes: Wishes) -> list[Object]:
+def objects(models: Sequence[Entry], folders: Sequence[Entry], wishes: Wishes) -> list[Object]:
     """Return the objects that serve some models.
 
     Args:
-        entries: the models.
+        models: each of them.
+        folders: places that hold more.
         wishes: everything else.
 
     Raises:
         InvalidInputError: something cannot be had, saying what and why.
     """
+    entries = [*models, *folders]
     name = dns_label(
-        wishes.name or (entries[0].name if len(entries) == 1 else "serving"), "a Service"
+        wishes.name or (models[0].name if len(models) == len(entries) == 1 else "serving"),
+        "a Service",
     )
     _check(entries, wishes)
     carried = carry([entry for entry in entries if entry.kind == "local"], "config")
-    config = _toml(entries, wishes, carried)
+    config = _toml(models, folders, wishes, carried)
     made: list[Object] = [
         core.ConfigMap(
             metadata=metadata(name, "a ConfigMap", wishes),
@@ -103,19 +107,22 @@ def _place(entry: Entry, carried: Carried) -> str:
     return entry.uri
 
 
-def _toml(entries: Sequence[Entry], wishes: Wishes, carried: Carried) -> str:
-    models = [f"{entry.name}={_place(entry, carried)}" for entry in entries]
+def _toml(
+    models: Sequence[Entry], folders: Sequence[Entry], wishes: Wishes, carried: Carried
+) -> str:
+    served = [f"{entry.name}={_place(entry, carried)}" for entry in models]
+    places = [_place(entry, carried) for entry in folders]
     lines = [
         "[server]",
         'host = "0.0.0.0"',
         f"port = {REST_PORT}",
         f"state = {_quoted(STATE)}",
         f"anonymous = {_quoted('viewer' if wishes.anonymous else '')}",
+        f"drain_seconds = {common.DRAIN_SECONDS}",
         "",
         "[serving]",
-        "models = [",
-        *(f"  {_quoted(model)}," for model in models),
-        "]",
+        *_list("models", served),
+        *_list("repository", places),
     ]
     if wishes.timeout:
         lines.append(f"timeout_seconds = {wishes.timeout}")
@@ -124,6 +131,10 @@ def _toml(entries: Sequence[Entry], wishes: Wishes, carried: Carried) -> str:
     if wishes.registry:
         lines += ["", "[joints]", f"tracking = {_quoted(wishes.registry)}"]
     return "\n".join(lines) + "\n"
+
+
+def _list(name: str, values: Sequence[str]) -> list[str]:
+    return [f"{name} = [", *(f"  {_quoted(value)}," for value in values), "]"] if values else []
 
 
 def _quoted(text: str) -> str:
@@ -139,7 +150,7 @@ def _deployment(
     pod = core.PodSpec(
         service_account_name=wishes.service_account or UNSET,
         automount_service_account_token=UNSET if wishes.service_account else False,
-        termination_grace_period_seconds=LEAVE_SECONDS + GRACE_SECONDS + 10,
+        termination_grace_period_seconds=common.DRAIN_SECONDS + GRACE_SECONDS + SPARE_SECONDS,
         security_context=core.PodSecurityContext(
             run_as_user=USER, run_as_group=USER, fs_group=USER
         ),
@@ -203,9 +214,6 @@ def _container(entries: Sequence[Entry], wishes: Wishes, carried: Carried) -> co
         startup_probe=common.probe(common.READY, common.START_SECONDS // common.PERIOD, "http"),
         readiness_probe=common.probe(common.READY, port="http"),
         liveness_probe=common.probe(common.LIVE, port="http"),
-        lifecycle=core.Lifecycle(
-            pre_stop=core.Handler(exec=core.Exec(command=["sleep", str(LEAVE_SECONDS)]))
-        ),
         security_context=core.SecurityContext(),
         volume_mounts=mounts,
     )

@@ -2,12 +2,18 @@
 
 from collections.abc import Mapping, Sequence
 from typing import Any
+from urllib.parse import urlsplit
 
 from dovetail.base.errors import InvalidInputError
 from dovetail.serving.manifest import kserve, plain, seldon
 from dovetail.serving.manifest.graph import read_graph
 from dovetail.serving.manifest.parts import Object
-from dovetail.serving.manifest.places import Entry, known_formats, parse_entry, unique
+from dovetail.serving.manifest.places import (
+    known_formats,
+    parse_entry,
+    parse_repository,
+    unique,
+)
 from dovetail.serving.manifest.wishes import (
     Between,
     Bounds,
@@ -41,20 +47,16 @@ def objects(models: Sequence[str], kind: str, given: Mapping[str, Any]) -> list[
     wishes = _wishes(kind, given)
     for share in (wishes.canary, wishes.mirror):
         _check_share(share, names)
-    if kind == "plain":
-        _need_models(entries, "")
-        return plain.objects(entries, wishes)
-    _need_models(entries, "" if graph is None else graph.name)
-    if kind == "kserve":
-        return kserve.objects(entries, wishes, graph)
-    return seldon.objects(entries, wishes, graph)
-
-
-def _need_models(entries: Sequence[Entry], graph: str) -> None:
-    if not entries and not graph:
+    folders = [parse_repository(place, n) for n, place in enumerate(given["repositories"], 1)]
+    if not entries and not folders and graph is None:
         raise InvalidInputError(
             "no model is named", fix="give [NAME=]MODEL, for example models:/flights@champion"
         )
+    if kind == "plain":
+        return plain.objects(entries, folders, wishes)
+    if kind == "kserve":
+        return kserve.objects(entries, wishes, graph)
+    return seldon.objects(entries, wishes, graph)
 
 
 def _formats(texts: tuple[str, ...]) -> dict[str, str]:
@@ -67,6 +69,24 @@ def _formats(texts: tuple[str, ...]) -> dict[str, str]:
             )
         found[model] = format
     return found
+
+
+def _check_url(option: str, url: str | None, kind: str) -> str:
+    """Return a URL that a pod can call; empty for none."""
+    if not url:
+        return ""
+    parts = urlsplit(url)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise InvalidInputError(
+            f"--{option} {url!r} is no URL", fix=f"give --{option} http://HOST:PORT"
+        )
+    is_here = parts.hostname in ("localhost", "::1") or parts.hostname.startswith("127.")
+    if is_here and kind != "seldon":
+        raise InvalidInputError(
+            f"--{option} {url!r} is the pod itself once it runs in the cluster",
+            fix=f"give the name that the cluster knows it by: --{option} http://NAME.NAMESPACE:PORT",
+        )
+    return url
 
 
 def _check_share(share: Share | None, names: Sequence[str]) -> None:
@@ -93,8 +113,8 @@ def _wishes(kind: str, given: Mapping[str, Any]) -> Wishes:
         env=parse_pairs(given["env"], "variable"),
         secrets=tuple(given["secrets"]),
         service_account=given["service_account"] or "",
-        registry=given["registry"] or "",
-        payload_log=given["payload_log"] or "",
+        registry=_check_url("registry", given["registry"], kind),
+        payload_log=_check_url("payload-log", given["payload_log"], kind),
         canary=parse_share(given["canary"]) if given["canary"] else None,
         mirror=parse_share(given["mirror"]) if given["mirror"] else None,
         anonymous=anonymous,

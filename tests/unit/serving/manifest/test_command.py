@@ -5,7 +5,7 @@ import yaml
 from click.testing import CliRunner
 
 from dovetail.serving.cli import commands
-from dovetail.serving.manifest.options import ONLY
+from dovetail.serving.manifest.options import FLAGS, ONLY
 
 WRONG = {
     "no model": (
@@ -34,6 +34,29 @@ WRONG = {
         "dovetail: 'ftp://h/late.txt' is not a place to load a model from. the scheme 'ftp' is not"
         " known. give models:/NAME@ALIAS, s3://BUCKET/PATH, pvc://CLAIM/PATH, file:///PATH or a"
         " path.\n",
+    ),
+    "a model as a folder of models": (
+        ["--repository", "late.txt", "--kind", "plain", "--anonymous"],
+        "dovetail: 'late.txt' is not a folder of models. give pvc://CLAIM/PATH, s3://BUCKET/PATH,"
+        " file:///PATH or a folder.\n",
+    ),
+    "half an address": (
+        ["x=s3://bucket", "--kind", "kserve", "--format", "onnx"],
+        "dovetail: 's3://bucket' is only half an address. give s3://BUCKET/PATH.\n",
+    ),
+    "no claim": (
+        ["x=pvc:///late.txt", "--kind", "kserve"],
+        "dovetail: 'pvc:///late.txt' is only half an address. give pvc://CLAIM/PATH.\n",
+    ),
+    "a registry that is no URL": (
+        ["models:/a/1", "--kind", "kserve", "--registry", "mlflow:5000"],
+        "dovetail: --registry 'mlflow:5000' is no URL. give --registry http://HOST:PORT.\n",
+    ),
+    "a registry on loopback": (
+        ["models:/a/1", "--kind", "plain", "--anonymous", "--registry", "http://127.0.0.1:5000"],
+        "dovetail: --registry 'http://127.0.0.1:5000' is the pod itself once it runs in the"
+        " cluster. give the name that the cluster knows it by: --registry"
+        " http://NAME.NAMESPACE:PORT.\n",
     ),
     "a file of this machine for KServe": (
         ["late.txt", "--kind", "kserve"],
@@ -169,6 +192,7 @@ VALUES = {
     "scale_on": "cpu=1", "cpu": "1", "concurrency": "1", "timeout": "1", "env": "A=1",
     "service_account": "a", "payload_log": "http://a", "mode": "knative", "protocol": "v2",
     "canary": "a=1", "mirror": "a=1", "graph": "graph.yaml", "server": "a", "image": "a",
+    "repositories": "s3://a/b",
 }  # fmt: skip
 
 
@@ -178,7 +202,7 @@ def test_an_option_of_another_kind_is_refused_and_not_ignored(refuse, folder, op
     if kind in ONLY[option]:
         return
     (folder / "graph.yaml").write_text("")
-    flag = f"--{option.replace('_', '-')}"
+    flag = f"--{FLAGS.get(option, option).replace('_', '-')}"
     code, said = refuse(
         "a=s3://m/a.onnx", "--kind", kind, flag, *([VALUES[option]] if option in VALUES else [])
     )

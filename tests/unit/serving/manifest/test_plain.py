@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 import time
+import tomllib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -40,7 +41,7 @@ def test_one_model_is_a_settings_file_a_deployment_and_a_service(write):
     ]
     assert by_kind(written)["ConfigMap"]["data"]["dovetail.toml"] == (
         '[server]\nhost = "0.0.0.0"\nport = 8080\nstate = "/var/lib/dovetail"\n'
-        'anonymous = "viewer"\n\n[serving]\nmodels = [\n'
+        'anonymous = "viewer"\ndrain_seconds = 5\n\n[serving]\nmodels = [\n'
         '  "late=/mnt/carried/late/late.txt",\n]\n'
     )
 
@@ -66,8 +67,9 @@ def test_a_pod_is_nobody_and_writes_nowhere_but_into_its_own_folders(write):
 
 def test_a_pod_that_goes_leaves_the_service_first_and_finishes_what_it_began(write):
     written = write("late.txt", "--kind", "plain", "--anonymous")
-    leaves = int(container(written)["lifecycle"]["preStop"]["exec"]["command"][1])
-    assert pod(written)["terminationGracePeriodSeconds"] > leaves + GRACE_SECONDS
+    settings = tomllib.loads(by_kind(written)["ConfigMap"]["data"]["dovetail.toml"])["server"]
+    assert settings["drain_seconds"] >= container(written)["readinessProbe"]["periodSeconds"]
+    assert pod(written)["terminationGracePeriodSeconds"] > settings["drain_seconds"] + GRACE_SECONDS
     assert container(written)["readinessProbe"]["httpGet"] == {
         "path": "/v2/health/ready",
         "port": "http",
@@ -140,6 +142,20 @@ def test_each_place_reaches_the_container_its_own_way(write):
     assert {"name": "claim-claim", "mountPath": "/mnt/claims/claim", "readOnly": True} in container(
         written
     )["volumeMounts"]
+
+
+def test_a_folder_of_many_models_is_served_whole(write):
+    written = write(
+        "--repository", "pvc://models/team-a", "--repository", "s3://models/team-b", "--kind",
+        "plain", "--anonymous",
+    )  # fmt: skip
+    assert by_kind(written)["Service"]["metadata"]["name"] == "serving"
+    toml = tomllib.loads(by_kind(written)["ConfigMap"]["data"]["dovetail.toml"])
+    assert toml["serving"] == {
+        "repository": ["/mnt/claims/models/team-a", "/models/repository-2/team-b"]
+    }
+    (fetch,) = pod(written)["initContainers"]
+    assert fetch["args"] == ["serving", "fetch", "s3://models/team-b", "/models/repository-2"]
 
 
 def test_a_change_of_settings_or_of_the_model_replaces_the_pods(write, folder):
