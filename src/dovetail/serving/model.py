@@ -161,7 +161,7 @@ class Model:
     @property
     def columns(self) -> tuple[str, ...]:
         """Names of the features, in order; empty where the model has none."""
-        signature = self.predictor.signature
+        signature = getattr(self.predictor.signature, "base", self.predictor.signature)
         if isinstance(signature, TableSignature):
             return signature.names
         if isinstance(signature, MatrixSignature | DressedSignature):

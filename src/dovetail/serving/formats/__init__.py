@@ -23,6 +23,7 @@ FORMATS = {
     "xgboost": "dovetail.serving.formats.xgboost",
     "sklearn": "dovetail.serving.formats.sklearn",
     "torch": "dovetail.serving.formats.torch",
+    "python": "dovetail.serving.formats.python",
     "identity": "dovetail.serving.formats.identity",
 }
 """Format name to module, in the order in which a path is tried; resolved on use."""

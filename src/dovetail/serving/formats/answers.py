@@ -1,4 +1,4 @@
-"""What Python code answers, in whatever shape, as the tensors of an answer.
+"""What Python code is given, and what it answers in whatever shape, as tensors.
 
 Models of users' own, and those behind MLflow's `python_function`, return arrays, DataFrames, lists
 or mappings. One value per row has the shape [rows, 1], as MLServer gives it.
@@ -12,7 +12,7 @@ import numpy as np
 from dovetail.serving.errors import InferenceFailedError
 from dovetail.serving.tensors import DATATYPES, Array
 
-__all__ = ["as_outputs", "as_tensor", "said"]
+__all__ = ["as_outputs", "as_tensor", "decoded", "said"]
 
 _LONGEST = 300
 _KNOWN = frozenset(DATATYPES.values())
@@ -89,3 +89,15 @@ def said(error: BaseException) -> str:
     """Return the kind of an error and the first line of what it says, never its traceback."""
     lines = str(error).strip().splitlines()
     return f"{type(error).__name__}: {lines[0][:_LONGEST]}" if lines else type(error).__name__
+
+
+def decoded(array: Array) -> Array:
+    """Return text as `str`; bytes that are no text stay bytes."""
+    if array.dtype.kind != "O":
+        return array
+    text = np.empty(array.size, dtype=object)
+    try:
+        text[:] = [v.decode() if type(v) is bytes else v for v in array.ravel().tolist()]
+    except UnicodeDecodeError:
+        return array
+    return text.reshape(array.shape)

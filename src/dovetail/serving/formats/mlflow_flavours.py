@@ -5,11 +5,11 @@ MLflow, needs no MLflow, and mostly cannot execute code. `python_function`, MLfl
 all of them, is asked only where no native flavour will do.
 """
 
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
 from dovetail.serving.formats import lightgbm, onnx, resolve, sklearn
+from dovetail.serving.formats.code import make_importable
 from dovetail.serving.formats.mlflow_folder import Folder
 from dovetail.serving.formats.sklearn_files import SUFFIXES, open_estimator
 from dovetail.serving.predictor import Predictor
@@ -59,8 +59,7 @@ def _booster(name: str) -> Callable[[Folder, Path, bool], Predictor]:
 def _sklearn(folder: Folder, file: Path, trusted: bool) -> Predictor:
     code = folder.flavours.get("python_function", {}).get("code")
     if trusted and isinstance(code, str):
-        # MLflow's own way: modules that were logged beside the model are importable.
-        sys.path.insert(0, str(folder.path / code))
+        make_importable(folder.path / code)
     estimator = open_estimator(file, trusted=trusted)
     default = folder.flavours.get("python_function", {}).get("predict_fn", "predict")
     return sklearn.make(

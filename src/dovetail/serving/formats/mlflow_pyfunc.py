@@ -7,11 +7,10 @@ library that is not read natively. It needs the installed `mlflow` and runs code
 from collections.abc import Mapping
 from typing import Any
 
-import numpy as np
-
 from dovetail.base.extras import require
 from dovetail.serving.errors import BadModelError, BadTensorError
-from dovetail.serving.formats.answers import as_outputs, said
+from dovetail.serving.formats.answers import as_outputs, decoded, said
+from dovetail.serving.formats.code import leave_no_bytecode
 from dovetail.serving.formats.mlflow_folder import Folder
 from dovetail.serving.formats.mlflow_schema import Schema
 from dovetail.serving.parameters import ParameterSignature
@@ -68,7 +67,7 @@ class PyfuncPredictor:
             if self._schema.is_named:
                 return self._pandas.DataFrame(dict(inputs), copy=False)
             return self._pandas.DataFrame(dict(enumerate(inputs.values())), copy=False)
-        arrays = {name: _decoded(array) for name, array in inputs.items()}
+        arrays = {name: decoded(array) for name, array in inputs.items()}
         if len(arrays) == 1 and not (self._schema.tensors and self._schema.is_named):
             return next(iter(arrays.values()))
         if self._schema.tensors or any(array.ndim > 2 for array in arrays.values()):
@@ -89,6 +88,7 @@ def load_pyfunc(folder: Folder) -> PyfuncPredictor:
     Raises:
         BadModelError: MLflow could not load it.
     """
+    leave_no_bytecode()
     pyfunc = require("mlflow.pyfunc", extra=_EXTRA, feature=_FEATURE)
     try:
         model = pyfunc.load_model(str(folder.path))
@@ -108,15 +108,3 @@ def _signature(schema: Schema) -> Signature:
     if schema.tensors:
         return NamedSignature(schema.tensors)
     return AnySignature((TensorSpec("input", "FP64", (-1, -1)),))
-
-
-def _decoded(array: Array) -> Array:
-    """Return text as `str`; bytes that are no text stay bytes."""
-    if array.dtype.kind != "O":
-        return array
-    text = np.empty(array.shape, dtype=object)
-    try:
-        text.ravel()[:] = [v.decode() if type(v) is bytes else v for v in array.ravel().tolist()]
-    except UnicodeDecodeError:
-        return array
-    return text
