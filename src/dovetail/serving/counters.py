@@ -124,6 +124,13 @@ class Board:
                     _add(found, kind, path, largest)
         return found
 
+    def total(self, kind: str, labels: Labels, largest: tuple[int, ...] = ()) -> list[int]:
+        """Return one series as `totals` does; empty where there is none."""
+        if self._folder is not None:
+            return self.totals(kind, largest).get(labels, [])
+        block = self._blocks.get((kind, labels))
+        return [] if block is None else list(block.cells)
+
     def _new(self, key: Key, size: int) -> Block:
         if self._file is None:
             return Block([0] * size)

@@ -18,6 +18,7 @@ from dovetail.serving.configuration import configuration
 from dovetail.serving.engine import Engine
 from dovetail.serving.errors import BadRequestError, BadTensorError, StuckError
 from dovetail.serving.questions import Question, Reply, told_of
+from dovetail.serving.statistics import describe
 from dovetail.serving.tensors import Array
 from dovetail.wire.open_inference import (
     IndexEntry,
@@ -25,7 +26,6 @@ from dovetail.wire.open_inference import (
     InvalidBody,
     LoadRequest,
     ModelMetadata,
-    ModelStatistics,
     ServerMetadata,
     StatisticsResponse,
     UnloadRequest,
@@ -193,10 +193,8 @@ class Handlers:
         if name:
             self.repository.choose(name, version)
         models = self.repository.loaded(name)
-        found: tuple[ModelStatistics, ...] = tuple(
-            model.statistics.describe() for model in models if version in ("", model.version)
-        )
-        return StatisticsResponse(found)
+        asked = [model.statistics for model in models if version in ("", model.version)]
+        return StatisticsResponse(tuple(describe(asked)))
 
     def index(self, *, ready: bool = False) -> list[IndexEntry]:
         """List the models, or only those that can answer."""

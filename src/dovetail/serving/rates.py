@@ -18,6 +18,7 @@ __all__ = ["Lately", "Rates"]
 
 SECONDS = 5.0
 _NOTES = 13  # a minute, and the note that it begins with
+_SHOWN = 20
 _POINTS = 60  # of the course of the rate: five minutes
 
 
@@ -83,14 +84,20 @@ class Rates:
         self._courses = {k: v for k, v in self._courses.items() if k in new.cells}
         self._notes.append(new)
 
-    def lately(self, model: str, version: str) -> Lately:
-        """Return what a version did in the last minute, or since it is watched."""
+    def lately(self, model: str, version: str, now: Counts) -> Lately:
+        """Return what a version did in the last minute, or since it is watched.
+
+        Args:
+            model: its name.
+            version: its version.
+            now: its counts as they are.
+        """
         labels = (model, version)
-        now = BOARD.totals(MODEL, LARGEST).get(labels)
-        if now is None or not self._notes:
+        if not self._notes:
             return Lately(0.0, None, None, None, [])
         oldest = self._notes[0]
-        done = _since(array("q", now), oldest.cells.get(labels))
+        before = oldest.cells.get(labels)
+        done = now if before is None else now.since(Counts(before.tolist()))
         requests = done.succeeded + done.failed
         passed = max(time.monotonic() - oldest.time, min(self._seconds, 1.0))
         return Lately(
@@ -98,12 +105,19 @@ class Rates:
             done.failed / requests if requests else None,
             done.quantile_ms(0.5),
             done.quantile_ms(0.99),
-            list(self._courses.get(labels, ())),
+            _thinned(list(self._courses.get(labels, ()))),
         )
 
     def _run(self) -> None:
         while not self._stop.wait(self._seconds):
             self.note()
+
+
+def _thinned(course: list[float]) -> list[float]:
+    """Return at most 20 points, each the mean of those that it stands for: enough for a word."""
+    step = -(-len(course) // _SHOWN) or 1
+    parts = [course[at : at + step] for at in range(0, len(course), step)]
+    return [round(sum(part) / len(part), 3) for part in parts]
 
 
 def _since(cells: "array[int]", before: "array[int] | None") -> Counts:

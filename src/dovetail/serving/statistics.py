@@ -8,6 +8,8 @@ import threading
 import time
 import weakref
 from bisect import bisect_left
+from collections import defaultdict
+from collections.abc import Iterable
 
 from dovetail.serving.counters import BOARD, Block, Labels
 from dovetail.wire.open_inference import (
@@ -17,7 +19,17 @@ from dovetail.wire.open_inference import (
     ModelStatistics,
 )
 
-__all__ = ["BATCH", "BOUNDS", "INFO", "LARGEST", "MODEL", "QUEUED", "Counts", "Statistics"]
+__all__ = [
+    "BATCH",
+    "BOUNDS",
+    "INFO",
+    "LARGEST",
+    "MODEL",
+    "QUEUED",
+    "Counts",
+    "Statistics",
+    "describe",
+]
 
 MODEL, BATCH, INFO, QUEUED = "model", "batch", "info", "queued"
 
@@ -194,25 +206,7 @@ class Statistics:
 
     def counts(self) -> Counts:
         """Return the numbers as they are now."""
-        return Counts(BOARD.totals(MODEL, LARGEST).get(self._labels, []))
-
-    def describe(self) -> ModelStatistics:
-        """Return Triton's message."""
-        counts = self.counts()
-        sizes = {
-            int(labels[2]): cells
-            for labels, cells in BOARD.totals(BATCH).items()
-            if labels[:2] == self._labels
-        }
-        return ModelStatistics(
-            name=self.model,
-            version=self.version,
-            last_inference=counts.last_ms,
-            inference_count=counts.rows,
-            execution_count=counts.executions,
-            inference_stats=counts.describe(),
-            batch_stats=tuple(_batch(size, sizes[size]) for size in sorted(sizes)),
-        )
+        return Counts(BOARD.total(MODEL, self._labels, LARGEST))
 
     def _sized(self, rows: int) -> Block:
         """Return the block of a batch size; there are never more than a few dozen of them."""
@@ -232,6 +226,31 @@ class Statistics:
 
 
 _making = threading.Lock()
+
+
+def describe(all_of: Iterable[Statistics]) -> list[ModelStatistics]:
+    """Return Triton's messages of some versions."""
+    models = BOARD.totals(MODEL, LARGEST)
+    batches: defaultdict[Labels, list[tuple[int, list[int]]]] = defaultdict(list)
+    for (model, version, size), cells in BOARD.totals(BATCH).items():
+        batches[model, version].append((int(size), cells))
+    found = []
+    for one in all_of:
+        labels = (one.model, one.version)
+        counts = Counts(models.get(labels, []))
+        sizes = sorted(batches.get(labels, []))
+        found.append(
+            ModelStatistics(
+                name=one.model,
+                version=one.version,
+                last_inference=counts.last_ms,
+                inference_count=counts.rows,
+                execution_count=counts.executions,
+                inference_stats=counts.describe(),
+                batch_stats=tuple(_batch(size, cells) for size, cells in sizes),
+            )
+        )
+    return found
 
 
 def _batch(size: int, cells: list[int]) -> BatchStatistics:

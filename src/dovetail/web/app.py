@@ -5,6 +5,7 @@ calling, errors in the right shape, health, readiness, metrics, static files and
 """
 
 import asyncio
+import gzip
 import threading
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
@@ -146,7 +147,11 @@ def _readiness(mounted: Sequence[Mounted]) -> Callable[[Request], Response]:
     return ready
 
 
-async def _metrics(_: Request) -> Response:
-    """Return every metric in Prometheus's text format."""
+def _metrics(request: Request) -> Response:
+    """Return every metric in Prometheus's text format; in a thread, because there can be many."""
     body = prometheus_client.generate_latest()
-    return Response(body, media_type=prometheus_client.CONTENT_TYPE_LATEST)
+    headers = {"Vary": "Accept-Encoding"}
+    if "gzip" in request.headers.get("accept-encoding", ""):
+        body = gzip.compress(body, 1, mtime=0)
+        headers["Content-Encoding"] = "gzip"
+    return Response(body, media_type=prometheus_client.CONTENT_TYPE_LATEST, headers=headers)

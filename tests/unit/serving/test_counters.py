@@ -7,7 +7,7 @@ import threading
 import pytest
 
 from dovetail.serving.counters import Board
-from dovetail.serving.statistics import BOUNDS, Counts, Statistics
+from dovetail.serving.statistics import BOUNDS, Counts, Statistics, describe
 
 
 @pytest.fixture(params=["one process", "workers"])
@@ -146,7 +146,7 @@ def test_batch_sizes_are_bounded():
     statistics = Statistics("sizes", "1", ("a", "a", False))
     for rows in range(1, 2000):
         statistics.count_execution(rows, 1, 2, 3)
-    found = statistics.describe().batch_stats
+    (found,) = (one.batch_stats for one in describe([statistics]))
     assert len(found) < 90
     assert sum(batch.compute_infer.count for batch in found) == 1999
     assert found[0].batch_size == 1

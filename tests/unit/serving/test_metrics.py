@@ -59,6 +59,41 @@ def test_requests_are_counted_by_model_and_by_route(client):
     )
 
 
+def test_calls_over_grpc_are_counted_as_py_grpc_prometheus_does(run, model_file, free_port):
+    tritonclient = pytest.importorskip("tritonclient.grpc")
+    port = free_port()
+    kind = {"grpc_type": "UNARY", "grpc_service": "inference.GRPCInferenceService"}
+    with (
+        run(f"seen={model_file}", grpc_port=port) as server,
+        httpx.Client(base_url=server.url) as client,
+    ):
+        before = samples(client)
+        calls = tritonclient.InferenceServerClient(f"127.0.0.1:{port}")
+        for name in ("seen", "made-up"):
+            assert calls.is_model_ready(name) == (name == "seen")
+        with pytest.raises(tritonclient.InferenceServerException):
+            calls.get_model_metadata("made-up")
+        calls.close()
+        after = samples(client)
+
+    def more(name, **labels):
+        return value(after, name, **kind, **labels) - value(before, name, **kind, **labels)
+
+    assert more("grpc_server_started_total", grpc_method="ModelReady") == 2
+    ready = {"grpc_method": "ModelReady", "grpc_code": "OK"}
+    assert more("grpc_server_handled_total", **ready) == 2
+    unknown = {"grpc_method": "ModelMetadata", "grpc_code": "NOT_FOUND"}
+    assert more("grpc_server_handled_total", **unknown) == 1
+    assert more("grpc_server_handling_seconds_count", grpc_method="ModelMetadata") == 1
+    assert not [key for key in after if "made-up" in str(key)]
+
+
+def test_many_metrics_travel_packed(client):
+    answer = client.get("/metrics", headers={"Accept-Encoding": "gzip"})
+    assert answer.headers["content-encoding"] == "gzip"
+    assert "dovetail_serving_request_seconds_bucket" in answer.text
+
+
 def test_which_form_serves_is_a_series(client):
     found = samples(client)
     labels = {**SEEN, "serves": "onnxruntime_onnx", "original": "lightgbm_text", "compiled": "true"}

@@ -139,6 +139,32 @@ def test_a_model_that_is_not_quick_shows_how_long_a_request_waited(collector):
     assert root.run_ns > 80_000_000
 
 
+def test_a_call_over_grpc_is_a_server_span_too(run, collector, model_file, free_port):
+    tritonclient = pytest.importorskip("tritonclient.grpc")
+    port = free_port()
+    tensor = tritonclient.InferInput("x", [2, 4], "FP64")
+    tensor.set_data_from_numpy(np.array([[0.5, -1, 3, 0.25]] * 2))
+    with run(f"late={model_file}", traces=collector.url, grpc_port=port):
+        client = tritonclient.InferenceServerClient(f"127.0.0.1:{port}")
+        client.infer("late", [tensor], headers=SAMPLED, request_id="g1")
+        with pytest.raises(tritonclient.InferenceServerException):
+            client.infer("none", [tensor])
+        client.close()
+    bad, good, model = sorted(collector.spans, key=lambda s: (s.name == "model", -len(s.events)))
+    assert good.name == bad.name == "inference.GRPCInferenceService/ModelInfer"
+    assert good.trace_id.hex() == model.trace_id.hex() == TRACE
+    assert good.parent_span_id.hex() == PARENT
+    assert model.parent_span_id == good.span_id
+    found = values(good.attributes)
+    assert found["rpc.system"] == "grpc"
+    assert found["rpc.service"] == "inference.GRPCInferenceService"
+    assert found["rpc.method"] == "ModelInfer"
+    assert found["rpc.grpc.status_code"] == 0
+    assert found["dovetail.request.id"] == "g1"
+    assert values(bad.attributes)["rpc.grpc.status_code"] == 5
+    assert bad.status.code == bad.status.STATUS_CODE_UNSET
+
+
 def test_what_is_the_callers_fault_is_told_but_is_no_error_of_ours(run, collector, model_file):
     with run(f"late={model_file}", traces=collector.url) as server:
         assert post(server, {"inputs": []}).status_code == 400

@@ -3,10 +3,12 @@
 import msgspec
 
 from dovetail.base.errors import DovetailError
+from dovetail.serving.counters import BOARD
 from dovetail.serving.model import Model
 from dovetail.serving.rates import Rates
 from dovetail.serving.repository import Repository
 from dovetail.serving.routing.messages import entry_of
+from dovetail.serving.statistics import LARGEST, MODEL, Counts
 
 __all__ = ["RuleView", "VersionRow", "rows", "rule", "shares"]
 
@@ -74,13 +76,16 @@ def rows(repository: Repository, rates: Rates, name: str = "") -> list[VersionRo
     """Return the versions of one model, or of all."""
     models = {(model.name, model.version): model for model in repository.loaded(name)}
     weights = {model: shares(repository, model) for model in {key[0] for key in models}}
+    counts = BOARD.totals(MODEL, LARGEST)
     found = []
     for entry in repository.index():
         if name not in ("", entry.name):
             continue
         model = models.get((entry.name, entry.version))
         if model is not None:
-            found.append(_loaded(model, weights[entry.name].get(entry.version, 0.0), rates))
+            now = Counts(counts.get((model.name, model.version), []))
+            share = weights[entry.name].get(entry.version, 0.0)
+            found.append(_loaded(model, share, now, rates))
             continue
         unloaded = entry.reason == "unloaded"
         found.append(
@@ -103,9 +108,9 @@ def shares(repository: Repository, name: str) -> dict[str, float]:
     return {version: weight / total for version, weight in weights.items()}
 
 
-def _loaded(model: Model, share: float, rates: Rates) -> VersionRow:
-    record, counted = model.compilation, model.statistics.counts()
-    lately = rates.lately(model.name, model.version)
+def _loaded(model: Model, share: float, counted: Counts, rates: Rates) -> VersionRow:
+    record = model.compilation
+    lately = rates.lately(model.name, model.version, counted)
     return VersionRow(
         model=model.name,
         version=model.version,

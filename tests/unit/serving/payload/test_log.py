@@ -157,3 +157,22 @@ def test_a_server_that_stops_sends_what_it_has(run, sink, model_file):
         for i in range(50):
             httpx.post(server.url + LATE, json={**BODY, "id": f"r{i}"})
     assert {event.id for event in sink.events} == {f"r{i}" for i in range(50)}
+
+
+def test_requests_over_grpc_are_told_too(run, sink, model_file, free_port):
+    tritonclient = pytest.importorskip("tritonclient.grpc")
+    port = free_port()
+    tensor = tritonclient.InferInput("x", [1, 4], "FP64")
+    tensor.set_data_from_numpy(np.array([[0.5, np.nan, 3, 0.25]]))
+    settings = {"payload_log": sink.url + "/monitoring/events", "grpc_port": port}
+    with run(f"late={model_file}", **settings):
+        client = tritonclient.InferenceServerClient(f"127.0.0.1:{port}")
+        answer = client.infer(
+            "late", [tensor], request_id="g1", parameters={"event_time": "2013-04-01T10:00:00Z"}
+        )
+        client.close()
+        request, response = sink.wait(2)
+    assert request.id == response.id == "g1"
+    assert request.time == datetime(2013, 4, 1, 10, tzinfo=UTC)
+    assert request.data["inputs"] == [{**ROW, "data": [0.5, None, 3.0, 0.25]}]
+    assert response.data["outputs"][0]["data"] == answer.as_numpy("predict").ravel().tolist()
