@@ -11,6 +11,7 @@ import msgspec
 import numpy as np
 
 from dovetail.base.errors import DovetailError
+from dovetail.serving.errors import BadTensorError, InferenceFailedError
 from dovetail.serving.predictor import Predictor
 from dovetail.serving.tensors import Array
 
@@ -18,6 +19,8 @@ __all__ = ["Agreement", "compare"]
 
 _TOLERANCE = {"FP64": (1e-6, 1e-9), "FP32": (2e-6, 1e-6)}
 """Relative and absolute, by the datatype of the original's output."""
+_LOGARITHMS = frozenset(("predict_log_proba",))
+_FEWEST = 16
 _TRIED = 8
 """So many values are made missing and infinite, one at a time."""
 
@@ -54,6 +57,9 @@ def compare(original: Predictor, faster: Predictor, sample: Mapping[str, Array])
     Raises:
         InferenceFailedError: the original fails on its own sample.
     """
+    sample, why = _answered(original, faster, sample)
+    if why:
+        return Agreement(rows=len(next(iter(sample.values()))), why=f"on a row of the sample {why}")
     found = _values(original, faster, sample)
     if found.is_full:
         for edge, inputs in _edges(sample):
@@ -61,6 +67,36 @@ def compare(original: Predictor, faster: Predictor, sample: Mapping[str, Array])
             if why:
                 return msgspec.structs.replace(found, why=f"on {edge} {why}")
     return found
+
+
+def _answered(
+    original: Predictor, faster: Predictor, sample: Mapping[str, Array]
+) -> tuple[Mapping[str, Array], str]:
+    """Return the rows of a sample that the original answers, and how the two differ on others."""
+    try:
+        original.run(sample)
+    except BadTensorError:
+        rows = range(len(next(iter(sample.values()))))
+        kept, why = [], ""
+        for row in rows:
+            one = {name: array[row : row + 1] for name, array in sample.items()}
+            refused = _refuses(original, one)
+            if not refused:
+                kept.append(row)
+            elif not why:
+                why = _outcome(original, faster, one)
+        if len(kept) < _FEWEST:
+            why = why or "the original refuses nearly all of the sample"
+        return {name: array[kept] for name, array in sample.items()}, why
+    return sample, ""
+
+
+def _refuses(predictor: Predictor, inputs: Mapping[str, Array]) -> bool:
+    try:
+        predictor.run(inputs)
+    except BadTensorError:
+        return True
+    return False
 
 
 def _values(original: Predictor, faster: Predictor, sample: Mapping[str, Array]) -> Agreement:
@@ -73,6 +109,8 @@ def _values(original: Predictor, faster: Predictor, sample: Mapping[str, Array])
     largest, agrees, differing = 0.0, True, np.zeros(rows, bool)
     for spec in original.outputs:
         left, right = expected[spec.name], found[spec.name]
+        if spec.name in _LOGARITHMS:  # their digits near 0 tell nothing that probabilities do not
+            left, right = np.exp(left), np.exp(right)
         if left.shape != right.shape or _kind(left) != _kind(right):
             why = f"its {spec.name} is {_kind(right)} {right.shape}, not {_kind(left)} {left.shape}"
             return Agreement(rows=rows, why=f"the compiled form does not fit: {why}")
@@ -117,6 +155,8 @@ def _outcome(original: Predictor, faster: Predictor, inputs: Mapping[str, Array]
     """Return how two forms differ on inputs that the original may refuse."""
     try:
         expected = original.run(inputs)
+    except InferenceFailedError:  # it breaks down, as scikit-learn does on a lone missing text
+        return ""
     except DovetailError:
         expected = None
     try:

@@ -10,7 +10,12 @@ import numpy as np
 
 from dovetail.base.telemetry import logger
 from dovetail.serving.agreement import Agreement, compare
-from dovetail.serving.errors import BadModelError, InferenceFailedError, NotConvertibleError
+from dovetail.serving.errors import (
+    BadModelError,
+    BadTensorError,
+    InferenceFailedError,
+    NotConvertibleError,
+)
 from dovetail.serving.predictor import Compilable, Predictor
 from dovetail.serving.tensors import DATATYPES, Array, TensorSpec
 from dovetail.serving.timing import Timing, measure, row_us
@@ -18,6 +23,8 @@ from dovetail.serving.timing import Timing, measure, row_us
 __all__ = ["Compilation", "choose"]
 
 ROWS = 256
+
+_NO_FORM = (NotConvertibleError, BadModelError, BadTensorError, InferenceFailedError)
 
 log = logger("serving")
 
@@ -76,9 +83,10 @@ def choose(predictor: Predictor, *, wanted: bool = True) -> tuple[Predictor, Com
     try:
         faster = predictor.compiled().open()
         sample = predictor.sample(ROWS)
-        agreement = compare(predictor, faster, sample)
-        timings = measure(predictor, faster, sample) if agreement.is_full else ()
-    except (NotConvertibleError, BadModelError, InferenceFailedError) as error:
+        with np.errstate(all="ignore"):  # the sample goes to extremes
+            agreement = compare(predictor, faster, sample)
+            timings = measure(predictor, faster, sample) if agreement.is_full else ()
+    except _NO_FORM as error:
         log.warning("model not compiled", why=str(error))
         return predictor, Compilation(original=name, serves=name, why=str(error))
     return _decide(predictor, faster, agreement, timings)

@@ -7,61 +7,30 @@ libraries that made it are not needed to open it. What it is made of is in `form
 import hashlib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 import numpy as np
 
 from dovetail.base.errors import IntegrityError
-from dovetail.serving.forms import (
-    Classes,
-    Linear,
-    Trees,
-    Values,
-)
-from dovetail.serving.forms.steps import MatrixSteps, Points
-from dovetail.serving.signature import MatrixSignature, Signature
-from dovetail.serving.tensors import DATATYPES, Array
+from dovetail.serving.forms import Blocks, Classes, Linear, MatrixInput, TableInput, Trees, Values
+from dovetail.serving.forms.steps import SimpleStep
+from dovetail.serving.tensors import Array
 
-__all__ = ["INPUT", "OUTPUT", "CompiledForm", "CompiledPredictor", "MatrixInput"]
+if TYPE_CHECKING:
+    from dovetail.serving.signature import Signature
+
+__all__ = ["INPUT", "OUTPUT", "CompiledForm", "CompiledPredictor"]
 
 INPUT, OUTPUT = "input", "predict"
 _FILE = "form.msgpack"
 _DIGEST = hashlib.sha256().digest_size
 
 
-class MatrixInput(msgspec.Struct, frozen=True, tag="matrix"):
-    """The model takes one matrix."""
-
-    signature: MatrixSignature
-
-    def open(self) -> Any:
-        """Return the function from bound inputs to a matrix."""
-        name = self.signature.name
-        return lambda inputs: inputs[name]
-
-    def draw(self, points: Points, rows: int, random: np.random.Generator) -> dict[str, Array]:
-        """Return random inputs made of values worth trying, one array of them per feature."""
-        matrix = np.empty((rows, self.signature.width), DATATYPES[self.signature.datatype])
-        for feature, candidates in enumerate(points):
-            matrix[:, feature] = random.choice(candidates, rows)
-        return {self.signature.name: matrix}
-
-    def joined(
-        self, example: Mapping[str, Array] | None, drawn: dict[str, Array], rows: int
-    ) -> dict[str, Array]:
-        """Return inputs after the rows of an example, where those fit."""
-        name = self.signature.name
-        given = (example or {}).get(name)
-        if given is None or given.shape[1:] != drawn[name].shape[1:]:
-            return drawn
-        return {name: np.concatenate([given[:rows].astype(drawn[name].dtype), drawn[name]])}
-
-
 class CompiledForm(msgspec.Struct, frozen=True, kw_only=True):
     """What a request goes through: input, steps, core, head."""
 
-    input: MatrixInput
+    input: MatrixInput | TableInput
     """What the model takes, and how that becomes a matrix."""
 
     core: Linear | Trees
@@ -70,7 +39,7 @@ class CompiledForm(msgspec.Struct, frozen=True, kw_only=True):
     head: Values | Classes
     """From scores to outputs."""
 
-    steps: tuple[MatrixSteps, ...] = ()
+    steps: tuple[SimpleStep | Blocks, ...] = ()
     """From a matrix to a matrix, in order."""
 
     def open(self) -> "CompiledPredictor":
@@ -83,7 +52,7 @@ class CompiledForm(msgspec.Struct, frozen=True, kw_only=True):
 
     def write(self, folder: Path) -> None:
         """Keep it in a folder, with its digest."""
-        data = msgspec.msgpack.encode(self)
+        data = msgspec.msgpack.encode(self, enc_hook=_plain)
         (folder / _FILE).write_bytes(hashlib.sha256(data).digest() + data)
 
     @classmethod
@@ -100,6 +69,13 @@ class CompiledForm(msgspec.Struct, frozen=True, kw_only=True):
         except (FileNotFoundError, msgspec.DecodeError):
             pass  # half of it was removed, or another version wrote it: make it anew
         raise IntegrityError(f"the compiled form in {str(folder)!r} was changed")
+
+
+def _plain(value: Any) -> Any:
+    """Return a number of numpy as one of Python; estimators keep such among their categories."""
+    if isinstance(value, np.generic):
+        return value.item()
+    raise TypeError(f"{type(value)} cannot be kept")
 
 
 class CompiledPredictor:

@@ -5,12 +5,13 @@ rows lie on thresholds, one float beside them, at zero, outside every range, and
 where there are steps before the trees, they are values that the steps lead there.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 
 from dovetail.serving.compiled import CompiledForm
-from dovetail.serving.forms.steps import Points
+from dovetail.serving.forms.steps import Points, back_through
 from dovetail.serving.tensors import Array
 
 __all__ = ["Conversion"]
@@ -45,12 +46,23 @@ class Conversion:
         Returns:
             Inputs as the form's signature binds them.
         """
-        points = self.points
-        for step in reversed(self.form.steps):
-            points = step.back(points)
+        points = back_through(self.form.steps, self.points)
         random = np.random.default_rng(seed)
         drawn = self.form.input.draw(points, rows, random)
         if self.missing:
             for matrix in drawn.values():
                 matrix[random.random(matrix.shape) < _MISSING] = np.nan
-        return self.form.input.joined(example, drawn, rows)
+        return _joined(example or {}, drawn, rows)
+
+
+def _joined(example: Mapping[str, Array], drawn: dict[str, Array], rows: int) -> dict[str, Array]:
+    """Return inputs after the rows of an example, where that fits."""
+    fits = example.keys() == drawn.keys() and all(
+        example[name].shape[1:] == array.shape[1:] for name, array in drawn.items()
+    )
+    if not fits:
+        return drawn
+    return {
+        name: np.concatenate([example[name][:rows].astype(array.dtype), array])
+        for name, array in drawn.items()
+    }

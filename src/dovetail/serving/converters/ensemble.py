@@ -21,6 +21,8 @@ __all__ = ["Ensemble", "Tree"]
 _LEQ, _MEMBER = 0, 6
 _SUM = 1
 _PER_FEATURE = 512
+_NO_CATEGORY = -(2.0**30)
+"""Stands in an empty set, which onnxruntime refuses; categories are not negative."""
 
 
 @dataclass(frozen=True)
@@ -103,7 +105,7 @@ class Ensemble:
         modes = np.full(len(inner), _LEQ)
         for node in sorted(tree.sets):
             modes[node] = _MEMBER
-            self._members += [*tree.sets[node], float("nan")]
+            self._members += [*(tree.sets[node] or [_NO_CATEGORY]), float("nan")]
             self._sets[tree.feature[node]].update(tree.sets[node])
         left, right = tree.left[inner], tree.right[inner]
         features, splits = tree.feature[inner], np.where(modes == _LEQ, tree.split, 0.0)[inner]

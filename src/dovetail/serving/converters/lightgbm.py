@@ -9,14 +9,15 @@ from typing import Any
 
 import numpy as np
 
-from dovetail.serving.compiled import CompiledForm, MatrixInput
+from dovetail.serving.compiled import CompiledForm
 from dovetail.serving.converters.conversion import Conversion
 from dovetail.serving.converters.ensemble import Ensemble, Tree
+from dovetail.serving.converters.model import ConvertedModel
 from dovetail.serving.errors import NotConvertibleError
-from dovetail.serving.forms import Trees, Values, Whole
+from dovetail.serving.forms import MatrixInput, Trees, Values, Whole
 from dovetail.serving.signature import MatrixSignature
 
-__all__ = ["convert_dump", "read_dump"]
+__all__ = ["convert_booster", "convert_dump"]
 
 _INFINITE = 1e300
 _ZERO = float(np.float32(1e-35))
@@ -35,24 +36,24 @@ def convert_dump(dump: Mapping[str, Any], signature: MatrixSignature) -> Convers
         NotConvertibleError: the model uses linear trees, an unusual objective or zeros as
             missing values.
     """
+    found = convert_booster(dump)
+    form = CompiledForm(
+        input=MatrixInput(signature), steps=tuple(found.steps), core=found.core, head=found.head
+    )
+    return Conversion(form, found.points, missing=True)
+
+
+def convert_booster(dump: Mapping[str, Any]) -> ConvertedModel:
+    """Convert a dump as `convert_dump` does, for use behind other steps."""
     targets = int(dump["num_tree_per_iteration"])
     head = _head(str(dump.get("objective", "")), targets)
-    ensemble, scale = read_dump(dump)
-    form = CompiledForm(
-        input=MatrixInput(signature),
-        steps=whole_categories(ensemble),
-        core=Trees(ensemble.graph(targets, scale=scale)),
-        head=head,
-    )
-    return Conversion(form, ensemble.points, missing=True)
+    ensemble, scale = _read(dump)
+    steps = [Whole(ensemble.categories)] if ensemble.categories else []
+    core = Trees(ensemble.graph(targets, scale=scale))
+    return ConvertedModel(core, head, ensemble.points, steps)
 
 
-def whole_categories(ensemble: Ensemble) -> tuple[Whole, ...]:
-    """Return the step that cuts categories to whole numbers, if there are any."""
-    return (Whole(ensemble.categories),) if ensemble.categories else ()
-
-
-def read_dump(dump: Mapping[str, Any]) -> tuple[Ensemble, float]:
+def _read(dump: Mapping[str, Any]) -> tuple[Ensemble, float]:
     """Return the trees of a dump, and what leaves are to be multiplied with."""
     targets = int(dump["num_tree_per_iteration"])
     ensemble = Ensemble(int(dump["max_feature_idx"]) + 1)

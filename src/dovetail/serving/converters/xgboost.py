@@ -13,15 +13,16 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from dovetail.serving.compiled import CompiledForm, MatrixInput
+from dovetail.serving.compiled import CompiledForm
 from dovetail.serving.converters.conversion import Conversion
 from dovetail.serving.converters.ensemble import Ensemble, Tree
+from dovetail.serving.converters.model import ConvertedModel
 from dovetail.serving.errors import NotConvertibleError
-from dovetail.serving.forms import Classes, Head, Labels, Trees, Values, Whole
+from dovetail.serving.forms import Classes, Head, Labels, MatrixInput, Trees, Values, Whole
 from dovetail.serving.signature import MatrixSignature
 from dovetail.serving.tensors import Array
 
-__all__ = ["BoosterHead", "check_document", "convert_document", "read_head"]
+__all__ = ["BoosterHead", "check_document", "convert_booster", "convert_document", "read_head"]
 
 _IDENTITY = {
     "binary:logitraw", "rank:map", "rank:ndcg", "rank:pairwise", "reg:absoluteerror",
@@ -137,17 +138,39 @@ def convert_document(document: Any, signature: MatrixSignature) -> Conversion:
     Raises:
         NotConvertibleError: it uses vector leaves, the linear booster, or an unusual objective.
     """
+    found = convert_booster(document)
+    form = CompiledForm(
+        input=MatrixInput(signature), steps=tuple(found.steps), core=found.core, head=found.head
+    )
+    return Conversion(form, found.points, missing=True)
+
+
+def convert_booster(document: Any, *, is_classifier: bool = False) -> ConvertedModel:
+    """Convert a document as `convert_document` does, for use behind other steps.
+
+    Args:
+        document: of JSON or Universal Binary JSON.
+        is_classifier: whether it is one, where the document does not say.
+    """
     boosted = read_head(document)
     if boosted.is_linear:
         raise NotConvertibleError("XGBoost's linear booster has no compiled form")
-    head, margins, model = _head(boosted), _margins(boosted), _model(document)
+    head = _classes(boosted) if boosted.is_classifier or is_classifier else _values(boosted)
+    ensemble = _ensemble(document, boosted)
+    steps = [Whole(ensemble.categories, "floor")] if ensemble.categories else []
+    core = Trees(ensemble.graph(boosted.groups), single=True)
+    return ConvertedModel(core, head, ensemble.points, steps)
+
+
+def _ensemble(document: Any, boosted: BoosterHead) -> Ensemble:
+    """Return the trees, the first of each score beginning with its base score."""
+    margins, model = _margins(boosted), _model(document)
     weights = document["learner"]["gradient_booster"].get("weight_drop")
     used = int(model["iteration_indptr"][boosted.rounds]) if boosted.rounds else None
     ensemble = Ensemble(boosted.features, single=True)
     started: set[int] = set()
-    for index, (tree, owner) in enumerate(
-        zip(model["trees"][:used], model["tree_info"][:used], strict=True)
-    ):
+    owners = model["tree_info"][:used]
+    for index, (tree, owner) in enumerate(zip(model["trees"][:used], owners, strict=True)):
         if int(tree["tree_param"].get("size_leaf_vector", 1)) > 1:
             raise NotConvertibleError("trees with a vector per leaf have no compiled form")
         weight = 1.0 if weights is None else weights[index]
@@ -156,10 +179,7 @@ def convert_document(document: Any, signature: MatrixSignature) -> Conversion:
         ensemble.add(_tree(tree, base, np.float32(weight)), owner)
     if len(started) < boosted.groups:
         raise NotConvertibleError("a score has no tree")
-    steps = (Whole(ensemble.categories, "floor"),) if ensemble.categories else ()
-    core = Trees(ensemble.graph(boosted.groups), single=True)
-    form = CompiledForm(input=MatrixInput(signature), steps=steps, core=core, head=head)
-    return Conversion(form, ensemble.points, missing=True)
+    return ensemble
 
 
 def _tree(tree: Mapping[str, Any], base: np.float32, weight: np.float32) -> Tree:
@@ -200,10 +220,8 @@ def _margins(boosted: BoosterHead) -> Array:
     return base
 
 
-def _head(boosted: BoosterHead) -> Head:
+def _values(boosted: BoosterHead) -> Head:
     objective, groups = boosted.objective, boosted.groups
-    if boosted.is_classifier:
-        return _classes(boosted)
     if objective == "multi:softprob":
         return Values(groups, "softmax", datatype="FP32")
     if objective == "multi:softmax":

@@ -118,7 +118,7 @@ def needs(path: Path) -> Needs:
 def check(path: Path, *, trusted: bool = False) -> None:
     """Refuse what clearly cannot be served, at little cost.
 
-    A format may have a `check(path)` that needs no heavy library. One that has none, and whose
+    A format may have a `check(path, trusted=)` without heavy libraries. One without, and whose
     models are compiled in a process of their own, is left to that process; the others are loaded.
 
     Raises:
@@ -128,7 +128,7 @@ def check(path: Path, *, trusted: bool = False) -> None:
     found = resolve(detect(path))
     own = getattr(found, "check", None)
     if own is not None:
-        own(path)
+        own(path, trusted=trusted)
     elif not found.compiles(path):
         found.load(path, trusted=trusted)
 

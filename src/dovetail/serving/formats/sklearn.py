@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from dovetail.serving.errors import BadModelError
-from dovetail.serving.formats.sklearn_files import SUFFIXES, open_estimator
+from dovetail.serving.formats import Needs
+from dovetail.serving.formats.sklearn_files import SUFFIXES, check_file, open_estimator
 from dovetail.serving.formats.sklearn_predictor import METHODS, SklearnPredictor
 
-__all__ = ["compiles", "load", "make", "matches"]
+__all__ = ["check", "compiles", "load", "make", "matches", "needs"]
 
 _FILES = ("model.skops", "model.joblib", "model.pickle", "model.pkl")
 
@@ -23,9 +24,25 @@ def matches(path: Path) -> bool:
 
 
 def compiles(path: Path) -> bool:
-    """Whether it may have a compiled form."""
+    """Whether it may have a compiled form: always."""
     del path
-    return False
+    return True
+
+
+def needs(path: Path) -> Needs:
+    """Return what compiling needs."""
+    del path
+    return Needs(("scikit-learn", "xgboost-cpu", "xgboost", "lightgbm"))
+
+
+def check(path: Path, *, trusted: bool = False) -> None:
+    """Refuse a pickle that is not trusted and an archive that is none, without scikit-learn.
+
+    Raises:
+        BadModelError: it is no archive.
+        UntrustedModelError: opening it could execute code, and it is not trusted.
+    """
+    check_file(_file(path), trusted=trusted)
 
 
 def load(path: Path, *, trusted: bool = False) -> SklearnPredictor:

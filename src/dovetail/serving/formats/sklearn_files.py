@@ -18,7 +18,7 @@ from dovetail.serving.formats.sklearn_lightgbm import TYPES as LIGHTGBM
 from dovetail.serving.formats.sklearn_lightgbm import check_boosters
 from dovetail.serving.formats.sklearn_walk import tree_problem
 
-__all__ = ["PICKLES", "SUFFIXES", "open_estimator"]
+__all__ = ["PICKLES", "SUFFIXES", "check_file", "open_estimator"]
 
 PICKLES = frozenset({".joblib", ".pkl", ".pickle"})
 SUFFIXES = PICKLES | {".skops"}
@@ -63,21 +63,32 @@ def open_estimator(file: Path, *, trusted: bool) -> Any:
         UntrustedModelError: it is a pickle, or asks for types that are not known to be harmless,
             and is not trusted.
     """
+    check_file(file, trusted=trusted)
     if file.suffix == ".skops":
         return _skops(file, trusted)
-    if not trusted:
+    return _opened(file, require("joblib", extra=_EXTRA, feature=_FEATURE).load)
+
+
+def check_file(file: Path, *, trusted: bool) -> None:
+    """Refuse what can be told without opening it.
+
+    Raises:
+        BadModelError: it is no archive, or unpacks to far more than it is.
+        UntrustedModelError: it is a pickle that is not trusted.
+    """
+    if file.suffix == ".skops":
+        _check_archive(file)
+    elif not trusted:
         raise UntrustedModelError(
             file,
             "opening a pickle could execute code",
             instead="save the model with skops (`skops.io.dump(model, 'model.skops')`), or export"
             " it to ONNX",
         )
-    return _opened(file, require("joblib", extra=_EXTRA, feature=_FEATURE).load)
 
 
 def _skops(file: Path, trusted: bool) -> Any:
     skops = require("skops.io", extra=_EXTRA, feature=_FEATURE)
-    _check_archive(file)
     asked = _opened(file, lambda source: skops.get_untrusted_types(file=source))
     refused = [name for name in asked if not _is_harmless(name)]
     if not trusted and LIGHTGBM.intersection(asked):

@@ -6,11 +6,15 @@ row has the shape [rows, 1], as MLServer gives it.
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 
 from dovetail.base.errors import DovetailError
+from dovetail.serving.compiled import CompiledForm
+from dovetail.serving.converters.conversion import Conversion
+from dovetail.serving.converters.estimators import convert_estimator
 from dovetail.serving.errors import BadTensorError, InferenceFailedError
 from dovetail.serving.formats import sklearn_inputs
 from dovetail.serving.formats.answers import as_tensor
@@ -92,6 +96,19 @@ class SklearnPredictor:
             ) from error
         except Exception as error:
             raise InferenceFailedError("the model failed", why=_first_line(error)) from error
+
+    @cached_property
+    def _conversion(self) -> Conversion:
+        outputs = [spec.name for spec in self.outputs]
+        return convert_estimator(self.estimator, self.signature, outputs)
+
+    def compiled(self) -> CompiledForm:
+        """Return the same model without scikit-learn."""
+        return self._conversion.form
+
+    def sample(self, rows: int) -> dict[str, Array]:
+        """Return the author's example and rows where the model changes its mind."""
+        return self._conversion.sample(rows, example=self.example)
 
     def _bound(self, example: Mapping[str, Array] | None) -> dict[str, Array] | None:
         if not example:

@@ -23,7 +23,7 @@ from dovetail.serving.formats.ubjson import read_ubjson
 from dovetail.serving.signature import MatrixSignature
 from dovetail.serving.tensors import Array, TensorSpec
 
-__all__ = ["XgboostPredictor", "compiles", "load", "matches", "needs"]
+__all__ = ["XgboostPredictor", "check", "compiles", "load", "matches", "needs"]
 
 _SUFFIXES = {".json", ".ubj", ".bst", ".xgb"}
 _FILES = ("model.bst", "model.json", "model.ubj", "model.xgb")
@@ -165,6 +165,18 @@ def load(
         raise BadModelError(file, str(error).strip().splitlines()[0]) from error
     platform = "xgboost_json" if is_text else "xgboost_ubj"
     return XgboostPredictor(booster, document, platform, columns=columns, example=example)
+
+
+def check(path: Path, *, trusted: bool = False) -> None:
+    """Look for damage without XGBoost, whose memory a server that compiles never needs.
+
+    Raises:
+        BadModelError: the file is truncated or inconsistent.
+    """
+    del trusted
+    file = _file(path)
+    data = file.read_bytes()
+    _document(file, data, _is_text(data))
 
 
 def _is_text(data: bytes) -> bool:

@@ -1,7 +1,7 @@
 """Heads: from scores to the outputs that a model has.
 
 A regression has values. A classifier has labels, given as they were trained on, and, where the
-original has them, probabilities, computed only for a request that asks.
+original has them, scores and probabilities, computed only for a request that asks.
 """
 
 from collections.abc import Callable
@@ -13,9 +13,11 @@ import numpy as np
 from dovetail.serving.forms.links import LINKS
 from dovetail.serving.tensors import DATATYPES, Array, TensorSpec
 
-__all__ = ["Answer", "Classes", "Head", "Labels", "Values"]
+__all__ = ["PREDICT", "Answer", "Classes", "Head", "Labels", "Values"]
 
 PREDICT, PROBABILITIES = "predict", "predict_proba"
+LOGARITHMS, SCORES = "predict_log_proba", "decision_function"
+_FREE = frozenset((PREDICT, SCORES))
 
 Answer = Callable[[Array, tuple[str, ...]], dict[str, Array]]
 
@@ -52,12 +54,19 @@ class Values(msgspec.Struct, frozen=True, tag="values"):
         link: name in `LINKS`.
         divisor: what scores are divided by first.
         datatype: of the output.
+        names: of the outputs, of which there is one.
     """
 
     width: int
     link: str = "identity"
     divisor: float = 1.0
     datatype: str = "FP64"
+    names: tuple[str, ...] = (PREDICT,)
+
+    @property
+    def known(self) -> frozenset[str]:
+        """Every output that it could have."""
+        return frozenset((PREDICT,))
 
     @property
     def outputs(self) -> tuple[TensorSpec, ...]:
@@ -72,7 +81,7 @@ class Values(msgspec.Struct, frozen=True, tag="values"):
 
 
 class Classes(msgspec.Struct, frozen=True, tag="classes"):
-    """Labels: `predict` [rows, 1]; and `predict_proba` [rows, classes] where there is a link.
+    """Labels, and scores and probabilities where the original has them.
 
     Args:
         labels: the labels.
@@ -81,6 +90,7 @@ class Classes(msgspec.Struct, frozen=True, tag="classes"):
         limit: of two classes, the score above which it is the second; None takes the largest.
         by_probability: whether the label is decided by the probabilities rather than the scores.
         datatype: of the probabilities.
+        names: of the outputs; the first is given where none is named.
     """
 
     labels: Labels
@@ -89,32 +99,49 @@ class Classes(msgspec.Struct, frozen=True, tag="classes"):
     limit: float | None = None
     by_probability: bool = False
     datatype: str = "FP64"
+    names: tuple[str, ...] = (PREDICT, PROBABILITIES)
+
+    @property
+    def known(self) -> frozenset[str]:
+        """Every output that it could have."""
+        return frozenset((PREDICT, SCORES, *((PROBABILITIES, LOGARITHMS) if self.link else ())))
 
     @property
     def outputs(self) -> tuple[TensorSpec, ...]:
         """The outputs that there are."""
-        label = TensorSpec(PREDICT, self.labels.datatype, (-1, 1))
-        shape = (-1, len(self.labels.values))
-        return (label, TensorSpec(PROBABILITIES, self.datatype, shape))[: 2 if self.link else 1]
+        classes = len(self.labels.values)
+        scores = 1 if self.limit is not None else classes
+        specs = {
+            PREDICT: TensorSpec(PREDICT, self.labels.datatype, (-1, 1)),
+            SCORES: TensorSpec(SCORES, self.datatype, (-1, scores)),
+            PROBABILITIES: TensorSpec(PROBABILITIES, self.datatype, (-1, classes)),
+            LOGARITHMS: TensorSpec(LOGARITHMS, self.datatype, (-1, classes)),
+        }
+        return tuple(specs[name] for name in self.names)
 
     def open(self) -> Answer:
         """Return the function from scores and wanted names to outputs."""
-        label = self._label()
-        if not self.link:
-            return lambda score, wanted: {PREDICT: label(score)}
-        link, by_probability = _scaled(self.link, self.divisor), self.by_probability
+        label, names, by_probability = self._label(), frozenset(self.names), self.by_probability
+        default = self.names[:1]
+        likely = _scaled(self.link, self.divisor) if self.link else None
         dtype = DATATYPES[self.datatype]
 
         def answer(score: Array, wanted: tuple[str, ...]) -> dict[str, Array]:
-            likely = PROBABILITIES in wanted
-            if not likely and not by_probability:
-                return {PREDICT: label(score)}
-            found = link(score)
+            asked = [name for name in wanted if name in names] or default
+            probabilities = score
+            if likely is not None and (by_probability or not _FREE.issuperset(asked)):
+                probabilities = likely(score)
             outputs: dict[str, Array] = {}
-            if not wanted or PREDICT in wanted:
-                outputs[PREDICT] = label(found if by_probability else score)
-            if likely:
-                outputs[PROBABILITIES] = found.astype(dtype, copy=False)
+            for name in asked:
+                if name == PREDICT:
+                    outputs[name] = label(probabilities if by_probability else score)
+                elif name == SCORES:
+                    outputs[name] = score
+                elif name == PROBABILITIES:
+                    outputs[name] = probabilities.astype(dtype, copy=False)
+                else:
+                    with np.errstate(divide="ignore"):
+                        outputs[name] = np.log(probabilities)
             return outputs
 
         return answer

@@ -5,7 +5,7 @@ of the same operations in the same precision. `back` goes the other way: given v
 behind the step, it returns values that matter before it, from which samples are drawn.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Literal, Protocol
 
 import msgspec
@@ -16,19 +16,22 @@ from dovetail.serving.forms.numbers import Numbers
 from dovetail.serving.tensors import Array
 
 __all__ = [
+    "Absent",
     "Arithmetic",
     "Clip",
     "Fill",
     "Finite",
     "MatrixStep",
-    "MatrixSteps",
     "Pick",
     "Points",
     "Product",
+    "SimpleStep",
     "Single",
     "Step",
     "Whole",
+    "back_through",
     "check_finite",
+    "opened",
     "with_missing",
 ]
 
@@ -185,6 +188,34 @@ class Whole(msgspec.Struct, frozen=True, tag="whole"):
         return found
 
 
+class Absent(msgspec.Struct, frozen=True, tag="absent"):
+    """One where a value is missing, else zero, of some of the features."""
+
+    columns: tuple[int, ...]
+    width: int
+    missing: float | None = None
+
+    def open(self) -> MatrixStep:
+        """Return the function."""
+        columns, missing = list(self.columns), self.missing
+
+        def absent(matrix: Array) -> Array:
+            taken = matrix[:, columns]
+            mask = np.isnan(taken) if missing is None else taken == missing
+            return mask.astype(np.float64)
+
+        return absent
+
+    def back(self, points: Points) -> Points:
+        """Return zero, and what is missing."""
+        del points
+        missing = np.nan if self.missing is None else self.missing
+        return [
+            np.array([0.0, missing] if column in self.columns else [0.0])
+            for column in range(self.width)
+        ]
+
+
 class Pick(msgspec.Struct, frozen=True, tag="pick"):
     """Some of the features, in an order."""
 
@@ -221,8 +252,31 @@ class Product(msgspec.Struct, frozen=True, tag="product"):
         return [normal for _ in range(self.weights.shape[0])]
 
 
-MatrixSteps = Arithmetic | Clip | Fill | Finite | Pick | Product | Single | Whole
-"""Every kind of step."""
+SimpleStep = Absent | Arithmetic | Clip | Fill | Finite | Pick | Product | Single | Whole
+"""Every kind of step but blocks."""
+
+
+def opened(steps: Sequence[SimpleStep]) -> MatrixStep:
+    """Return the function of several steps."""
+    functions = [step.open() for step in steps]
+    if not functions:
+        return lambda matrix: matrix
+    if len(functions) == 1:
+        return functions[0]
+
+    def run(matrix: Array) -> Array:
+        for function in functions:
+            matrix = function(matrix)
+        return matrix
+
+    return run
+
+
+def back_through(steps: Sequence[Step], points: Points) -> Points:
+    """Return values before several steps that lead to such behind them."""
+    for step in reversed(steps):
+        points = step.back(points)
+    return points
 
 
 def with_missing(points: Points, missing: float = np.nan) -> Points:
