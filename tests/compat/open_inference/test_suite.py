@@ -110,7 +110,14 @@ def test_every_datatype_in_json(client, array):
     assert (got["shape"], flat) == ([1, 2], due)
 
 
-@pytest.mark.parametrize("array", TYPES.values(), ids=TYPES.keys())
+BINARY = {
+    **TYPES,
+    "FP16": np.array([[0.5, 65504]], np.float16),  # JSON has no such number
+    "40 MB": np.zeros((1, 10_000_000), np.float32),
+}
+
+
+@pytest.mark.parametrize("array", BINARY.values(), ids=BINARY.keys())
 def test_binary_tensors_both_ways(client, array):
     wanted = triton.InferRequestedOutput("x", binary_data=True)
     answer = client.infer("echo", [tensor("x", array, binary=True)], outputs=[wanted])
@@ -170,6 +177,26 @@ def test_an_unknown_model_or_version_is_404(target, rows, path):
     assert isinstance(answer.json()["error"], str)
 
 
+def test_a_version_is_asked_by_its_path(target, rows):
+    body = {**matrix(rows), "id": "q9"}
+    answer = post(target, "/v2/models/late/versions/1/infer", body).json()
+    assert (answer["model_name"], answer["model_version"], answer["id"]) == ("late", "1", "q9")
+
+
+def test_a_body_without_a_content_type(target, rows):
+    content = json.dumps(matrix(rows)).encode()
+    url = f"{target.url}/v2/models/late/infer"
+    assert httpx.post(url, content=content, trust_env=False).status_code == 200
+
+
+def test_a_wrong_length_of_the_header_is_400(target):
+    headers = {"Inference-Header-Content-Length": "9999"}
+    url = f"{target.url}/v2/models/late/infer"
+    answer = httpx.post(url, content=b'{"inputs":[]}', headers=headers, trust_env=False)
+    assert answer.status_code == 400
+    assert isinstance(answer.json()["error"], str)
+
+
 FAULTS = {
     "malformed JSON": lambda rows: b'{"inputs": [',
     "empty body": lambda rows: b"",
@@ -177,6 +204,7 @@ FAULTS = {
     "unknown datatype": lambda rows: matrix(rows, datatype="FP99"),
     "text for numbers": lambda rows: matrix(rows, data=["a"] * rows.size),
     "data shorter than shape": lambda rows: matrix(rows, shape=[4, 5]),
+    "negative shape": lambda rows: matrix(rows, shape=[-3, 5]),
     "wrong feature count": lambda rows: matrix(rows[:, :2]),
 }
 
@@ -230,7 +258,8 @@ def test_statistics_and_config(client, rows):
 
 
 def test_metrics_have_the_same_names(target, rows):
-    post(target, "/v2/models/late/infer", matrix(rows))
+    # MLServer labels by the version that was asked, "None" where none was
+    post(target, "/v2/models/late/versions/1/infer", matrix(rows))
     text = httpx.get(target.metrics, trust_env=False).text
     assert 'model_infer_request_success_total{model="late",version="1"}' in text
     assert 'model_infer_request_duration_count{model="late",version="1"}' in text
