@@ -7,6 +7,7 @@ from urllib.parse import unquote, urlsplit
 import click
 
 from dovetail.base.errors import InvalidInputError
+from dovetail.serving.graphs.cli import graph
 from dovetail.serving.manifest.command import fetch, manifest
 from dovetail.serving.routing.cli import rollback, route
 from dovetail.web.commands import json_option, print_json, print_table, run, server_options
@@ -136,3 +137,4 @@ def list_models(url: str, as_json: bool) -> None:
 
 commands.add_command(route)
 commands.add_command(rollback)
+commands.add_command(graph)

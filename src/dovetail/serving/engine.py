@@ -5,14 +5,16 @@ event loop `answer_now` is one function call. Any other runs in its lane (`sched
 for it on the loop, `answer` in a thread.
 """
 
+import asyncio
 import time
 from collections.abc import Callable, Sequence
 
+from dovetail.serving.graphs.model import GraphModel
 from dovetail.serving.model import Model
 from dovetail.serving.questions import Follow, Question, Reply, given, new_name, time_given
 from dovetail.serving.repository import Repository
 
-__all__ = ["Engine", "Observer"]
+__all__ = ["Engine", "Observer", "answer_by"]
 
 Observer = Callable[[Question, Reply], None]
 """Told of every answered question after its answer is written; must return at once."""
@@ -83,13 +85,15 @@ class Engine:
         tensors = given(question, model)
         if model.runs_here(tensors):
             return Reply(model, model.infer(tensors, question.wanted))
+        if isinstance(model, GraphModel):
+            return Reply(model, await model.ask_whole(question))
         return Reply(model, await model.ask(tensors, question.wanted, deadline))
 
     def answer(self, question: Question) -> Reply:
         """Answer a question from a thread that waits; raises what `ask` raises."""
         model = self.choose(question)
         if question.follow is None:
-            return _answer(question, model)
+            return answer_by(question, model)
         return _followed(question, question.follow, model)
 
     def choose(self, question: Question) -> Model:
@@ -104,13 +108,16 @@ class Engine:
             observe(question, reply)
 
 
-def _answer(question: Question, model: Model) -> Reply:
+def answer_by(question: Question, model: Model) -> Reply:
+    """Answer a question with a certain version, in a thread that waits."""
     deadline = None if model.is_quick else _deadline(question, model)
     if model.is_unopened:
         model.open_here(deadline)
     tensors = given(question, model)
     if model.is_quick:
         return Reply(model, model.infer(tensors, question.wanted))
+    if isinstance(model, GraphModel):
+        return Reply(model, asyncio.run(model.ask_whole(question)))
     return Reply(model, model.answer(tensors, question.wanted, deadline))
 
 
@@ -118,7 +125,7 @@ def _followed(question: Question, follow: Follow, model: Model) -> Reply:
     """Answer a routed question, and tell whoever follows it how that went."""
     start = time.perf_counter_ns()
     try:
-        reply = _answer(question, model)
+        reply = answer_by(question, model)
     except Exception as error:
         follow.failed(question, model, error, time.perf_counter_ns() - start)
         raise

@@ -40,6 +40,7 @@ EXTENSIONS = (
     "model_repository",
     "model_repository(unload_dependents)",
     "statistics",
+    "dovetail_graphs",
     "dovetail_load_uri",
     "dovetail_payload_log",
     "dovetail_routing",

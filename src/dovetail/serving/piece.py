@@ -10,9 +10,12 @@ from starlette.routing import Route
 from dovetail.serving import metrics  # noqa: F401  shows what is counted at /metrics
 from dovetail.serving.cache import Cache
 from dovetail.serving.direct import direct_answers
-from dovetail.serving.engine import Engine
+from dovetail.serving.engine import Engine, answer_by
 from dovetail.serving.files import Files
 from dovetail.serving.follow import Follower
+from dovetail.serving.graphs.desk import GraphDesk
+from dovetail.serving.graphs.routes import make_graph_routes
+from dovetail.serving.graphs.store import GraphStore
 from dovetail.serving.grpc import GrpcServer
 from dovetail.serving.grpc.ports import address_for
 from dovetail.serving.handlers import Handlers
@@ -63,7 +66,7 @@ class _Server:
         observers = [self.payload_log.offer] if self.payload_log is not None else []
         self.observing = Observing(
             Ledger(self.store.database, context.clock, settings.feedback_hours),
-            Shadows(tuple(observers)),
+            Shadows(tuple(observers), answer_by),
         )
         observers += [self.watch.observe] if self.watch is not None else []
         files = Files(context.state / "serving" / "models")
@@ -85,7 +88,15 @@ class _Server:
             loads=settings.repository_loads,
         )
         self.rates = Rates()
-        self.handlers = Handlers(Engine(self.repository, observers))
+        engine = Engine(self.repository, observers)
+        self.handlers = Handlers(engine)
+        self.graphs = GraphDesk(
+            engine,
+            GraphStore(self.store),
+            settings.graph_servers,
+            settings.limits(),
+            context.clock,
+        )
         self.follower = Follower(
             self.repository, self.desk, sources, models, settings.follow_seconds
         )
@@ -104,6 +115,7 @@ class _Server:
     def start(self) -> None:
         """Load what was loaded before; what the settings name follows in the background."""
         self.repository.refresh()
+        self.graphs.refresh()
         self._restored = True
         self.observing.start()
         if self.payload_log is not None:
@@ -126,6 +138,7 @@ class _Server:
         self.follower.stop()
         self.observing.stop()
         self.rates.stop()
+        self.graphs.close()
         if self.payload_log is not None:
             self.payload_log.stop()
         if self.watch is not None:
@@ -215,7 +228,7 @@ def _build(context: Context, settings: ServingSettings) -> Service:
     return Service(
         routes=[
             Route("/v2/health/ready", server.health),
-            *counted(make_routing_routes(server.routing)),
+            *counted([*make_routing_routes(server.routing), *make_graph_routes(server.graphs)]),
             *make_routes(server.handlers, max_body=settings.max_body_mb << 20, watch=server.watch),
             *make_pages(
                 server.repository, server.rates, server.follower, server.payload_log, settings

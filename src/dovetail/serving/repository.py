@@ -8,7 +8,7 @@ when the last of them is done. A model that cannot be loaded fails alone and kee
 
 import threading
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
@@ -25,7 +25,6 @@ from dovetail.serving.layouts.card import Placed
 from dovetail.serving.layouts.catalog import Catalog
 from dovetail.serving.model import Model
 from dovetail.serving.opening import Opener
-from dovetail.serving.questions import Question, new_name
 from dovetail.serving.routing.document import (
     Fixed,
     Routing,
@@ -34,8 +33,8 @@ from dovetail.serving.routing.document import (
     check_routing,
     without,
 )
-from dovetail.serving.routing.router import Observers, Router
-from dovetail.serving.routing.table import Loaded, ruled
+from dovetail.serving.routing.router import Observers
+from dovetail.serving.routing.table import Loaded, Table
 from dovetail.serving.sources import Sources, parse_uri
 from dovetail.serving.store import Store, Version
 from dovetail.serving.traffic import newest
@@ -47,7 +46,7 @@ __all__ = ["Repository"]
 log = logger("serving")
 
 
-class Repository:
+class Repository(Table):
     """All models of a server.
 
     Args:
@@ -71,84 +70,27 @@ class Repository:
         catalog: Catalog | None = None,
         observers: Observers,
     ) -> None:
+        super().__init__(observers)
         self._store, self._files, self._sources, self._opener = store, files, sources, opener
-        self._clock, self._catalog, self._observers = clock, catalog, observers
-        self._table: dict[str, Loaded] = {}
+        self._clock, self._catalog = clock, catalog
         self._known: dict[tuple[str, str], Version] = {}
         self._reasons: dict[tuple[str, str], str] = {}
-        self._states: dict[str, State] = {}
         self._generation = -1
         self._change = threading.RLock()
         self._loading: defaultdict[tuple[str, str], threading.Lock] = defaultdict(threading.Lock)
 
-    # What answers
+    # What is there
 
-    def choose(self, name: str, version: str = "") -> Model:
-        """Return a version of a model.
-
-        Args:
-            name: the model, or `MODEL@ALIAS`.
-            version: the version or alias; empty for the one that answers most.
+    def put_graph(self, name: str, graph: Model | None) -> None:
+        """Let a graph answer under a name, or no longer.
 
         Raises:
-            UnknownModelError: there is no such model or version.
-            NotReadyError: it is known but not loaded.
+            ConflictError: a model has that name.
         """
-        loaded = self._table.get(name)
-        if loaded is None:
-            base, at, alias = name.rpartition("@")
-            if at and base in self._table and not version:
-                return self.choose(base, alias)
-            raise self._missing(name, version)
-        if version:
-            model = loaded.versions.get(version) or loaded.named(version)
-            if model is None:
-                raise self._missing(name, version)
-            return model
-        if loaded.router is not None:
-            weights = loaded.router.weights()
-            return loaded.versions[max(weights, key=lambda v: weights[v])]
-        if loaded.only is None:
-            raise self._missing(name, version)
-        return loaded.only
-
-    def pick(self, question: Question) -> Model:
-        """Return the version that answers a question; one look at the table, whatever changes.
-
-        Raises:
-            UnknownModelError: there is no such model or version.
-            NotReadyError: it is known but not loaded.
-        """
-        loaded = self._table.get(question.model)
-        if loaded is None or question.version:
-            return self.choose(question.model, question.version)
-        if loaded.only is not None:
-            return loaded.only
-        if question.id is None:
-            question.id = new_name(question)
-        if loaded.router is None:
-            raise self._missing(question.model, "")
-        return loaded.router.pick(question)
-
-    def divides(self, name: str) -> bool:
-        """Whether a rule decides about each unversioned request for a model."""
-        loaded = self._table.get(name)
-        return loaded is not None and loaded.only is None
-
-    def loaded(self, name: str = "") -> list[Model]:
-        """Return the versions that can answer, of one model or all, in order."""
-        tables = self._table
-        names = [name] if name else sorted(tables)
-        return [
-            tables[n].versions[v]
-            for n in names
-            if n in tables
-            for v in sorted(tables[n].versions, key=lambda v: (len(v), v))
-        ]
-
-    def versions(self, name: str) -> tuple[str, ...]:
-        """Return the loaded versions of a model."""
-        return tuple(model.version for model in self.loaded(name))
+        with self._change:
+            if name in self.names():
+                raise ConflictError(f"{name!r} is a model", fix="give the graph another name")
+            self._put_graph(name, graph)
 
     def index(self) -> list[IndexEntry]:
         """List every version that is loaded or was, with the reason where it is not."""
@@ -159,6 +101,8 @@ class Repository:
             reason = "" if ready else self._reasons.get(key, "unloaded")
             state = "READY" if ready else "UNAVAILABLE"
             entries.append(IndexEntry(name=name, version=version, state=state, reason=reason))
+        for graph in self.graphs():
+            entries.append(IndexEntry(name=graph.name, version=graph.version, state="READY"))
         if self._catalog is not None:
             entries += shelf.not_loaded(self._catalog, self.names())
         return entries
@@ -180,22 +124,6 @@ class Repository:
 
     # Rules
 
-    def weights(self, name: str) -> dict[str, float]:
-        """Return how unversioned requests are divided.
-
-        Raises:
-            UnknownModelError: there is no such model.
-            NotReadyError: no version of it is loaded.
-        """
-        loaded = self._table.get(name)
-        if loaded is None:
-            raise self._missing(name, "")
-        if loaded.router is None:
-            shares = {loaded.only.version: 1.0} if loaded.only is not None else {}
-        else:
-            shares = loaded.router.weights()
-        return {version: shares.get(version, 0.0) for version in self.versions(name)}
-
     def state(self, name: str) -> State:
         """Return the rule and the aliases that are in force.
 
@@ -206,13 +134,6 @@ class Repository:
         if name not in self._table or name not in self._states:
             raise self._missing(name, "")
         return self._states[name]
-
-    def router(self, name: str) -> Router | None:
-        """Return the rule at work; None where one version answers everything."""
-        loaded = self._table.get(name)
-        if loaded is None:
-            raise self._missing(name, "")
-        return loaded.router
 
     @contextmanager
     def changing(self) -> Iterator[None]:
@@ -265,6 +186,7 @@ class Repository:
             UnknownModelError: no URI is given and nothing is known of the name.
             DovetailError: it could not be fetched or loaded.
         """
+        self.refuse_graph(name)
         if not uri:
             placed = self._catalog.find(name) if self._catalog is not None else []
             if self._catalog is not None and placed:
@@ -366,6 +288,7 @@ class Repository:
         Raises:
             UnknownModelError: it is not loaded.
         """
+        self.refuse_graph(name)
         with self._change:
             loaded = self._table.get(name)
             if loaded is None or (version and loaded.named(version) is None):
@@ -445,7 +368,7 @@ class Repository:
             models: defaultdict[str, dict[str, Model]] = defaultdict(dict)
             for (name, one), model in opened.items():
                 models[name][one] = model
-            for name in {*self._table, *models}:
+            for name in {*self._table, *models} - set(self._graphs):
                 self._swap(name, models.get(name, {}))
             self._generation = generation
 
@@ -476,12 +399,3 @@ class Repository:
         if kept is not None:
             self._states[name] = kept
         self._known.update({(v.model, v.version): v for v in versions})
-
-    def _swap(self, name: str, versions: Mapping[str, Model]) -> None:
-        """Let versions answer by the model's rule, in one step."""
-        table = dict(self._table)
-        if versions:
-            table[name] = ruled(name, versions, self._states.get(name), self._observers)
-        else:
-            table.pop(name, None)
-        self._table = table

@@ -93,6 +93,10 @@ class ServingSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
         tuple[PayloadSink, ...],
         _about("Further sinks of the payload log, each with what it is told and how."),
     ] = ()
+    graph_servers: Annotated[
+        tuple[str, ...],
+        _about("URLs of other Open Inference servers that steps of graphs may ask."),
+    ] = ()
     feedback_hours: Annotated[
         float,
         msgspec.Meta(

@@ -17,10 +17,9 @@ from dovetail.base.errors import DovetailError
 from dovetail.base.telemetry import logger
 from dovetail.serving.counters import BOARD, Block
 from dovetail.serving.model import Model
-from dovetail.serving.questions import Question, Reply, Told, given
+from dovetail.serving.questions import Question, Reply, Told
 from dovetail.serving.routing.compare import Difference, OutputDifference, compare
 from dovetail.serving.routing.document import Shadow
-from dovetail.serving.tensors import Array
 from dovetail.serving.traffic import choose_version
 
 __all__ = ["ShadowReport", "Shadows", "families"]
@@ -29,7 +28,6 @@ log = logger("serving")
 _KIND = "shadow"
 _MOST = 1000
 _MOST_BYTES = 64 << 20
-_PATIENCE = 60.0
 _ASKED, _DROPPED, _FAILED, _COMPARED, _AGREED, _LIVE_NS, _SHADOW_NS = range(7)
 Observer = Callable[[Question, Reply], None]
 
@@ -86,11 +84,17 @@ class Shadows:
 
     Args:
         observers: told of a shadow's answers, with the role `shadow`.
+        answer: asks a version, in a thread that waits.
         most: copies that wait at most.
     """
 
-    def __init__(self, observers: Sequence[Observer], most: int = _MOST) -> None:
-        self._observers, self._most = observers, most
+    def __init__(
+        self,
+        observers: Sequence[Observer],
+        answer: Callable[[Question, Model], Reply],
+        most: int = _MOST,
+    ) -> None:
+        self._observers, self._answer, self._most = observers, answer, most
         self._queue: deque[_Copy] = deque()
         self._bytes = 0
         self._filled = threading.Condition()
@@ -173,7 +177,7 @@ class Shadows:
         seen = self._seen.setdefault((model.name, model.version), _Seen())
         start = time.perf_counter_ns()
         try:
-            outputs = _answer(model, question)
+            outputs = self._answer(question, model).outputs
         except Exception as error:
             seen.last_error = str(error)
             with block.lock:
@@ -229,12 +233,6 @@ class _Shadowing:
 
     def failed(self, question: Question, model: Model, error: Exception, ns: int) -> None:
         """Leave a failed request alone: there is nothing to compare with."""
-
-
-def _answer(model: Model, question: Question) -> dict[str, Array]:
-    if model.is_quick:
-        return model.infer(given(question, model), question.wanted)
-    return model.answer(given(question, model), question.wanted, time.monotonic() + _PATIENCE)
 
 
 def families() -> Iterator[Metric]:

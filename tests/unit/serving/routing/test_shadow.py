@@ -6,6 +6,7 @@ import time
 import numpy as np
 import pytest
 
+from dovetail.serving.engine import answer_by
 from dovetail.serving.routing.compare import Difference, compare
 
 A = np.array([[0.2], [0.8]])
@@ -72,14 +73,14 @@ def test_a_slow_shadow_holds_nothing_up_and_what_is_dropped_is_counted():
     go = threading.Event()
 
     class Slow:
-        name, version, is_quick = "slow", "2", True
+        name, version = "slow", "2"
 
-        def infer(self, tensors, wanted):
-            go.wait(10)
-            raise RuntimeError("it is broken")
+    def answer(question, model):
+        go.wait(10)
+        raise RuntimeError("it is broken")
 
     told = []
-    shadows = Shadows([lambda question, reply: told.append(question)], most=3)
+    shadows = Shadows([lambda question, reply: told.append(question)], answer, most=3)
     shadows.start()
     shadowing = shadows.shadowing(Slow(), Shadow(version="2"))
     live = Reply(Model.__new__(Model), {"y": A})
@@ -104,7 +105,7 @@ def test_the_payload_log_is_told_of_a_shadow_by_its_role(tmp_path, model_file, o
     one = Model.load(model_file, name="late", version="1")
     two = Model.load(other_file, name="late", version="2")
     told = []
-    shadows = Shadows([lambda question, reply: told.append((question, reply))])
+    shadows = Shadows([lambda question, reply: told.append((question, reply))], answer_by)
     shadows.start()
     question = Question("late", "", {"x": np.zeros((1, 4))}, id="r")
     reply = Reply(one, one.infer(question.tensors))
