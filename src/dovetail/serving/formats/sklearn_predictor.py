@@ -24,7 +24,7 @@ from dovetail.serving.formats.sklearn_columns import (
     is_fitted_on_names,
     signature_of,
 )
-from dovetail.serving.formats.sklearn_walk import use_one_thread
+from dovetail.serving.formats.sklearn_walk import stay_on_this_thread, use_one_thread
 from dovetail.serving.signature import Signature
 from dovetail.serving.table import Column, TableSignature
 from dovetail.serving.tensors import DATATYPES, Array, TensorSpec, datatype_of
@@ -81,6 +81,7 @@ class SklearnPredictor:
             BadTensorError: the estimator refuses the values: an unknown category, a missing value.
             InferenceFailedError: it failed otherwise.
         """
+        stay_on_this_thread()
         names = [name for name in wanted if name in self._methods] or self._default
         rows = len(next(iter(inputs.values())))
         if not rows:  # which scikit-learn refuses

@@ -5,15 +5,19 @@ do not exist, and scikit-learn follows it without looking. So trees of files tha
 are looked through before they answer.
 """
 
+import threading
 from collections.abc import Iterator
 from contextlib import suppress
 from typing import Any
 
 import numpy as np
 
-__all__ = ["tree_problem", "use_one_thread", "walk"]
+from dovetail.base.extras import require
+
+__all__ = ["stay_on_this_thread", "tree_problem", "use_one_thread", "walk"]
 
 _MOST = 1_000_000
+_threads = threading.local()
 
 
 def walk(model: Any) -> Iterator[Any]:
@@ -47,6 +51,14 @@ def use_one_thread(model: Any) -> None:
         if type(one).__module__ == "xgboost.core" and hasattr(one, "set_param"):
             with suppress(Exception):  # an older booster keeps its own number
                 one.set_param({"nthread": 1})
+
+
+def stay_on_this_thread() -> None:
+    """Keep the calling thread's native loops on it: OpenMP counts its threads for each caller."""
+    if not getattr(_threads, "is_limited", False):
+        pools = require("threadpoolctl", extra="serving-sklearn", feature="a scikit-learn model")
+        pools.threadpool_limits(1, user_api="openmp")
+        _threads.is_limited = True
 
 
 def tree_problem(model: Any) -> str:

@@ -4,6 +4,7 @@ import os
 import pickle
 import subprocess
 import sys
+import threading
 import zipfile
 from pathlib import Path
 
@@ -432,6 +433,25 @@ def test_every_part_of_a_model_uses_one_thread(tmp_path):
     loaded = formats.load(saved(model, tmp_path / "m.skops")).estimator
     assert loaded.n_jobs == 1
     assert loaded.estimators_[0][-1].n_jobs == 1
+
+
+def test_native_loops_stay_on_the_thread_that_calls(tmp_path):
+    from threadpoolctl import threadpool_info
+
+    model = HistGradientBoostingClassifier(max_iter=2).fit(ROWS, LABEL)
+    loaded = Model.load(saved(model, tmp_path / "m.skops"))
+    seen = []
+
+    def call():
+        loaded.predict(ROWS)
+        pools = [pool for pool in threadpool_info() if pool["user_api"] == "openmp"]
+        seen.extend(pool["num_threads"] for pool in pools)
+
+    thread = threading.Thread(target=call)
+    thread.start()
+    thread.join()
+    assert seen
+    assert set(seen) == {1}
 
 
 def test_a_server_answers_tables_over_rest_as_mlserver_does(tmp_path, flights, run):
