@@ -124,7 +124,7 @@ def test_a_change_that_is_refused_says_why(page: Page, client: httpx.Client) -> 
     form = page.get_by_role("form", name="Traffic of late")
     form.get_by_label("Version 2", exact=True).fill("10")
     form.get_by_role("button", name="Save").click()
-    expect(form.locator("output")).to_contain_text("has no version '2'")
+    expect(form.locator("output.said")).to_contain_text("has no version '2'")
 
 
 def test_a_model_is_tried_by_keyboard(page: Page, client: httpx.Client) -> None:

@@ -158,16 +158,15 @@ class Handlers:
     def count_refused(self, name: str, version: str, ns: int) -> None:
         """Count a request that could not be read as a failure of the model that it names.
 
+        Which version would have answered is not known. It counts for the one with the largest
+        share, so that a canary does not look bad for what callers do wrong.
+
         Args:
             name: the model.
             version: the version; empty leaves it to the traffic.
             ns: how long the reading took.
         """
-        repository = self.repository
-        divided = not version and repository.divides(name)
-        models = repository.loaded(name)[-1:] if divided else [repository.choose(name, version)]
-        for model in models:
-            model.statistics.count_refusal(ns)
+        self.repository.choose(name, version).statistics.count_refusal(ns)
 
     def server(self) -> ServerMetadata:
         """Say what the server is and which extensions it has."""

@@ -145,3 +145,20 @@ def test_the_configuration_is_tritons_message(client):
     assert found.input[0].dims == [-1, 4]
     assert found.input[0].data_type == tritonclient.model_config_pb2.TYPE_FP64
     assert found.instance_group[0].kind == 2  # KIND_CPU
+
+
+def test_what_callers_do_wrong_does_not_count_against_a_canary(run, model_file, tmp_path):
+    (tmp_path / "may").mkdir()
+    copy = tmp_path / "may" / "late.txt"
+    copy.write_bytes(model_file.read_bytes())
+    with run(f"mixed={model_file}") as server, httpx.Client(base_url=server.url) as client:
+        second = {"parameters": {"uri": str(copy), "version": "2"}}
+        client.post("/v2/repository/models/mixed/load", json=second).raise_for_status()
+        weights = {"weights": {"1": 90, "2": 10}}
+        client.put("/v2/models/mixed/traffic", json=weights).raise_for_status()
+        for _ in range(5):
+            assert client.post("/v2/models/mixed/infer", json={"inputs": []}).status_code == 400
+        found = samples(client)
+    name = "model_infer_request_failure_total"
+    assert value(found, name, model="mixed", version="1") == 5
+    assert value(found, name, model="mixed", version="2") == 0

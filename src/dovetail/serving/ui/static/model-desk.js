@@ -103,7 +103,7 @@ class TrafficEditor extends HTMLElement {
       if (part !== typing) part.number.value = String(part.value);
     }
     const changed = this.#parts.some((part) => part.value !== part.saved);
-    this.#form?.querySelectorAll(".send button").forEach((button) => {
+    this.#form?.querySelectorAll(".send > button").forEach((button) => {
       /** @type {HTMLButtonElement} */ (button).disabled = !changed;
     });
     this.#say(changed ? "Not saved yet." : "");
@@ -111,7 +111,7 @@ class TrafficEditor extends HTMLElement {
 
   /** @param {string} text @param {boolean} [wrong] */
   #say(text, wrong = false) {
-    const output = this.querySelector("output");
+    const output = this.querySelector("output.said");
     if (!output) return;
     output.textContent = text;
     output.classList.toggle("wrong", wrong);
