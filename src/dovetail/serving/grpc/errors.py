@@ -17,7 +17,6 @@ STATUSES = {
     "not-found": "NOT_FOUND",
     "conflict": "FAILED_PRECONDITION",
     "too-large": "RESOURCE_EXHAUSTED",
-    "overloaded": "RESOURCE_EXHAUSTED",
     "timed-out": "DEADLINE_EXCEEDED",
     "unavailable": "UNAVAILABLE",
     "integrity": "DATA_LOSS",

@@ -260,7 +260,10 @@ async def _abort(context: Any, method: str, error: BaseException) -> None:
     if not isinstance(error, Exception):
         raise error
     if isinstance(error, OverloadedError):
-        context.set_trailing_metadata((("retry-after", str(error.retry_after)),))
+        seconds = error.retry_after
+        context.set_trailing_metadata(  # for people, and for gRPC's own retries
+            (("retry-after", str(seconds)), ("grpc-retry-pushback-ms", str(seconds * 1000)))
+        )
     await context.abort(grpc.StatusCode[status_of(error)], text_of(error, method))
 
 

@@ -62,7 +62,7 @@ class SlowServer:
 
     def __init__(self, models: dict[str, Slow]) -> None:
         self.models = models
-        self.url = ""
+        self.url = self.grpc = ""
         self.pool = ThreadPoolExecutor(64)
 
     def __getitem__(self, name: str) -> Slow:
@@ -143,7 +143,7 @@ def slow(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
         )  # fmt: skip
         with run_piece(piece, chosen, state=tmp_path / "state") as running:
             server = SlowServer(models)
-            server.url = _ready(running)
+            server.url, server.grpc = _ready(running), running.addresses["gRPC"]
             for model in models.values():
                 model.calls.clear()
             try:
