@@ -117,7 +117,8 @@ class Model:
         row_us = record.compiled_us if record.compiled else record.original_us
         if row_us is None:
             row_us = batching.probe_us(opened.predictor)
-        is_quick = row_us is not None and row_us < _SLOW_US
+        may_hang = getattr(opened.predictor, "may_hang", False)  # then never on the event loop
+        is_quick = row_us is not None and row_us < _SLOW_US and not may_hang
         asked = self.limits.batch_rows
         self.lane.batch_rows = 1 if is_quick else batching.batch_rows(opened.predictor, asked)
         self.memory, self.used_ns = opened.memory, time.perf_counter_ns()

@@ -10,6 +10,7 @@ from typing import Any
 
 from dovetail.base.extras import require
 from dovetail.serving.errors import BadModelError, BadTensorError, InferenceFailedError
+from dovetail.serving.formats import onnx_guard as guard
 from dovetail.serving.signature import MatrixSignature, NamedSignature, Signature
 from dovetail.serving.tensors import Array, TensorSpec
 
@@ -56,18 +57,26 @@ class OnnxPredictor:
         self._names = [spec.name for spec in self.outputs]
         self._run = session.run
         self._decode = "BYTES" in {spec.datatype for spec in inputs}
+        words = guard.words_in(source) if isinstance(source, Path) and source.is_file() else ()
+        self.may_hang = b"Loop" in words or b"Scan" in words
 
     def run(self, inputs: Mapping[str, Array], wanted: tuple[str, ...] = ()) -> dict[str, Array]:
         """Run the session; strings are decoded as UTF-8."""
         feed = _decoded(inputs) if self._decode else inputs
         names = [name for name in wanted if name in self._names] or self._names
         try:
-            return dict(zip(names, self._run(names, feed), strict=True))
+            if self.may_hang:
+                found = guard.within_time(self._run, names, feed)
+            else:
+                found = self._run(names, feed)
+        except InferenceFailedError:
+            raise
         except Exception as error:
             # onnxruntime's exceptions are pybind classes that share no public base.
             raise InferenceFailedError(
-                "onnxruntime could not run the model", why=_first_line(error)
+                "onnxruntime could not run the model", why=guard.said(error)
             ) from error
+        return dict(zip(names, found, strict=True))
 
 
 def matches(path: Path) -> bool:
@@ -101,9 +110,12 @@ def open_session(model: Path | bytes) -> Any:
     options = runtime.SessionOptions()
     options.intra_op_num_threads = 1
     options.inter_op_num_threads = 1
-    options.log_severity_level = 3
+    options.log_severity_level = 4  # what fails is raised, and told by who called
+    if guard.bound_memory():
+        options.add_session_config_entry("session.use_env_allocators", "1")
     if isinstance(model, Path):
         companions(model)  # refuses a model whose tensors lie outside its folder
+        guard.check_functions(model)
     try:
         return runtime.InferenceSession(
             str(model) if isinstance(model, Path) else model,
@@ -112,7 +124,7 @@ def open_session(model: Path | bytes) -> Any:
         )
     except Exception as error:
         source = model if isinstance(model, Path) else "(compiled)"
-        raise BadModelError(source, _first_line(error)) from error
+        raise BadModelError(source, guard.said(error)) from error
 
 
 def _file(path: Path) -> Path | None:
@@ -165,13 +177,13 @@ def companions(file: Path) -> list[Path]:
     Raises:
         BadModelError: it is not ONNX, or its data lies outside its folder.
     """
-    if not file.is_file() or not _mentions(file, b"location"):
+    if not file.is_file() or b"location" not in guard.words_in(file):
         return []
     onnx = require("onnx", extra="serving", feature="an ONNX model")
     try:
         model = onnx.load(str(file), load_external_data=False)
     except Exception as error:
-        raise BadModelError(file, f"it is not ONNX: {_first_line(error)}") from error
+        raise BadModelError(file, f"it is not ONNX: {guard.said(error)}") from error
     folder = file.parent.resolve()
     found: dict[Path, None] = {}
     for tensor in onnx.external_data_helper._get_all_tensors(model):
@@ -179,25 +191,10 @@ def companions(file: Path) -> list[Path]:
             if entry.key != "location":
                 continue
             place = folder / entry.value if "\0" not in entry.value else None
-            if place is None or not place.resolve().is_relative_to(folder):
+            inside = place is not None and place.resolve().is_relative_to(folder)
+            if place is None or not inside or place.is_dir():
                 raise BadModelError(
                     file, f"tensor {tensor.name!r} lies outside the folder: {entry.value!r}"
                 )
             found[file.parent / entry.value] = None
     return list(found)
-
-
-def _mentions(file: Path, word: bytes) -> bool:
-    """Whether a file holds a word, without reading it whole."""
-    kept = b""
-    with file.open("rb") as stream:
-        while chunk := stream.read(1 << 20):
-            if word in kept + chunk:
-                return True
-            kept = chunk[1 - len(word) :]
-    return False
-
-
-def _first_line(error: Exception) -> str:
-    lines = str(error).strip().splitlines()
-    return lines[0] if lines else type(error).__name__

@@ -102,6 +102,7 @@ class Placed:
         source: the file or folder that is loaded.
         card: what the configuration says.
         fetch: copies the source to a path.
+        uri: where it lies, all links followed, as a `file:` URL.
         ignored: settings that have no meaning here.
         problem: why it cannot be loaded; empty if nothing is known against it.
         fix: what to do about that.
@@ -112,14 +113,10 @@ class Placed:
     source: Path
     card: Card
     fetch: Callable[[Path], None]
+    uri: str
     ignored: tuple[str, ...] = field(default=())
     problem: str = ""
     fix: str = ""
-
-    @property
-    def uri(self) -> str:
-        """Where it lies, as a `file:` URL."""
-        return self.source.resolve().as_uri()
 
     def write(self, target: Path) -> None:
         """Copy the model and its card into a folder.

@@ -190,9 +190,9 @@ class Catalog:
             if layout == "mlserver":
                 return [mlserver.read(place, root, self._folders)]
             if layout == "triton":
-                return triton.read(place, root)
+                return triton.read(place, root, self._folders)
             if layout == "plain":
-                return [plain.read(place, root)]
+                return [plain.read(place, root, self._folders)]
             if layout == "astray":
                 raise BadModelError(place, "it is a link that leads out of the repository")
             os.listdir(place)

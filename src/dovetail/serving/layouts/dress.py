@@ -129,6 +129,7 @@ class Dressed:
     def __init__(self, inner: Predictor, card: Card, source: object) -> None:
         self.inner = inner
         self.platform = card.platform or inner.platform
+        self.may_hang = getattr(inner, "may_hang", False)
         signature = inner.signature
         self.signature: Signature = _signature(signature, card, source)
         self._answer = _forest_answer(card.fil) if card.fil is not None else None

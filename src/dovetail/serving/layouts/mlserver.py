@@ -72,7 +72,9 @@ def read(folder: Path, root: Path, folders: tuple[Path, ...]) -> Placed:
             f"its uri {str(parameters.get('uri'))!r} leads out of the repository",
             fix="put the model inside it, or name its folder in the setting `folders` of [serving]",
         )
-    return place(name, version, source, card, within=root, ignored=_ignored(settings, parameters))
+    return place(
+        name, version, source, card, within=(root, *folders), ignored=_ignored(settings, parameters)
+    )
 
 
 def name_in(folder: Path) -> str:

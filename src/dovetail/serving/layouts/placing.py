@@ -5,7 +5,7 @@ A file named without a suffix that its format knows gets one, because a format i
 
 from pathlib import Path
 
-from dovetail.serving.copying import copy_model
+from dovetail.serving.copying import copy_model, inside
 from dovetail.serving.errors import BadModelError
 from dovetail.serving.formats import onnx
 from dovetail.serving.layouts.card import Card, Placed
@@ -29,7 +29,7 @@ def place(
     source: Path,
     card: Card,
     *,
-    within: Path,
+    within: tuple[Path, ...],
     ignored: tuple[str, ...] = (),
 ) -> Placed:
     """Return a version whose files are copied when it is loaded.
@@ -39,21 +39,24 @@ def place(
         version: the version.
         source: its file or folder.
         card: what the configuration says.
-        within: the folder that no link may leave.
+        within: the folders that no link may leave.
         ignored: settings that have no meaning here.
     """
+    real = source.resolve()  # what is trusted or not is this, and this is what is copied
 
     def fetch(content: Path) -> None:
-        boundary = within if source.resolve().is_relative_to(within.resolve()) else source.parent
-        if source.is_dir():
-            copy_model(source, content / source.name, within=boundary)
+        boundary = next((root.resolve() for root in within if inside(real, (root,))), None)
+        if boundary is None:
+            raise BadModelError(source, "it is a link that leads out of the repository")
+        if real.is_dir():
+            copy_model(real, content / source.name, within=boundary)
             return
-        copy_model(source, content / _named(source, card.format), within=boundary)
+        copy_model(real, content / _named(source, card.format), within=boundary)
         if source.suffix == ".onnx":
-            for beside in onnx.companions(source):
-                copy_model(beside, content / beside.relative_to(source.parent), within=boundary)
+            for beside in onnx.companions(real):
+                copy_model(beside, content / beside.relative_to(real.parent), within=boundary)
 
-    return Placed(name, version, source, card, fetch, ignored)
+    return Placed(name, version, source, card, fetch, real.as_uri(), ignored)
 
 
 def broken(name: str, version: str, source: Path, layout: str, error: BadModelError) -> Placed:
@@ -63,9 +66,9 @@ def broken(name: str, version: str, source: Path, layout: str, error: BadModelEr
         del content
         raise error
 
-    return Placed(
-        name, version, source, Card(layout=layout), fetch, problem=error.why, fix=error.fix
-    )
+    uri = source.absolute().as_uri()
+    card = Card(layout=layout)
+    return Placed(name, version, source, card, fetch, uri, problem=error.why, fix=error.fix)
 
 
 def _named(source: Path, kind: str) -> str:

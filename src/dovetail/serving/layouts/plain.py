@@ -21,14 +21,14 @@ def is_folder(folder: Path) -> bool:
     return (folder / "MLmodel").is_file() or _is_known(folder)
 
 
-def read(path: Path, root: Path) -> Placed:
+def read(path: Path, root: Path, folders: tuple[Path, ...] = ()) -> Placed:
     """Return the model in a file or folder, named after it.
 
     Raises:
         BadModelError: the name cannot be used.
     """
     name = check_name(path.name if path.is_dir() else path.stem, path)
-    return place(name, "1", path, Card(layout="plain"), within=root)
+    return place(name, "1", path, Card(layout="plain"), within=(root, *folders))
 
 
 def _is_known(path: Path) -> bool:

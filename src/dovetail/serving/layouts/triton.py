@@ -65,12 +65,13 @@ def _is_version(name: str) -> bool:
     return name.isascii() and name.isdecimal() and name[0] != "0" and len(name) < 19
 
 
-def read(folder: Path, root: Path) -> list[Placed]:
+def read(folder: Path, root: Path, folders: tuple[Path, ...] = ()) -> list[Placed]:
     """Return the versions of a model that its policy asks for.
 
     Args:
         folder: of the model.
         root: of the repository; no link may leave it.
+        folders: where else links may lead.
 
     Raises:
         BadModelError: the configuration cannot be read, or asks for what is not served.
@@ -95,7 +96,7 @@ def read(folder: Path, root: Path) -> list[Placed]:
     return [
         place(
             name, str(version), _file(folder / str(version), names), card,
-            within=root, ignored=ignored,
+            within=(root, *folders), ignored=ignored,
         )
         for version in versions
     ]  # fmt: skip
