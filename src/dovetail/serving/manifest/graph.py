@@ -12,12 +12,14 @@
         type: ensemble
         steps: [{model: late}, {model: costs}]
 
-A step of a splitter has a `weight`, a step of a switch a `condition`; the last may have none and is
-taken where nothing else is. What is checked here holds for every kind of manifest.
+It is the document of the server's own graphs, so that one file runs in a server and on a cluster. A
+cluster's objects say less than a server does; what they cannot say is refused by who writes them,
+with `refuse_beyond`, and never left out in silence.
 """
 
 import difflib
 from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -28,7 +30,18 @@ from dovetail.base.errors import InvalidInputError
 from dovetail.base.extras import require
 from dovetail.serving.manifest.parts import DnsLabel
 
-__all__ = ["Graph", "Node", "Step", "check_graph", "read_graph"]
+__all__ = [
+    "ROOT",
+    "Graph",
+    "Node",
+    "Step",
+    "check_graph",
+    "graph_name",
+    "percents",
+    "read_graph",
+    "refuse_beyond",
+    "walk",
+]
 
 ROOT = "root"
 _LARGEST = 1 << 20
@@ -41,22 +54,34 @@ class Step(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     Args:
         model: the model that answers; or
         node: the node that answers.
+        url: base URL of the server that has the model, where it is another.
+        version: of the model.
         name: what the step is called in the answer of an ensemble.
-        data: what the step is sent, in a sequence: the graph's request, or the response of the step
-            before, which is the default.
-        weight: percent of the requests, in a splitter.
-        condition: when the step is taken, in a switch: for KServe a GJSON path that has to exist in
-            the request, for Seldon the tensor that has to be there, as `MODEL.outputs.TENSOR`.
+        data: what the step is sent, in a sequence: what its node was sent, or the response of the
+            step before, which is the default.
+        map: the names of its inputs, each with the tensor that it is.
+        outputs: that are wanted of it.
+        condition: when the step is taken.
+        weight: share of the requests in a splitter, weight in the mean of an ensemble.
         dependency: `hard` where its failure is the whole answer's.
     """
 
     model: DnsLabel | None = None
     node: DnsLabel | None = None
+    url: str | None = None
+    version: str = ""
     name: DnsLabel | None = None
-    data: Literal["request", "response"] | None = None
-    weight: Annotated[int, Meta(ge=0, le=100)] | None = None
+    data: Literal["request", "response", "$request", "$response"] | None = None
+    map: dict[str, str] = {}
+    outputs: tuple[str, ...] = ()
     condition: Annotated[str, Meta(min_length=1)] | None = None
-    dependency: Literal["soft", "hard"] | None = None
+    weight: Annotated[float, Meta(ge=0)] | None = None
+    dependency: Literal["soft", "hard"] = "hard"
+
+    @property
+    def sent_request(self) -> bool:
+        """Whether it is sent what its node was sent."""
+        return (self.data or "").endswith("request")
 
 
 class Node(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -64,18 +89,71 @@ class Node(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
 
     type: NodeType
     steps: Annotated[tuple[Step, ...], Meta(min_length=1)]
+    combine: Literal["outputs", "mean", "vote"] = "outputs"
+    sticky_by: str = "id"
 
 
 class Graph(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Nodes by name; requests enter at `root`."""
 
-    name: DnsLabel
     nodes: dict[DnsLabel, Node]
+    name: str = ""
+    timeout_seconds: Annotated[float, Meta(gt=0, le=3600)] | None = None
+    headers: tuple[str, ...] = ()
+    format: Literal[1] = 1
 
-    def models(self) -> list[str]:
-        """The models of all steps, each once, in order."""
-        steps = (step for node in self.nodes.values() for step in node.steps)
-        return list(dict.fromkeys(step.model for step in steps if step.model))
+
+@dataclass(frozen=True)
+class Visit:
+    """A step where a request comes by.
+
+    Attributes:
+        where: how messages name it.
+        node: its node.
+        step: the step.
+    """
+
+    where: str
+    node: Node
+    step: Step
+
+
+def walk(graph: Graph) -> Iterator[Visit]:
+    """Yield every step of every node."""
+    for name, node in graph.nodes.items():
+        for number, step in enumerate(node.steps, 1):
+            yield Visit(f"step {number} of node {name!r}", node, step)
+
+
+def graph_name(graph: Graph, wished: str) -> str:
+    """Return what a graph is called.
+
+    Raises:
+        InvalidInputError: it has no name, and none is wished.
+    """
+    name = wished or graph.name
+    if not name:
+        raise InvalidInputError(
+            "the graph has no name", fix="give --name, or write one into the file as name: NAME"
+        )
+    return name
+
+
+def percents(name: str, node: Node) -> list[int]:
+    """Return a splitter's weights as whole percents.
+
+    Raises:
+        InvalidInputError: they are not.
+    """
+    weights = [step.weight or 0.0 for step in node.steps]
+    shares = [weight * 100 / sum(weights) for weight in weights]
+    whole = [round(share) for share in shares]
+    if any(abs(share - one) > 1e-6 for share, one in zip(shares, whole, strict=True)):
+        raise InvalidInputError(
+            f"the weights of node {name!r} are not whole percents",
+            why=f"they are {', '.join(f'{share:.4g}' for share in shares)}",
+        )
+    return whole
 
 
 def read_graph(path: Path, models: Collection[str]) -> Graph:
@@ -113,13 +191,13 @@ def check_graph(graph: Graph, models: Collection[str]) -> Graph:
     """
     if ROOT not in graph.nodes:
         raise InvalidInputError(
-            f"graph {graph.name!r} has no node {ROOT!r}",
+            f"the graph has no node {ROOT!r}",
             why="requests enter there",
             fix=f"known: {', '.join(graph.nodes) or 'none'}",
         )
+    for visit in walk(graph):
+        _check_step(graph, visit, models)
     for name, node in graph.nodes.items():
-        for number, step in enumerate(node.steps, 1):
-            _check_step(graph, f"step {number} of node {name!r}", node, step, models)
         _check_node(name, node)
     reached = set(_below(graph, ROOT, ()))
     if lost := sorted(set(graph.nodes) - reached):
@@ -129,18 +207,29 @@ def check_graph(graph: Graph, models: Collection[str]) -> Graph:
     return graph
 
 
-def _check_step(graph: Graph, where: str, node: Node, step: Step, models: Collection[str]) -> None:
+_FIELDS: dict[str, tuple[NodeType, ...]] = {
+    "weight": ("splitter", "ensemble"),
+    "condition": ("switch", "sequence"),
+    "data": ("sequence",),
+}
+"""Fields of a step that not every node reads."""
+
+
+def _check_step(graph: Graph, visit: Visit, models: Collection[str]) -> None:
+    where, node, step = visit.where, visit.node, visit.step
     if (step.model is None) == (step.node is None):
         raise InvalidInputError(f"{where} needs either a model or a node", fix="give one of them")
+    if step.url is not None and step.node is not None:
+        raise InvalidInputError(f"{where} has a URL and a node", fix="a URL goes with a model")
     if step.node is not None and step.node not in graph.nodes:
         raise _unknown(where, "node", step.node, graph.nodes)
-    if step.model is not None and models and step.model not in models:
+    if step.model is not None and step.url is None and models and step.model not in models:
         raise _unknown(where, "model", step.model, models)
-    for field, type in (("weight", "splitter"), ("condition", "switch"), ("data", "sequence")):
-        if getattr(step, field) is not None and node.type != type:
+    for field, types in _FIELDS.items():
+        if getattr(step, field) is not None and node.type not in types:
             raise InvalidInputError(
                 f"{where} has a {field}",
-                why=f"only those of a {type} do, this is a {node.type}",
+                why=f"only those of a {' or '.join(types)} do, this is: {node.type}",
             )
 
 
@@ -155,10 +244,12 @@ def _unknown(where: str, what: str, name: str, known: Collection[str]) -> Invali
 def _check_node(name: str, node: Node) -> None:
     if node.type == "splitter":
         weights = [step.weight for step in node.steps]
-        if None in weights or sum(weight or 0 for weight in weights) != 100:
-            shown = ", ".join("none" if weight is None else str(weight) for weight in weights)
+        if None in weights or not sum(weight or 0 for weight in weights):
+            shown = ", ".join("none" if weight is None else f"{weight:g}" for weight in weights)
             raise InvalidInputError(
-                f"the weights of node {name!r} do not make 100", why=f"they are {shown}"
+                f"node {name!r} cannot share requests",
+                why=f"its weights are {shown}",
+                fix="give each step one, not all of them 0",
             )
     if node.type == "switch" and any(step.condition is None for step in node.steps[:-1]):
         raise InvalidInputError(
@@ -182,3 +273,46 @@ def _below(graph: Graph, name: str, above: tuple[str, ...]) -> Iterator[str]:
     for step in nodes[name].steps:
         if step.node is not None:
             yield from _below(graph, step.node, (*above, name))
+
+
+def refuse_beyond(graph: Graph, whose: str, allowed: Collection[str]) -> None:
+    """Refuse what a cluster's objects cannot say.
+
+    Args:
+        graph: the graph.
+        whose: whose objects, for the message.
+        allowed: which of `url`, `version`, `map`, `outputs`, `soft` and `condition` (in a
+            sequence) they can.
+
+    Raises:
+        InvalidInputError: naming the step and the field.
+    """
+    if graph.headers:
+        raise _beyond("the graph", "headers", whose)
+    for name, node in graph.nodes.items():
+        if node.combine != "outputs":
+            raise _beyond(f"node {name!r}", f"combine: {node.combine}", whose)
+        if node.sticky_by != "id":
+            raise _beyond(f"node {name!r}", "sticky_by", whose)
+    for visit in walk(graph):
+        step = visit.step
+        said = {
+            "url": step.url,
+            "version": step.version,
+            "map": step.map,
+            "outputs": step.outputs,
+            "soft": step.dependency == "soft",
+            "condition": step.condition and visit.node.type == "sequence",
+            "weight": step.weight is not None and visit.node.type == "ensemble",
+        }
+        for field, value in said.items():
+            if value and field not in allowed:
+                shown = "dependency: soft" if field == "soft" else field
+                raise _beyond(visit.where, shown, whose)
+
+
+def _beyond(where: str, what: str, whose: str) -> InvalidInputError:
+    return InvalidInputError(
+        f"{where} says `{what}`, which {whose} cannot",
+        fix="leave it out, or run the graph in a server of ours",
+    )

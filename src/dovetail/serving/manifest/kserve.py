@@ -14,7 +14,8 @@ from dovetail.base.errors import InvalidInputError
 from dovetail.serving.manifest import common, core
 from dovetail.serving.manifest import kserve_types as k
 from dovetail.serving.manifest.common import GRPC_PORT, REST_PORT, STATE, metadata
-from dovetail.serving.manifest.graph import Graph, Node, Step
+from dovetail.serving.manifest.graph import Graph
+from dovetail.serving.manifest.kserve_graph import inference_graph
 from dovetail.serving.manifest.parts import Maybe, Object, dns_label
 from dovetail.serving.manifest.places import Entry, known_formats
 from dovetail.serving.manifest.wishes import Wishes
@@ -22,11 +23,8 @@ from dovetail.serving.manifest.wishes import Wishes
 __all__ = ["objects"]
 
 MODELS = "/mnt/models"
-_DATA = {"request": "$request", "response": "$response"}
 _CONTAINER = "kserve-container"
 _SERVICE = "an InferenceService"
-_ALWAYS = "@this"
-"""GJSON's name for the whole document, which exists: the way of a switch that is always open."""
 
 
 def objects(entries: Sequence[Entry], wishes: Wishes, graph: Graph | None) -> list[Object]:
@@ -47,7 +45,7 @@ def objects(entries: Sequence[Entry], wishes: Wishes, graph: Graph | None) -> li
         if entry is not canary:
             made.append(_service(entry, wishes, canary if entry is base else None))
     if graph is not None:
-        made.append(_graph(graph, wishes))
+        made.append(inference_graph(graph, wishes))
     return made
 
 
@@ -252,49 +250,4 @@ def _format(entry: Entry) -> str:
         f"the format of {entry.name!r} is not to be seen from {entry.uri!r}",
         why="KServe wants to be told",
         fix=f"give --format {entry.name}=FORMAT, one of {', '.join(known_formats())}",
-    )
-
-
-def _graph(graph: Graph, wishes: Wishes) -> k.InferenceGraph:
-    return k.InferenceGraph(
-        metadata=metadata(
-            wishes.name or graph.name,
-            "an InferenceGraph",
-            wishes,
-            annotations={"serving.kserve.io/deploymentMode": wishes.mode.capitalize()},
-        ),
-        spec=k.GraphSpec(
-            nodes={name: _router(node) for name, node in graph.nodes.items()},
-            timeout=wishes.timeout or UNSET,
-        ),
-    )
-
-
-def _router(node: Node) -> k.Router:
-    kinds = {
-        "sequence": "Sequence",
-        "switch": "Switch",
-        "ensemble": "Ensemble",
-        "splitter": "Splitter",
-    }
-    steps = [_step(node, number, step) for number, step in enumerate(node.steps)]
-    return k.Router(router_type=kinds[node.type], steps=steps)  # type: ignore[arg-type]
-
-
-def _step(node: Node, number: int, step: Step) -> k.Step:
-    data: Maybe[str] = UNSET
-    if node.type == "sequence" and number:
-        data = _DATA[step.data or "response"]
-    condition: Maybe[str] = UNSET
-    if node.type == "switch":
-        condition = step.condition or _ALWAYS
-    hardness = {"soft": "Soft", "hard": "Hard"}
-    return k.Step(
-        name=step.name or UNSET,
-        service_name=dns_label(step.model, _SERVICE) if step.model else UNSET,
-        node_name=step.node or UNSET,
-        data=data,
-        weight=step.weight if step.weight is not None else UNSET,
-        condition=condition,
-        dependency=hardness[step.dependency] if step.dependency else UNSET,  # type: ignore[arg-type]
     )

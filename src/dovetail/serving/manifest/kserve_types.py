@@ -33,6 +33,7 @@ from dovetail.serving.manifest.parts import (
 __all__ = ["InferenceGraph", "InferenceService", "ServingRuntime"]
 
 Protocol = Literal["v1", "v2", "grpc-v1", "grpc-v2"]
+RouterType = Literal["Sequence", "Splitter", "Ensemble", "Switch"]
 ScaleMetric = Literal["cpu", "memory", "concurrency", "rps"]
 Uri = Annotated[str, Meta(pattern=r"^[a-z][a-z0-9+]*://\S+$")]
 FormatName = Annotated[str, Meta(min_length=1)]
@@ -176,7 +177,7 @@ class Step(Part, frozen=True, kw_only=True):
 class Router(Part, frozen=True, kw_only=True):
     """A node of a graph."""
 
-    router_type: Literal["Sequence", "Splitter", "Ensemble", "Switch"]
+    router_type: RouterType
     steps: Annotated[list[Step], Meta(min_length=1)]
 
     def __post_init__(self) -> None:

@@ -13,7 +13,15 @@ from msgspec import UNSET
 from dovetail.base.errors import InvalidInputError
 from dovetail.serving.manifest import seldon_types as s
 from dovetail.serving.manifest.common import metadata
-from dovetail.serving.manifest.graph import ROOT, Graph, Node, Step
+from dovetail.serving.manifest.graph import (
+    ROOT,
+    Graph,
+    Node,
+    Step,
+    graph_name,
+    percents,
+    refuse_beyond,
+)
 from dovetail.serving.manifest.parts import Maybe, Object, dns_label
 from dovetail.serving.manifest.places import Entry, known_formats
 from dovetail.serving.manifest.wishes import Wishes
@@ -104,7 +112,8 @@ def _shares(entries: Sequence[Entry], wishes: Wishes) -> s.Experiment:
 
 
 def _graph(graph: Graph, wishes: Wishes) -> list[Object]:
-    name = wishes.name or graph.name
+    refuse_beyond(graph, "Seldon's Pipeline", ("map", "outputs"))
+    name = dns_label(graph_name(graph, wishes.name), "a Pipeline")
     root = graph.nodes[ROOT]
     if root.type != "splitter":
         return [_Pipeline(graph, name).of(root, wishes)]
@@ -119,8 +128,8 @@ def _graph(graph: Graph, wishes: Wishes) -> list[Object]:
         _Pipeline(graph, f"{name}-{node}").of(graph.nodes[node], wishes) for node in below
     ]
     candidates = [
-        s.Candidate(name=step.model or f"{name}-{step.node}", weight=step.weight or 0)
-        for step in root.steps
+        s.Candidate(name=step.model or f"{name}-{step.node}", weight=share)
+        for step, share in zip(root.steps, percents(ROOT, root), strict=True)
     ]
     spec = s.ExperimentSpec(
         resource_type="model" if kinds == {"model"} else "pipeline", candidates=candidates
@@ -193,10 +202,9 @@ class _Pipeline:
     def _sequence(self, node: Node, inputs: tuple[str, ...], triggers: tuple[str, ...]) -> "_Given":
         given = _Given(inputs, False)
         for number, step in enumerate(node.steps):
-            asked = inputs if number and step.data == "request" else given.sources
             # Only the first step waits for the triggers; the others wait for the first.
-            waits = triggers if not number else ()
-            if number and step.data == "request":
+            asked, waits = given.sources, triggers if not number else ()
+            if number and step.sent_request:
                 asked, waits = inputs or (f"{self.name}.inputs",), given.sources
             given = self._step(step, asked, waits, either=given.is_either)
         return given
@@ -218,6 +226,8 @@ class _Pipeline:
                 why="a Pipeline has each model once",
                 fix="serve it a second time under another name",
             )
+        tensors = {self._tensor(source, inputs): name for name, source in step.map.items()}
+        inputs = tuple(tensors) or inputs
         join: Maybe[s.Join] = UNSET
         if len(inputs) > 1:
             join = "any" if either else "inner"
@@ -226,11 +236,27 @@ class _Pipeline:
                 name=model,
                 inputs=list(inputs) or UNSET,
                 inputs_join_type=join,
+                tensor_map=tensors or UNSET,
                 triggers=list(triggers) or UNSET,
                 triggers_join_type="inner" if len(triggers) > 1 else UNSET,
             )
         )
-        return _Given((f"{model}.outputs",), False)
+        wanted = tuple(f"{model}.outputs.{output}" for output in step.outputs)
+        return _Given(wanted or (f"{model}.outputs",), False)
+
+    def _tensor(self, source: str, inputs: tuple[str, ...]) -> str:
+        """Return the tensor that an entry of `map` names, as a Pipeline names it."""
+        whose, dot, tensor = source.rpartition(".")
+        if whose == "$request":
+            return f"{self.name}.inputs.{tensor}"
+        before = {one.partition(".")[0] for one in inputs}
+        if (dot and whose != "$response") or len(before) != 1:
+            raise InvalidInputError(
+                f"{source!r} is no tensor that a step can be sent",
+                why="it names none of one step before" if dot else "several steps come before",
+                fix="write $request.NAME, or $response.NAME after a single model",
+            )
+        return f"{before.pop()}.outputs.{tensor}"
 
     def _when(self, node: Node, step: Step, triggers: tuple[str, ...]) -> tuple[str, ...]:
         if node.type != "switch":

@@ -60,6 +60,7 @@ class Step(Part, frozen=True, kw_only=True):
     name: DnsLabel
     inputs: Maybe[list[Source]] = UNSET
     inputs_join_type: Maybe[Join] = UNSET
+    tensor_map: Maybe[dict[Source, str]] = UNSET
     triggers: Maybe[list[Source]] = UNSET
     triggers_join_type: Maybe[Join] = UNSET
 

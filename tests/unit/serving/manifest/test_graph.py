@@ -20,7 +20,7 @@ REFUSED = {
     ),
     "no root": (
         "name: g\nnodes: {first: {type: sequence, steps: [{model: a}]}}",
-        "dovetail: graph 'g' has no node 'root'. requests enter there. known: first.\n",
+        "dovetail: the graph has no node 'root'. requests enter there. known: first.\n",
     ),
     "neither model nor node": (
         "name: g\nnodes: {root: {type: sequence, steps: [{name: a}]}}",
@@ -47,14 +47,41 @@ REFUSED = {
         "dovetail: the graph turns in a circle: root -> b -> root. let the last of these steps"
         " lead to a model.\n",
     ),
-    "weights that miss a hundred": (
+    "a splitter with a hole": (
         "name: g\nnodes: {root: {type: splitter, steps: [{model: a, weight: 90}, {model: b}]}}",
-        "dovetail: the weights of node 'root' do not make 100. they are 90, none.\n",
+        "dovetail: node 'root' cannot share requests. its weights are 90, none. give each step one,"
+        " not all of them 0.\n",
+    ),
+    "weights that are no percents": (
+        "name: g\nnodes: {root: {type: splitter, steps: [{model: a, weight: 1}, "
+        "{model: b, weight: 2}]}}",
+        "dovetail: the weights of node 'root' are not whole percents. they are 33.33, 66.67.\n",
+    ),
+    "no name": (
+        "nodes: {root: {type: sequence, steps: [{model: a}]}}",
+        "dovetail: the graph has no name. give --name, or write one into the file as name: NAME.\n",
+    ),
+    "a mean": (
+        "name: g\nnodes: {root: {type: ensemble, combine: mean, steps: [{model: a}]}}",
+        "dovetail: node 'root' says `combine: mean`, which ",
+    ),
+    "a key": (
+        "name: g\nnodes: {root: {type: splitter, sticky_by: 'header:x', steps: [{model: a, "
+        "weight: 1}]}}",
+        "dovetail: node 'root' says `sticky_by`, which ",
+    ),
+    "headers": (
+        "name: g\nheaders: [x]\nnodes: {root: {type: sequence, steps: [{model: a}]}}",
+        "dovetail: the graph says `headers`, which ",
+    ),
+    "a weight in a mean": (
+        "name: g\nnodes: {root: {type: ensemble, steps: [{model: a, weight: 2}]}}",
+        "dovetail: step 1 of node 'root' says `weight`, which ",
     ),
     "a weight where none is read": (
-        "name: g\nnodes: {root: {type: ensemble, steps: [{model: a, weight: 9}]}}",
-        "dovetail: step 1 of node 'root' has a weight. only those of a splitter do, this is a"
-        " ensemble.\n",
+        "name: g\nnodes: {root: {type: sequence, steps: [{model: a, weight: 9}]}}",
+        "dovetail: step 1 of node 'root' has a weight. only those of a splitter or ensemble do,"
+        " this is: sequence.\n",
     ),
     "a switch with a hole": (
         "name: g\nnodes: {root: {type: switch, steps: [{model: a}, {model: b, condition: x}]}}",
@@ -68,7 +95,7 @@ REFUSED = {
     ),
     "a name for no cluster": (
         "name: My Graph\nnodes: {root: {type: sequence, steps: [{model: a}]}}",
-        "Expected `str` matching regex",
+        "dovetail: 'My Graph' cannot name ",
     ),
 }
 
@@ -97,3 +124,22 @@ def test_a_graph_of_aliases_that_multiply_is_refused(refuse, graph_file):
     code, said = refuse("--kind", "kserve", "--graph", graph_file("\n".join(lines)))
     assert code == 2
     assert "is no graph" in said
+
+
+BEYOND = {
+    "kserve": ["map: {x: y}", "outputs: [x]"],
+    "seldon": ["url: 'http://a'", "version: '2'", "dependency: soft"],
+}
+
+
+@pytest.mark.parametrize(
+    ("kind", "field"), [(kind, field) for kind, fields in BEYOND.items() for field in fields]
+)
+def test_what_a_cluster_cannot_say_is_refused_and_not_left_out(refuse, graph_file, kind, field):
+    graph = graph_file(
+        f"name: g\nnodes: {{root: {{type: sequence, steps: [{{model: a, {field}}}]}}}}"
+    )
+    code, said = refuse("--kind", kind, "--graph", graph)
+    assert code == 2
+    assert said.startswith("dovetail: step 1 of node 'root' says `")
+    assert said.endswith("cannot. leave it out, or run the graph in a server of ours.\n")

@@ -1,6 +1,7 @@
 """KServe's objects."""
 
 import pytest
+import yaml
 
 
 def test_a_model_in_a_bucket_is_a_runtime_and_a_service(write):
@@ -147,6 +148,7 @@ def test_a_canary_answers_to_the_name_of_the_model_beside_it(write):
 
 GRAPH = """
 name: triage
+timeout_seconds: 60
 nodes:
   root:
     type: sequence
@@ -154,54 +156,117 @@ nodes:
       - model: clean
         data: request
       - node: scores
-      - node: ways
-        data: request
-      - {node: shares, dependency: hard}
+      - {node: ways, data: $request, condition: outputs.certain < 0.9}
+      - {node: shares, dependency: soft}
   scores: {type: ensemble, steps: [{model: late, name: a}, {model: costs, name: b}]}
-  ways: {type: switch, steps: [{model: big, condition: parameters.big}, {model: small}]}
-  shares: {type: splitter, steps: [{model: old, weight: 90}, {model: new, weight: 10}]}
+  ways:
+    type: switch
+    steps:
+      - {model: big, condition: parameters.tier == "gold"}
+      - {model: old, condition: "inputs.age[1] >= 18"}
+      - {model: raw, condition: "gjson:parameters.raw"}
+      - {model: small}
+  shares:
+    type: splitter
+    steps: [{model: old, weight: 9}, {model: new, weight: 1, url: "http://b:8080/", version: "2"}]
 """
 
 
 def test_a_graph_keeps_its_nodes(write, graph_file):
-    (graph,) = write("--kind", "kserve", "--graph", graph_file(GRAPH), "--timeout", "60")
+    (graph,) = write("--kind", "kserve", "--graph", graph_file(GRAPH))
     assert (graph["apiVersion"], graph["kind"], graph["metadata"]["name"]) == (
         "serving.kserve.io/v1alpha1",
         "InferenceGraph",
         "triage",
     )
+    hard = {"dependency": "Hard"}
     assert graph["spec"] == {
         "nodes": {
             "root": {
                 "routerType": "Sequence",
                 "steps": [
-                    {"serviceName": "clean"},
-                    {"nodeName": "scores", "data": "$response"},
-                    {"nodeName": "ways", "data": "$request"},
-                    {"nodeName": "shares", "data": "$response", "dependency": "Hard"},
+                    {"serviceName": "clean", **hard},
+                    {"nodeName": "scores", "data": "$response", **hard},
+                    {
+                        "nodeName": "ways",
+                        "data": "$request",
+                        "condition": '[outputs.#(name=="certain").data.0]|#(<0.9)',
+                        **hard,
+                    },
+                    {"nodeName": "shares", "data": "$response", "dependency": "Soft"},
                 ],
             },
             "scores": {
                 "routerType": "Ensemble",
                 "steps": [
-                    {"name": "a", "serviceName": "late"},
-                    {"name": "b", "serviceName": "costs"},
+                    {"name": "a", "serviceName": "late", **hard},
+                    {"name": "b", "serviceName": "costs", **hard},
                 ],
             },
             "ways": {
                 "routerType": "Switch",
                 "steps": [
-                    {"serviceName": "big", "condition": "parameters.big"},
-                    {"serviceName": "small", "condition": "@this"},
+                    {
+                        "serviceName": "big",
+                        "condition": '[parameters.tier]|#(=="gold")',
+                        **hard,
+                    },
+                    {
+                        "serviceName": "old",
+                        "condition": '[inputs.#(name=="age").data.1]|#(>=18)',
+                        **hard,
+                    },
+                    {"serviceName": "raw", "condition": "parameters.raw", **hard},
+                    {"serviceName": "small", "condition": "@this", **hard},
                 ],
             },
             "shares": {
                 "routerType": "Splitter",
                 "steps": [
-                    {"serviceName": "old", "weight": 90},
-                    {"serviceName": "new", "weight": 10},
+                    {"serviceName": "old", "weight": 90, **hard},
+                    {
+                        "serviceUrl": "http://b:8080/v2/models/new/versions/2/infer",
+                        "weight": 10,
+                        **hard,
+                    },
                 ],
             },
         },
         "timeout": 60,
     }
+
+
+UNDECIDED = {
+    "a header": 'headers.x == "a"',
+    "two fields": "parameters.a == 1 and parameters.b == 2",
+    "a difference, which null has too": "parameters.a != 1",
+    "the answer, where the request is": "outputs.a > 1",
+    "an element of a parameter": "parameters.a[1] > 1",
+    "a quote that would end a text": """parameters.a == 'x"y'""",
+}
+
+
+@pytest.mark.parametrize("condition", UNDECIDED.values(), ids=UNDECIDED)
+def test_a_condition_that_a_path_cannot_say_is_refused(refuse, folder, condition):
+    step = {"model": "a", "condition": condition}
+    graph = {"name": "g", "nodes": {"root": {"type": "switch", "steps": [step, {"model": "b"}]}}}
+    (folder / "graph.yaml").write_text(yaml.safe_dump(graph))
+    code, said = refuse("--kind", "kserve", "--graph", "graph.yaml")
+    assert code == 2
+    assert said.startswith("dovetail: KServe's router cannot decide ")
+    assert said.endswith("write a GJSON path as gjson:PATH.\n")
+
+
+def test_a_switch_behind_a_step_looks_at_its_answer(refuse, write, graph_file):
+    text = (
+        "name: g\nnodes:\n  root: {type: sequence, steps: [{model: a}, {node: ways}]}\n"
+        "  ways: {type: switch, steps: [{model: b, condition: CONDITION}, {model: c}]}\n"
+    )
+    graph = graph_file(text.replace("CONDITION", "outputs.score > 0.5"))
+    (written,) = write("--kind", "kserve", "--graph", graph)
+    step, _ = written["spec"]["nodes"]["ways"]["steps"]
+    assert step["condition"] == '[outputs.#(name=="score").data.0]|#(>0.5)'
+    code, said = refuse(
+        "--kind", "kserve", "--graph", graph_file(text.replace("CONDITION", "inputs.x > 1"))
+    )
+    assert (code, "the body here is the answer of the step before" in said) == (2, True)

@@ -110,6 +110,30 @@ def test_a_splitter_of_nodes_is_an_experiment_of_pipelines(write, graph_file):
     }
 
 
+def test_tensors_are_named_otherwise_and_chosen(write, graph_file):
+    graph = graph_file(
+        "name: g\n"
+        "nodes:\n"
+        "  root:\n"
+        "    type: sequence\n"
+        "    steps:\n"
+        "      - {model: a, outputs: [score]}\n"
+        "      - {model: b, map: {x: $request.age, y: score}}\n"
+        "      - {model: c}\n"
+    )
+    (spec,) = specs(write("--kind", "seldon", "--graph", graph)).values()
+    assert spec["steps"] == [
+        {"name": "a"},
+        {
+            "name": "b",
+            "inputs": ["g.inputs.age", "a.outputs.score"],
+            "inputsJoinType": "inner",
+            "tensorMap": {"g.inputs.age": "x", "a.outputs.score": "y"},
+        },
+        {"name": "c", "inputs": ["b.outputs"]},
+    ]
+
+
 REFUSED = {
     "a splitter below the root": (
         "name: g\nnodes:\n  root: {type: sequence, steps: [{node: s}]}\n"
