@@ -18,12 +18,15 @@ def logger(piece: str) -> Any:
     return structlog.get_logger(piece=piece)
 
 
-def configure_logs(level: str = "info", *, json: bool | None = None) -> None:
+def configure_logs(
+    level: str = "info", *, json: bool | None = None, worker: int | None = None
+) -> None:
     """Set up logging for a process.
 
     Args:
         level: debug, info, warning or error.
         json: one JSON object a line; by default where standard error is not a terminal.
+        worker: which of a server's processes this is, for every line; None where it is the only.
     """
     as_json = not sys.stderr.isatty() if json is None else json
     render: Any = (
@@ -35,6 +38,7 @@ def configure_logs(level: str = "info", *, json: bool | None = None) -> None:
     structlog.configure(
         processors=[
             structlog.contextvars.merge_contextvars,
+            *([_naming(worker)] if worker is not None else []),
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             *([structlog.processors.format_exc_info] if as_json else []),
@@ -45,3 +49,10 @@ def configure_logs(level: str = "info", *, json: bool | None = None) -> None:
         cache_logger_on_first_use=False,
     )
     logging.basicConfig(level=max(logging.WARNING, getattr(logging, level.upper())))
+
+
+def _naming(worker: int) -> Any:
+    def name(_: Any, __: str, event: Any) -> Any:
+        return {"worker": worker, **event}
+
+    return name

@@ -1,5 +1,6 @@
 """`dovetail serving ...`."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
@@ -7,11 +8,14 @@ from urllib.parse import unquote, urlsplit
 import click
 
 from dovetail.base.errors import InvalidInputError
+from dovetail.base.settings import ServerSettings
 from dovetail.serving.graphs.cli import graph
 from dovetail.serving.manifest.command import fetch, manifest
 from dovetail.serving.routing.cli import rollback, route
+from dovetail.web.alone import run_alone
 from dovetail.web.commands import json_option, print_json, print_table, run, server_options
 from dovetail.web.declared import read_settings
+from dovetail.web.piece import Piece
 from dovetail.wire.open_inference import Client
 
 __all__ = ["commands"]
@@ -51,6 +55,7 @@ commands.add_command(fetch)
     type=click.IntRange(-1, 65535),
     help="Port of gRPC; 0 takes a free one, -1 switches it off; by default the one after --port.",
 )
+@click.option("--workers", type=click.IntRange(1), help="Processes that answer, on the same ports.")
 @server_options
 def run_server(
     models: tuple[str, ...],
@@ -60,6 +65,7 @@ def run_server(
     trust: tuple[str, ...],
     compile: bool | None,
     grpc_port: int | None,
+    workers: int | None,
     server: dict[str, Any],
 ) -> None:
     """Serve models: files, folders of them, MLflow models, or models:/ URIs of a registry.
@@ -80,11 +86,28 @@ def run_server(
         "compile": compile,
         "trusted": trust or None,
         "grpc_port": grpc_port,
+        "workers": workers,
     }
     settings = read_settings(server["config"]).table(piece.name, ServingSettings, flags)
     _check(models, settings.trusted)
     _check_folders(settings.repository)
-    run(piece, server, flags, {"tracking": registry})
+    serve = _serve if settings.workers > 1 else run_alone
+    run(piece, server, flags, {"tracking": registry}, serve)
+
+
+def _serve(
+    _: Piece,
+    settings: Any,
+    server: ServerSettings,
+    joints: Mapping[str, str] | None,
+    bearer: Mapping[str, str] | None,
+) -> None:
+    """Serve from several processes, and end with their exit code."""
+    from dovetail.serving.workers.run import run_workers
+
+    code = run_workers(settings, server, joints or {}, bearer or {})
+    if code:
+        raise click.exceptions.Exit(code)
 
 
 def _check(models: tuple[str, ...], trusted: tuple[str, ...]) -> None:

@@ -22,12 +22,14 @@ class Files:
 
     Args:
         root: the folder of all of them.
+        tidy: whether to remove what a process that was killed left unfinished; of several
+            processes one does.
     """
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, *, tidy: bool = True) -> None:
         self.root = root
         root.mkdir(parents=True, exist_ok=True)
-        for leftover in root.glob(".*"):  # of a process that was killed
+        for leftover in root.glob(".*") if tidy else ():
             shutil.rmtree(leftover, ignore_errors=True)
 
     def folder(self, model: str, version: str) -> Path:

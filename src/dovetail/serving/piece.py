@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import anyio.from_thread
+import anyio.to_thread
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
@@ -17,7 +18,7 @@ from dovetail.serving.graphs.desk import GraphDesk
 from dovetail.serving.graphs.routes import make_graph_routes
 from dovetail.serving.graphs.store import GraphStore
 from dovetail.serving.grpc import GrpcServer
-from dovetail.serving.grpc.ports import address_for
+from dovetail.serving.grpc.ports import OFF, Address, address_for
 from dovetail.serving.handlers import Handlers
 from dovetail.serving.isolation import Forms
 from dovetail.serving.layouts.catalog import Catalog, is_repository
@@ -40,9 +41,11 @@ from dovetail.serving.transports import counted
 from dovetail.serving.trust import Trust
 from dovetail.serving.ui.pages import make_pages
 from dovetail.serving.watch import Watch
+from dovetail.serving.workers import ALONE, Fleet
+from dovetail.serving.workers.settled import settled
 from dovetail.web.piece import Attention, Context, ErrorShape, Page, Piece, Service
 
-__all__ = ["piece"]
+__all__ = ["build", "piece"]
 
 
 class _Server:
@@ -51,9 +54,11 @@ class _Server:
     Args:
         context: what the app gives.
         settings: the table `[serving]`.
+        fleet: the other processes of this server.
     """
 
-    def __init__(self, context: Context, settings: ServingSettings) -> None:
+    def __init__(self, context: Context, settings: ServingSettings, fleet: Fleet) -> None:
+        self.fleet = fleet
         self.store = Store(context.database_url("serving"))
         sources = Sources(
             lambda: context.connect("tracking"), [Path(folder) for folder in settings.folders]
@@ -69,7 +74,7 @@ class _Server:
             Shadows(tuple(observers), answer_by),
         )
         observers += [self.watch.observe] if self.watch is not None else []
-        files = Files(context.state / "serving" / "models")
+        files = Files(context.state / "serving" / "models", tidy=fleet.leads)
         self.repository = Repository(
             self.store,
             files,
@@ -79,6 +84,8 @@ class _Server:
             catalog=catalog,
             observers=self.observing,
         )
+        self.store.on_change = fleet.announce
+        fleet.follow(self._catch_up)
         self.desk = Desk(self.repository, self.store)
         self.routing = RoutingHandlers(self.repository, self.desk, self.observing)
         self.keeper = Keeper(
@@ -108,21 +115,43 @@ class _Server:
         """Why the server is not ready; None when it is."""
         if self._ends:
             return "the server was told to stop"
-        if self._restored and self.keeper.has_looked and self.follower.has_looked:
-            return None
-        return "models are being loaded"
+        return self.fleet.waiting if self.has_loaded else "models are being loaded"
+
+    @property
+    def has_loaded(self) -> bool:
+        """Whether this process has loaded what it should."""
+        looked = self.keeper.has_looked and self.follower.has_looked
+        return self._restored and (looked or not self.fleet.leads)
+
+    async def enter(self) -> None:
+        """Listen for gRPC; one of several processes has its models before it takes connections."""
+        if self.fleet.shares:
+            await anyio.to_thread.run_sync(self._restore)
+        if self.grpc is not None:
+            await self.grpc.start()
 
     def start(self) -> None:
         """Load what was loaded before; what the settings name follows in the background."""
-        self.repository.refresh()
-        self.graphs.refresh()
-        self._restored = True
+        self._restore()
         self.observing.start()
         if self.payload_log is not None:
             self.payload_log.start()
-        self.keeper.start()
         self.rates.start()
-        self.follower.start()
+        if self.fleet.leads:
+            self.keeper.start()
+            self.follower.start()
+        self.fleet.loading(lambda: self.has_loaded)
+
+    def _restore(self) -> None:
+        if not self._restored:
+            self._catch_up()
+            self._restored = True
+
+    def _catch_up(self) -> None:
+        """Become what the store says, however often it changes meanwhile."""
+        while not self.repository.refresh():
+            continue
+        self.graphs.refresh()
 
     def drain(self) -> None:
         """Say from now on that the server is not ready."""
@@ -175,8 +204,12 @@ class _Server:
 
 
 def _grpc(context: Context, settings: ServingSettings, server: _Server) -> GrpcServer | None:
-    listening = context.server
-    address = address_for(listening.host, settings.grpc_port, listening.port)
+    listening, fleet = context.server, server.fleet
+    if fleet.shares:
+        port = OFF if settings.grpc_port is None else settings.grpc_port
+        address = Address(listening.host, port, shared=True) if port != OFF else None
+    else:
+        address = address_for(listening.host, settings.grpc_port, listening.port)
     if address is None:
         return None
     return GrpcServer(
@@ -184,6 +217,7 @@ def _grpc(context: Context, settings: ServingSettings, server: _Server) -> GrpcS
         server.handlers,
         lambda: server.waiting,
         watch=server.watch,
+        fleet=fleet,
         tokens=context.tokens,
         max_body=settings.max_body_mb << 20,
         drain_seconds=listening.drain_seconds,
@@ -222,24 +256,31 @@ def _payload_log(context: Context, settings: ServingSettings) -> PayloadLog | No
     return PayloadLog(sinks, context.connect, context.clock) if sinks else None
 
 
-def _build(context: Context, settings: ServingSettings) -> Service:
-    server = _Server(context, settings)
+def build(context: Context, settings: ServingSettings, fleet: Fleet = ALONE) -> Service:
+    """Return the service.
+
+    Args:
+        context: what the app gives.
+        settings: the table `[serving]`.
+        fleet: the other processes of this server.
+    """
+    server = _Server(context, settings, fleet)
     grpc = server.grpc
+    routes = [
+        Route("/v2/health/ready", server.health),
+        *counted([*make_routing_routes(server.routing), *make_graph_routes(server.graphs)]),
+        *make_routes(server.handlers, max_body=settings.max_body_mb << 20, watch=server.watch),
+        *make_pages(server.repository, server.rates, server.follower, server.payload_log, settings),
+    ]
+    reads = [r"/v2/models/[^/]+(/versions/[^/]+)?/infer", r"/v2/repository/index"]
     return Service(
-        routes=[
-            Route("/v2/health/ready", server.health),
-            *counted([*make_routing_routes(server.routing), *make_graph_routes(server.graphs)]),
-            *make_routes(server.handlers, max_body=settings.max_body_mb << 20, watch=server.watch),
-            *make_pages(
-                server.repository, server.rates, server.follower, server.payload_log, settings
-            ),
-        ],
+        routes=settled(routes, fleet, reads),
         pages=[Page("/serving", "Serving")],
         errors=[ErrorShape(("/v2",), render_error)],
-        reads=[r"/v2/models/[^/]+(/versions/[^/]+)?/infer", r"/v2/repository/index"],
+        reads=reads,
         direct=direct_answers(server.handlers, server.watch),
         start=server.start,
-        enter=grpc.start if grpc is not None else None,
+        enter=server.enter,
         drain=server.drain,
         addresses=(lambda: {"gRPC": str(grpc.address)}) if grpc is not None else None,
         stop=server.stop,
@@ -254,5 +295,5 @@ piece = Piece(
     job="models behind an API: versions, traffic, compiled forms, payload log",
     joint="Open Inference Protocol v2",
     settings=ServingSettings,
-    build=_build,
+    build=build,
 )

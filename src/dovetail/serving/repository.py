@@ -342,14 +342,17 @@ class Repository(Table):
         if self._catalog is not None:
             shelf.retire_missing(self, self._catalog, names)
 
-    def refresh(self) -> None:
+    def refresh(self) -> bool:
         """Become what the store says, if something changed it: this server before, or a worker.
 
         A version that cannot be opened is in the index with the reason.
+
+        Returns:
+            Whether that is done; False where the store changed meanwhile.
         """
         generation = self._store.generation()
         if generation == self._generation:
-            return
+            return True
         known = {(v.model, v.version): v for v in self._store.all_versions()}
         opened = {}
         for key, version in known.items():
@@ -363,7 +366,7 @@ class Repository(Table):
                 opened[key] = loaded
         with self._change:
             if self._store.generation() != generation:
-                return  # it changed meanwhile; the next look brings all of it
+                return False  # the next look brings all of it
             self._known, self._states = known, self._store.states()
             models: defaultdict[str, dict[str, Model]] = defaultdict(dict)
             for (name, one), model in opened.items():
@@ -371,6 +374,7 @@ class Repository(Table):
             for name in {*self._table, *models} - set(self._graphs):
                 self._swap(name, models.get(name, {}))
             self._generation = generation
+            return True
 
     def _loaded_as(self, version: Version) -> Model | None:
         """Return the loaded model of a version, if it is of the same files."""

@@ -124,6 +124,14 @@ class ServingSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
             " the port of REST, 8081, or a free one where that is taken."
         ),
     ] = None
+    workers: Annotated[
+        int,
+        msgspec.Meta(
+            ge=1,
+            description="Processes that answer on the same ports, with `dovetail serving run`;"
+            " `dovetail up` is one process.",
+        ),
+    ] = 1
     max_body_mb: Annotated[
         int, msgspec.Meta(ge=1, description="Largest request body in MiB, unpacked.")
     ] = 256

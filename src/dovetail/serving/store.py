@@ -57,9 +57,13 @@ class Store:
 
     Args:
         url: of the database.
+
+    Attributes:
+        on_change: called after each change; must not wait.
     """
 
     def __init__(self, url: str) -> None:
+        self.on_change: Callable[[], None] = _nobody
         self.database = Database(url, metadata, name="serving", migrations=MIGRATIONS)
 
     def generation(self) -> int:
@@ -78,7 +82,9 @@ class Store:
             connection.execute(raised)
             return fn(connection)
 
-        return self.database.write(run)
+        done = self.database.write(run)
+        self.on_change()
+        return done
 
     # Versions
 
@@ -184,3 +190,7 @@ def _state(row: dict[str, object]) -> State:
         routing=msgspec.json.decode(str(row["routing"]), type=Routing),
         aliases=msgspec.json.decode(str(row["aliases"]), type=dict[str, str]),
     )
+
+
+def _nobody() -> None:
+    """There is nobody to tell."""

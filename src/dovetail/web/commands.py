@@ -22,6 +22,9 @@ from dovetail.web.piece import Piece
 
 __all__ = ["joint_tokens", "json_option", "print_json", "print_table", "run", "server_options"]
 
+Runner = Callable[
+    [Piece, Any, ServerSettings, Mapping[str, str] | None, Mapping[str, str] | None], None
+]
 F = TypeVar("F", bound=Callable[..., Any])
 
 
@@ -56,6 +59,7 @@ def run(
     server: Mapping[str, Any],
     flags: Mapping[str, Any] | None = None,
     joints: Mapping[str, str | None] | None = None,
+    serve: Runner = run_alone,
 ) -> None:
     """Serve one piece with settings from flags, environment and file.
 
@@ -64,6 +68,7 @@ def run(
         server: what `server_options` gathered.
         flags: flags of the piece's own settings; None means not given.
         joints: URLs of other joints given as flags; they win over `[joints]`.
+        serve: what serves, where it is not this process alone.
     """
     found = read_settings(server["config"])
     chosen = {key: value for key, value in server.items() if key != "config"}
@@ -75,7 +80,7 @@ def run(
         for name, target in {**declared, **{k: v for k, v in (joints or {}).items() if v}}.items()
         if target not in ("embedded", "off") and name != piece.name
     }
-    run_alone(piece, own, settings, others, joint_tokens(os.environ))
+    serve(piece, own, settings, others, joint_tokens(os.environ))
 
 
 def joint_tokens(environment: Mapping[str, str]) -> dict[str, str]:

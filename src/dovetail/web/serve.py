@@ -40,8 +40,14 @@ class RunningApp:
     addresses: Mapping[str, str] = field(default_factory=dict)
 
 
-def bind(host: str, port: int) -> socket.socket:
+def bind(host: str, port: int, *, shared: bool = False) -> socket.socket:
     """Take a port.
+
+    Args:
+        host: the address.
+        port: the port; 0 for a free one.
+        shared: whether other processes take it too; the kernel then spreads connections evenly
+            over those that listen, which the returned socket does only once it is served.
 
     Raises:
         UnavailableError: it is taken, not allowed, or the address is not this machine's.
@@ -50,9 +56,12 @@ def bind(host: str, port: int) -> socket.socket:
     taken = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     taken.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    if shared:
+        taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
     try:
         taken.bind((host, port))
-        taken.listen(2048)
+        if not shared:
+            taken.listen(2048)
     except OSError as error:
         taken.close()
         if error.errno == errno.EADDRINUSE:

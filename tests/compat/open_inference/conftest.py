@@ -48,6 +48,9 @@ class Gap:
 
 REFUSED = Gap("not yet", r"\[422\]")
 SHAPE = Gap("not yet", "assert (200|422|500) == 400")
+STATUS = Gap("not yet", "assert '(INTERNAL|OK)' == 'INVALID_ARGUMENT'")
+UNKNOWN = Gap("not yet", r"\[StatusCode.UNKNOWN\]")
+UNIMPLEMENTED = Gap("not yet", r"StatusCode.UNIMPLEMENTED")
 GAPS = {
     "mlserver": {
         "test_metadata_names_platform_and_outputs": Gap("not yet", r"assert \[\] == \['1'\]"),
@@ -60,6 +63,18 @@ GAPS = {
         "test_an_unknown_output_is_400": Gap("not yet", "assert 200 == 400"),
         "test_nan_in_json": REFUSED,
         "test_statistics_and_config": Gap("not yet", r"\[404\]"),
+        "test_grpc_an_unknown_model_is_not_ready": UNKNOWN,
+        "test_grpc_metadata_names_platform_and_outputs": Gap("not yet", r"assert \[\] == \['1'\]"),
+        "test_grpc_selected_outputs": Gap("not yet", r"assert \['a', 'b'\] == \['b'\]"),
+        "test_grpc_a_message_over_four_megabytes": Gap("not yet", "larger than max"),
+        "test_grpc_wrong_feature_count_is_an_invalid_argument": STATUS,
+        "test_grpc_an_unknown_output_is_an_invalid_argument": STATUS,
+        "test_grpc_index": Gap("not yet", "assert 'State.READY' == 'READY'"),
+        "test_grpc_statistics_and_config": UNIMPLEMENTED,
+        "test_grpc_stream": Gap("not yet", "Exception deserializing response"),
+        "test_grpc_health_client": UNIMPLEMENTED,
+        "test_grpc_reflection_client": UNIMPLEMENTED,
+        "test_grpc_unload_then_load": UNKNOWN,
         "test_named_columns": Gap("never", "assert 400 == 200"),
     }
 }

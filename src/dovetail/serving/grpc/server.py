@@ -19,6 +19,7 @@ from dovetail.serving.grpc.reflection import Reflection
 from dovetail.serving.handlers import Handlers
 from dovetail.serving.transports import GrpcCounts
 from dovetail.serving.watch import Watch
+from dovetail.serving.workers import Fleet
 from dovetail.web.auth import Tokens
 from dovetail.wire.grpc import HEALTH, REFLECTION, REFLECTION_ALPHA
 from dovetail.wire.open_inference.grpc import OPEN_INFERENCE, SERVICE, UNSUPPORTED
@@ -41,6 +42,7 @@ class GrpcServer:
         handlers: what answers.
         waiting: why the server is not ready; None when it is.
         watch: who watches requests; None for nobody.
+        fleet: the other processes of this server, which hold a change before it is acknowledged.
         tokens: gives where API tokens are checked; None means that everybody may do everything.
         max_body: largest message in bytes, unpacked.
         drain_seconds: how long new calls are still taken once the server is told to stop.
@@ -54,6 +56,7 @@ class GrpcServer:
         waiting: Callable[[], str | None],
         *,
         watch: Watch | None,
+        fleet: Fleet,
         tokens: Callable[[], Tokens | None],
         max_body: int,
         drain_seconds: float,
@@ -63,6 +66,7 @@ class GrpcServer:
         self.address = address
         self._handlers, self._waiting = handlers, waiting
         self._watch, self._tokens, self._max_body = watch, tokens, max_body
+        self._fleet = fleet
         self._drain_seconds, self._grace_seconds = drain_seconds, grace_seconds
         self._server: Any = None
         self._stopping: asyncio.Task[None] | None = None
@@ -149,7 +153,7 @@ class GrpcServer:
             serve = self._one(name, _at_once(answer), is_open=name in _OPEN)
             found[name] = _of_messages(OPEN_INFERENCE, f"{name}Request", serve)
         for name, change in plain.changes().items():
-            serve = self._one(name, _in_thread(change), reads=False)
+            serve = self._one(name, _in_thread(change, self._fleet), reads=False)
             found[name] = _of_messages(OPEN_INFERENCE, f"{name}Request", serve)
         for name in UNSUPPORTED:
             found[name] = grpc.unary_unary_rpc_method_handler(_unsupported)
@@ -292,9 +296,14 @@ def _at_once(answer: Callable[[Any], Any]) -> Serve:
     return serve
 
 
-def _in_thread(answer: Callable[[Any], Any]) -> Serve:
+def _in_thread(change: Callable[[Any], Any], fleet: Fleet) -> Serve:
+    def changed(asked: Any) -> Any:
+        answer = change(asked)
+        fleet.settle()
+        return answer
+
     async def serve(asked: Any, _: Any) -> Any:
-        return await anyio.to_thread.run_sync(answer, asked)
+        return await anyio.to_thread.run_sync(changed, asked)
 
     return serve
 
