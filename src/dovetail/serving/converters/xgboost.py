@@ -19,6 +19,7 @@ from dovetail.serving.converters.ensemble import Ensemble, Tree
 from dovetail.serving.converters.model import ConvertedModel
 from dovetail.serving.errors import NotConvertibleError
 from dovetail.serving.forms import Classes, Head, Labels, MatrixInput, Trees, Values, Whole
+from dovetail.serving.forms.links import LINKS
 from dovetail.serving.signature import MatrixSignature
 from dovetail.serving.tensors import Array
 
@@ -236,7 +237,7 @@ def _classes(boosted: BoosterHead) -> Head:
     if boosted.objective == "multi:softprob":
         return Classes(labels, "softmax", by_probability=True, datatype="FP32")
     if boosted.objective in _SIGMOID and boosted.groups == 1:
-        return Classes(labels, "sigmoid of two", limit=0.5, by_probability=True, datatype="FP32")
+        return Classes(labels, "sigmoid of two", limit=_even_score(), datatype="FP32")
     raise NotConvertibleError(f"a classifier by {boosted.objective!r} has no compiled form")
 
 
@@ -249,3 +250,9 @@ def _link(objective: str) -> str:
         if objective in names:
             return link
     raise NotConvertibleError(f"the objective {objective!r} has no compiled form")
+
+
+def _even_score() -> float:
+    """Return the largest score whose probability is not above a half, in single precision."""
+    scores = np.arange(256, dtype=np.float32) * np.float32(2.0**-30)
+    return float(scores[LINKS["sigmoid"](scores) <= np.float32(0.5)].max())

@@ -24,6 +24,7 @@ FORMATS = {
     "sklearn": "dovetail.serving.formats.sklearn",
     "torch": "dovetail.serving.formats.torch",
     "python": "dovetail.serving.formats.python",
+    "catboost": "dovetail.serving.formats.catboost",
     "identity": "dovetail.serving.formats.identity",
 }
 """Format name to module, in the order in which a path is tried; resolved on use."""

@@ -4,6 +4,7 @@ A linear model is one product in numpy, half the time that any runtime takes to 
 are an ONNX `TreeEnsemble` node, which adds leaves in the order of the trees.
 """
 
+import math
 from collections.abc import Callable
 
 import msgspec
@@ -39,7 +40,7 @@ class Linear(msgspec.Struct, frozen=True, tag="linear"):
             found: Array = matrix @ weights
             found += intercept
             # A value that is not finite makes a score that is not, even where its weight is 0.
-            if not np.isfinite(np.add.reduce(found, axis=None)):
+            if not math.isfinite(np.add.reduce(found, axis=None)):
                 check_finite(matrix, missing=False)
             return found
 

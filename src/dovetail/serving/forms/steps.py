@@ -5,6 +5,7 @@ of the same operations in the same precision. `back` goes the other way: given v
 behind the step, it returns values that matter before it, from which samples are drawn.
 """
 
+import math
 from collections.abc import Callable, Sequence
 from typing import Any, Literal, Protocol
 
@@ -130,7 +131,7 @@ class Finite(msgspec.Struct, frozen=True, tag="finite"):
 
         def check(matrix: Array) -> Array:
             # A sum over all is one pass; only where it is not finite must one look closer.
-            if not np.isfinite(np.add.reduce(matrix, axis=None)):
+            if not math.isfinite(np.add.reduce(matrix, axis=None)):
                 check_finite(matrix, missing=self.missing)
             return matrix
 
