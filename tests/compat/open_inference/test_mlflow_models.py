@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from dovetail.serving import BadModelError, BadTensorError, Model, UntrustedModelError
+from dovetail.serving import BadModelError, BadTensorError, Model, UntrustedModelError, formats
 from dovetail.serving.piece import piece
 from dovetail.serving.settings import ServingSettings
 from dovetail.web.testing import run_piece
@@ -133,7 +133,9 @@ def test_scikit_learn_with_a_table_of_every_type(tmp_path, flights, form):
         "night": "BOOL",
         "at": "BYTES",
     }
-    assert len(model.predictor.example["delay"]) == 5
+    original = formats.load(tmp_path / "m", trusted=form != "skops")
+    assert len(original.example["delay"]) == 5
+    assert model.compilation.compiled, model.compilation.why
 
 
 def test_probabilities_where_the_author_wanted_those(tmp_path, numbers):

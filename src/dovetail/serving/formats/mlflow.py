@@ -14,7 +14,7 @@ from dovetail.serving.formats.mlflow_pyfunc import load_pyfunc
 from dovetail.serving.formats.sklearn_files import SUFFIXES
 from dovetail.serving.predictor import Predictor
 
-__all__ = ["compiles", "load", "matches", "needs"]
+__all__ = ["check", "compiles", "load", "matches", "needs"]
 
 _PYFUNC = "python_function"
 _INSTEAD = (
@@ -55,31 +55,44 @@ def load(path: Path, *, trusted: bool = False) -> Predictor:
             is not trusted.
     """
     folder = read_folder(path)
+    name = _checked(folder, trusted)
+    if not name:
+        return load_pyfunc(folder)
+    return FLAVOURS[name](folder, data_file(folder, name), trusted)
+
+
+def check(path: Path, *, trusted: bool = False) -> None:
+    """Refuse what can be told without the library of the flavour.
+
+    Raises:
+        BadModelError: `MLmodel` or the flavour's file is damaged.
+        UntrustedModelError: loading it could execute code, and it is not trusted.
+    """
+    folder = read_folder(path)
+    _checked(folder, trusted)
+    reader, file = _reader(folder)
+    own = getattr(reader, "check", None)
+    if own is not None:
+        own(file, trusted=trusted)
+
+
+def _checked(folder: Folder, trusted: bool) -> str:
+    """Return the native flavour to load, empty for `python_function`; refuse what needs trust."""
     name = flavour_of(folder)
-    if name:
-        file = data_file(folder, name)
-        if file.suffix in RISKY and not trusted:
-            raise UntrustedModelError(
-                path,
-                f"its {name} flavour is the pickle {file.name!r}, and opening one could execute"
-                " code",
-                instead=_INSTEAD,
-            )
-        return FLAVOURS[name](folder, file, trusted)
-    if _PYFUNC not in folder.flavours:
+    file = data_file(folder, name) if name else folder.path
+    named = ", ".join(sorted(folder.flavours))
+    if not name and _PYFUNC not in folder.flavours:
         raise BadModelError(
-            path,
-            f"its flavours are {', '.join(sorted(folder.flavours))}, of which none can be loaded",
+            folder.path,
+            f"its flavours are {named}, of which none can be loaded",
             fix=f"log it in one of: {', '.join(sorted(FLAVOURS))}",
         )
-    if not trusted:
-        raise UntrustedModelError(
-            path,
-            f"its flavours are {', '.join(sorted(folder.flavours))}, and loading those could"
-            " execute code",
-            instead=_INSTEAD,
-        )
-    return load_pyfunc(folder)
+    if trusted or (name and file.suffix not in RISKY):
+        return name
+    why = f"its {name} flavour is the pickle {file.name!r}" if name else f"its flavours are {named}"
+    raise UntrustedModelError(
+        folder.path, f"{why}, and loading it could execute code", instead=_INSTEAD
+    )
 
 
 def _reader(folder: Folder) -> tuple[Format | None, Path]:

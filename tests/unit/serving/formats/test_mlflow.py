@@ -96,7 +96,7 @@ def test_a_damaged_signature_is_named(tmp_path):
 
 def test_a_python_function_is_not_loaded_untrusted(tmp_path):
     text = "flavors: {python_function: {loader_module: os, python_model: a.pkl}}\n"
-    with pytest.raises(Untrusted, match=r"flavours are python_function, and loading"):
+    with pytest.raises(Untrusted, match=r"python_function, and loading it could execute"):
         formats.load(write(tmp_path, text))
 
 
