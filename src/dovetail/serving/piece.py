@@ -186,6 +186,9 @@ class _Server:
             for e in failed
         ]
         for model in self.repository.loaded():
+            if stuck := model.lane.stuck_seconds():
+                text = f"{model.name} version {model.version} is stuck for {stuck:.0f} s"
+                found.append(Attention("alarm", text, f"/serving/{model.name}"))
             if model.compilation.largest_difference is not None and not model.compilation.compiled:
                 text = f"{model.name} version {model.version} serves uncompiled"
                 href = f"/serving/{model.name}"

@@ -11,6 +11,7 @@ from collections.abc import Coroutine
 from functools import partial
 from typing import Any, TypeVar
 
+import anyio
 import anyio.to_thread
 import msgspec
 import orjson
@@ -43,6 +44,7 @@ __all__ = [
 T = TypeVar("T")
 _CLIENT_GONE = 499  # what web servers write of a request whose client did not wait
 QUICK_BYTES = 32 << 10
+LOADS = 4  # that run at once; the others wait their turn
 LENGTH = HEADER_LENGTH.lower().encode()
 _JSON = (b"content-type", b"application/json")
 _BINARY = (b"content-type", b"application/octet-stream")
@@ -250,6 +252,8 @@ class _Plain:
 
     def __init__(self, handlers: Handlers) -> None:
         self._handlers = handlers
+        # Loading may take minutes, and inference needs threads meanwhile.
+        self._loads = anyio.CapacityLimiter(LOADS)
 
     def server(self, _: Request) -> Response:
         """Say what the server is and which extensions it has."""
@@ -287,7 +291,8 @@ class _Plain:
     async def load(self, request: Request) -> Response:
         """Load a version: parameters `uri` and, for a path, `version`."""
         asked = _message(await request.body(), LoadRequest)
-        await anyio.to_thread.run_sync(self._handlers.load, request.path_params["model"], asked)
+        name = request.path_params["model"]
+        await anyio.to_thread.run_sync(self._handlers.load, name, asked, limiter=self._loads)
         return _json({})
 
     async def unload(self, request: Request) -> Response:

@@ -60,11 +60,10 @@ class Drain:
     Args:
         app: what is served.
         seconds: how long new connections are still taken, so that balancers see the readiness.
-        shares: whether other processes listen on the same socket and go on.
     """
 
-    def __init__(self, app: ASGIApp, seconds: float, *, shares: bool = False) -> None:
-        self._app, self._seconds, self._shares = app, seconds, shares
+    def __init__(self, app: ASGIApp, seconds: float) -> None:
+        self._app, self._seconds = app, seconds
 
     def begin(self, server: Any) -> None:
         """Say that the server ends: to those who ask whether it is ready, and in every answer."""
@@ -86,10 +85,9 @@ class Drain:
         """
         connections = server.server_state.connections
         await _wait(self._seconds, lambda: server.force_exit)
-        if not self._shares:
-            for listening in sockets:
-                refuse_new(listening)
-            await _wait(SETTLE_SECONDS, lambda: server.force_exit)
+        for listening in sockets:
+            refuse_new(listening)
+        await _wait(SETTLE_SECONDS, lambda: server.force_exit)
         for listener in server.servers:
             listener.close()
         for listening in sockets:

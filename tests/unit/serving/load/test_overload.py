@@ -1,10 +1,13 @@
 """Too much is answered at once, and one model's trouble is not another's."""
 
+import threading
 import time
 
 import httpx
 import pytest
 
+from dovetail.serving.errors import BadModelError
+from dovetail.serving.opening import Opener
 from dovetail.wire.open_inference import Tensor
 
 
@@ -119,18 +122,21 @@ def test_whatever_a_model_raises_is_one_failed_request(slow, value):
         assert server.ask([[1, 2]], "other").status_code == 200
 
 
-def test_a_client_that_left_is_not_answered_for(slow):
+@pytest.mark.parametrize("rows", [1, 5000], ids=["small", "large"])
+def test_a_client_that_left_is_not_answered_for(slow, rows):
     with slow("left", max_batch_rows=1) as server:
         first = server.hold("left")
+        before = server.metric("dovetail_serving_requests_abandoned_total", "left")
         with pytest.raises(httpx.ReadTimeout):
-            server.ask([[9, 9]], "left", timeout=0.2)
+            server.ask([[9, 9]] * rows, "left", timeout=0.3)
         server.waits(0, "left")
         server["left"].calls.clear()
         server["left"].gate.set()
         first.result()
         assert server.ask([[1, 2]], "left").status_code == 200
         assert server["left"].calls == [1]
-        assert server.metric("dovetail_serving_requests_abandoned_total", "left") == 1
+        after = server.metric("dovetail_serving_requests_abandoned_total", "left")
+        assert after == before + 1
 
 
 def test_rows_of_a_request_are_limited(slow):
@@ -170,3 +176,23 @@ def test_a_shape_that_claims_too_much_allocates_nothing(slow, tensor):
         answer = httpx.post(f"{server.url}/v2/models/giant/infer", json=body)
         assert answer.status_code == 400, answer.text
         assert "error" in answer.json()
+
+
+def test_loads_that_take_long_leave_threads_to_inference(slow, monkeypatch):
+    with slow("quickly") as server:
+        go, waiting = threading.Event(), []
+
+        def slowly(self, version):
+            waiting.append(version)
+            assert go.wait(20)
+            raise BadModelError("x", "it took too long")
+
+        monkeypatch.setattr(Opener, "open", slowly)
+        load = f"{server.url}/v2/repository/models/quickly/load"
+        loads = [server.pool.submit(httpx.post, load, timeout=30) for _ in range(60)]
+        time.sleep(0.5)
+        assert len(waiting) == 4
+        big = [[1.0, 2.0]] * 5000
+        assert server.ask(big, "quickly").status_code == 200
+        go.set()
+        assert {one.result().status_code for one in loads} == {400}
