@@ -231,6 +231,8 @@ class Repository(Table):
             try:
                 digest = self._files.put(name, version, fetch)
             except (DovetailError, WireError, OSError) as error:
+                if self._reasons.get((name, version)) != str(error):
+                    log.error("model not loaded", model=name, version=version, why=str(error))
                 self._reasons[name, version] = str(error)
                 raise
             pinned = pinned or (known is not None and known.pinned and known.wanted)

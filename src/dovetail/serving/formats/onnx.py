@@ -190,11 +190,12 @@ def companions(file: Path) -> list[Path]:
         for entry in tensor.external_data:
             if entry.key != "location":
                 continue
-            place = folder / entry.value if "\0" not in entry.value else None
+            value = entry.value  # bytes where it is no text
+            place = folder / value if isinstance(value, str) and "\0" not in value else None
             inside = place is not None and place.resolve().is_relative_to(folder)
             if place is None or not inside or place.is_dir():
                 raise BadModelError(
-                    file, f"tensor {tensor.name!r} lies outside the folder: {entry.value!r}"
+                    file, f"tensor {tensor.name!r} lies outside the folder: {value!r}"
                 )
-            found[file.parent / entry.value] = None
+            found[file.parent / value] = None
     return list(found)

@@ -19,6 +19,7 @@ from dovetail.serving.tensors import DATATYPES, Array, TensorSpec
 
 __all__ = ["Dressed", "DressedSignature", "check_format", "dress"]
 
+_PROBABILITIES = "predict_proba"
 _DATA = {"onnx", "lightgbm", "xgboost", "catboost", "torch"}
 """Formats that are told apart by what is in the file."""
 
@@ -136,6 +137,8 @@ class Dressed:
         # MLServer's declared outputs are metadata; its clients read the names that models give.
         self._declared = () if card.layout == "mlserver" else card.outputs
         own = [spec.name for spec in inner.outputs]
+        if card.fil is not None and _PROBABILITIES in own:  # where `predict` is the class
+            own = [_PROBABILITIES]
         self._own = _matched(self._declared, own, "outputs", source)
         said = {d.name: TensorSpec(d.name, d.datatype, d.shape) for d in card.outputs}
         if self._declared:
@@ -146,10 +149,7 @@ class Dressed:
     def run(self, inputs: Mapping[str, Array], wanted: tuple[str, ...] = ()) -> dict[str, Array]:
         """Ask the model for the declared outputs, and give them as declared."""
         if not self._declared:
-            found = self.inner.run(inputs, wanted)
-            if self._answer is None:
-                return found
-            return {name: self._answer(array) for name, array in found.items()}
+            return self.inner.run(inputs, wanted)
         chosen = [d for d in self._declared if not wanted or d.name in wanted] or self._declared
         found = self.inner.run(inputs, tuple(self._own[d.name] for d in chosen))
         for d in chosen:
@@ -221,22 +221,19 @@ def _misfit(source: object, what: str, theirs: Sequence[str], own: Sequence[str]
 
 
 def _forest_answer(fil: Fil) -> Callable[[Array], Array]:
-    """Return how Triton's forest backend gives what a booster predicts.
+    """Return how Triton's forest backend gives what a forest predicts.
 
-    A booster gives [rows, 1] (a value, or the probability of the second class) or [rows, classes].
+    A forest gives [rows, 1] (a value, or the probability of the second class) or [rows, classes].
     """
 
     def answer(array: Array) -> Array:
+        width = array.shape[1]
+        second = array[:, 1:] if width == 2 else array
         if not fil.classes:
-            return array
-        if array.shape[1] == 1 and fil.probabilities:
-            return np.concatenate([1 - array, array], axis=1)
+            return second
         if fil.probabilities:
-            return array
-        if array.shape[1] == 1:
-            chosen: Array = array[:, 0] > fil.threshold
-        else:
-            chosen = array.argmax(axis=1)
-        return chosen.astype(array.dtype)
+            return np.concatenate([1 - array, array], axis=1) if width == 1 else array
+        chosen: Array = second[:, 0] > fil.threshold if width <= 2 else array.argmax(axis=1)
+        return chosen.astype(np.float32)
 
     return answer

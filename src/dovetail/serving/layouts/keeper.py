@@ -60,8 +60,8 @@ class Keeper:
             self._stamps[name] = stamp
             try:
                 self._repository.load(name)
-            except (DovetailError, OSError) as error:
-                log.warning("model not available", model=name, why=str(error))
+            except DovetailError:
+                continue  # the repository told why, and the index does
             except Exception:  # one model never keeps the others from being loaded
                 log.exception("model not available", model=name)
 

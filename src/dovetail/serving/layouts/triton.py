@@ -168,13 +168,17 @@ def _card(config: Message, kind: str, file: Path) -> Card:
     rows = config.number("max_batch_size")
     if rows < 0:
         raise BadModelError(file, f"its max_batch_size is {rows}")
+    outputs = _tensors(config, "output", rows > 0, file)
+    fil = _fil(config) if config.text("backend") == "fil" else None
+    if fil is not None and not outputs:
+        outputs = (Declared(name="output__0", datatype="FP32", shape=(-1, -1)),)
     return Card(
         layout="triton",
         format=kind,
         inputs=_tensors(config, "input", rows > 0, file),
-        outputs=_tensors(config, "output", rows > 0, file),
+        outputs=outputs,
         batching=_batching(config, rows),
-        fil=_fil(config) if config.text("backend") == "fil" else None,
+        fil=fil,
     )
 
 

@@ -164,6 +164,42 @@ def test_the_forest_backend_answers_as_tritons_does(
         np.testing.assert_allclose(np.reshape(output["data"], (20, width)), expected, rtol=1e-6)
 
 
+@pytest.mark.parametrize("wrapper", [False, True], ids=["booster", "classifier"])
+@pytest.mark.parametrize(
+    ("classes", "proba"), [("false", "false"), ("true", "false"), ("true", "true")]
+)
+def test_the_forest_backend_reads_xgboost_in_both_of_its_shapes(
+    folder, serve, tmp_path, wrapper, classes, proba
+):
+    xgboost = pytest.importorskip("xgboost")
+    rows = np.random.default_rng(0).normal(size=(200, 4)).astype(np.float32)
+    label = (rows[:, 0] + rows[:, 1] > 0).astype(int)
+    if wrapper:
+        model = xgboost.XGBClassifier(n_estimators=5, n_jobs=1).fit(rows, label)
+        chance = model.predict_proba(rows)[:, 1]
+    else:
+        model = xgboost.train({"objective": "binary:logistic"}, xgboost.DMatrix(rows, label), 5)
+        chance = model.predict(xgboost.DMatrix(rows))
+    model.save_model(tmp_path / "xgboost.json")
+    text = FOREST % (1, classes, proba)
+    text = text.replace('"lightgbm"', '"xgboost_json"')
+    folder.put("m/config.pbtxt", text[: text.index("output {")] + text[text.index("parameters") :])
+    folder.put("m/1/xgboost.json", (tmp_path / "xgboost.json").read_text())
+    expected = {
+        ("false", "false"): chance[:, None],
+        ("true", "false"): (chance > 0.6).astype(float),
+        ("true", "true"): np.stack([1 - chance, chance], 1),
+    }[classes, proba]
+    with serve() as client:
+        tensor = {"name": "input__0", "shape": [200, 4], "datatype": "FP32", "data": rows.tolist()}
+        answer = client.post("/v2/models/m/infer", {"inputs": [tensor]})
+        assert answer.status_code == 200, answer.text
+        (output,) = answer.json()["outputs"]
+        assert output["name"] == "output__0"
+        found = np.reshape(output["data"], output["shape"])
+        np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-6)
+
+
 def test_tritons_own_client_loads_lists_and_asks(folder, serve):
     http = pytest.importorskip("tritonclient.http")
     folder.triton("m", "version_policy { all { } }", v1=1, v2=2)
