@@ -114,7 +114,7 @@ def test_yaml_that_makes_objects_is_refused(folder):
 
 def test_what_no_format_knows_is_named(tmp_path):
     (tmp_path / "model.zip").touch()
-    with pytest.raises(BadModelError, match=r"known formats: identity, .*, sklearn"):
+    with pytest.raises(BadModelError, match=r"known formats: catboost, .*, sklearn"):
         formats.load(tmp_path / "model.zip")
     with pytest.raises(BadModelError, match="does not exist"):
         formats.load(tmp_path / "nothing.onnx")

@@ -15,7 +15,7 @@ GUIDES = Path(__file__).parents[3] / "docs/how-to"
 BLOCK = re.compile(r"^```(console|python)\n(.*?)^```", re.MULTILINE | re.DOTALL)
 
 ANSWERS = {
-    ("serving", "serving-observe"): 2,
+    ("serving", "serving-compile", "serving-observe"): 2,
     ("serving-formats",): 1,
     ("serving-repository",): 1,
 }

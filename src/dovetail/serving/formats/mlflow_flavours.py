@@ -75,6 +75,7 @@ FLAVOURS: dict[str, Callable[[Folder, Path, bool], Predictor]] = {
     "onnx": _onnx,
     "xgboost": _booster("xgboost"),
     "lightgbm": _lightgbm,
+    "catboost": _booster("catboost"),
     "sklearn": _sklearn,
 }
 """Native flavours; the first that a model has is taken."""
