@@ -7,9 +7,16 @@ large or packed is left to the routes.
 from collections.abc import Awaitable
 
 from dovetail.serving.handlers import Handlers, Unanswered
-from dovetail.serving.routes import LENGTH, QUICK_BYTES, head_of, header_length, path_of
+from dovetail.serving.routes import (
+    CLIENT_GONE,
+    LENGTH,
+    QUICK_BYTES,
+    head_of,
+    header_length,
+    path_of,
+)
 from dovetail.serving.transports import RestCounts
-from dovetail.serving.watch import Watch
+from dovetail.serving.watch import Begun, Watch
 from dovetail.web.direct import Answer, Ask, Direct
 from dovetail.web.problems import status_of
 
@@ -25,57 +32,68 @@ def direct_answers(handlers: Handlers, watch: Watch | None = None) -> list[Direc
         handlers: what answers.
         watch: who watches them; None for nobody.
     """
-    unversioned = RestCounts("POST", f"{_MODEL}/infer")
-    versioned = RestCounts("POST", f"{_MODEL}/versions/{{version}}/infer")
+    answers = _Answers(handlers, watch)
+    return [Direct(r"/v2/models/([^/]+)(?:/versions/([^/]+))?/infer", answers.handle)]
 
-    def handle(ask: Ask) -> Answer | Awaitable[Answer] | None:
+
+class _Answers:
+    """Answers requests now or later.
+
+    Args:
+        handlers: what answers.
+        watch: who watches; None for nobody.
+    """
+
+    def __init__(self, handlers: Handlers, watch: Watch | None) -> None:
+        self._handlers, self._watch = handlers, watch
+        self._unversioned = RestCounts("POST", f"{_MODEL}/infer")
+        self._versioned = RestCounts("POST", f"{_MODEL}/versions/{{version}}/infer")
+
+    def handle(self, ask: Ask) -> Answer | Awaitable[Answer] | None:
+        """Answer a request; None leaves it to the routes."""
         headers = dict(ask.headers)
         if len(ask.body) > QUICK_BYTES or b"content-encoding" in headers:
             return None
         name, version = ask.groups
-        counts = versioned if version else unversioned
+        counts = self._versioned if version else self._unversioned
+        began, watch, seen = counts.begin(), self._watch, None
         if watch is not None:
-            return watched(ask, headers, counts, watch)
-        began = counts.begin()
+            seen = watch.begin_http(counts.path, path_of(name, version), headers)
         try:
             length = header_length(headers.get(LENGTH))
-            begun = handlers.begin(name, version, ask.body, length, headers)
+            begun = self._handlers.begin(name, version, ask.body, length, headers)
         except Exception as error:
-            counts.end(status_of(error), began)
+            self._end(counts, began, seen, status_of(error), error)
             raise
         if isinstance(begun, Unanswered):
-            return later(begun, counts, began)
-        counts.end(200, began)
+            if watch is not None and seen is not None:
+                watch.pause(seen)
+            return self._later(begun, counts, began, seen)
+        self._end(counts, began, seen, 200)
         return 200, head_of(begun[1]), begun[0]
 
-    async def later(waiting: Unanswered, counts: RestCounts, began: int) -> Answer:
+    async def _later(
+        self, waiting: Unanswered, counts: RestCounts, began: int, seen: Begun | None
+    ) -> Answer:
+        if self._watch is not None and seen is not None:
+            seen = self._watch.resume(seen)
         try:
-            body, split = await handlers.finish(waiting)
+            body, split = await self._handlers.finish(waiting)
         except BaseException as error:
-            counts.end(status_of(error) if isinstance(error, Exception) else 499, began)
+            status = status_of(error) if isinstance(error, Exception) else CLIENT_GONE
+            self._end(counts, began, seen, status, error)
             raise
-        counts.end(200, began)
+        self._end(counts, began, seen, 200)
         return 200, head_of(split), body
 
-    async def watched(
-        ask: Ask, headers: dict[bytes, bytes], counts: RestCounts, watch: Watch
-    ) -> Answer:
-        name, version = ask.groups
-        began = counts.begin()
-        begun = watch.begin_http(counts.path, path_of(name, version), headers)
-        status = 500
-        problem: BaseException | None = None
-        try:
-            length = header_length(headers.get(LENGTH))
-            made = handlers.begin(name, version, ask.body, length, headers)
-            body, split = await handlers.finish(made) if isinstance(made, Unanswered) else made
-            status = 200
-            return status, head_of(split), body
-        except BaseException as error:
-            status, problem = (status_of(error) if isinstance(error, Exception) else 499), error
-            raise
-        finally:
-            counts.end(status, began)
-            watch.end_http(begun, status, problem)
-
-    return [Direct(r"/v2/models/([^/]+)(?:/versions/([^/]+))?/infer", handle)]
+    def _end(
+        self,
+        counts: RestCounts,
+        began: int,
+        seen: Begun | None,
+        status: int,
+        error: BaseException | None = None,
+    ) -> None:
+        counts.end(status, began)
+        if self._watch is not None and seen is not None:
+            self._watch.end_http(seen, status, error)

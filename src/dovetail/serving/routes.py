@@ -32,6 +32,7 @@ from dovetail.wire.open_inference import HEADER_LENGTH, IndexRequest, LoadReques
 from dovetail.wire.open_inference import UnloadRequest as Unload
 
 __all__ = [
+    "CLIENT_GONE",
     "LENGTH",
     "QUICK_BYTES",
     "head_of",
@@ -42,7 +43,7 @@ __all__ = [
 ]
 
 T = TypeVar("T")
-_CLIENT_GONE = 499  # what web servers write of a request whose client did not wait
+CLIENT_GONE = 499  # what web servers write of a request whose client did not wait
 QUICK_BYTES = 32 << 10
 LOADS = 4  # that run at once; the others wait their turn
 LENGTH = HEADER_LENGTH.lower().encode()
@@ -122,7 +123,7 @@ class _Infer:
         try:
             status = await self._answer(scope, receive, send)
         except BaseException as error:
-            status = status_of(error) if isinstance(error, Exception) else _CLIENT_GONE
+            status = status_of(error) if isinstance(error, Exception) else CLIENT_GONE
             problem = error
             raise
         finally:
@@ -147,7 +148,7 @@ class _Infer:
         if isinstance(begun, Unanswered):
             found = await _while_there(self._handlers.finish(begun), receive)
             if found is None:
-                return _CLIENT_GONE
+                return CLIENT_GONE
             begun = found
         answer, split = begun
         head = [(b"content-length", b"%d" % len(answer)), *head_of(split)]

@@ -16,7 +16,7 @@ from dovetail.serving.settings import ServingSettings
 from dovetail.serving.tracing import Tracing
 from dovetail.serving.watched import CURRENT, Watched
 
-__all__ = ["Watch"]
+__all__ = ["Begun", "Watch"]
 
 Begun = tuple[Watched, Token[Watched | None]]
 
@@ -75,6 +75,14 @@ class Watch:
         watched = Watched() if tracing is None else tracing.http(route, path, headers)
         watched.method, watched.path = "POST", path
         return watched, CURRENT.set(watched)
+
+    def pause(self, begun: Begun) -> None:
+        """Take a request away from this context; `resume` gives it to another."""
+        CURRENT.reset(begun[1])
+
+    def resume(self, begun: Begun) -> Begun:
+        """Give a request to this context, and return what is then to be ended."""
+        return begun[0], CURRENT.set(begun[0])
 
     def end_http(self, begun: Begun, status: int, error: BaseException | None = None) -> None:
         """End to watch it.

@@ -7,6 +7,7 @@ length) becomes one row with the two JSON bodies.
 """
 
 from collections.abc import Iterator, Mapping
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -106,8 +107,13 @@ def _columns(
 
 
 def _kind(array: Array) -> str:
-    kind = "text" if array.dtype.kind in "OSU" else array.dtype.newbyteorder("=").name
-    return f"list of {kind}" if array.ndim == 2 else kind
+    return _kind_of(array.dtype, array.ndim)
+
+
+@lru_cache(256)
+def _kind_of(dtype: np.dtype[Any], axes: int) -> str:
+    kind = "text" if dtype.kind in "OSU" else dtype.newbyteorder("=").name
+    return f"list of {kind}" if axes == 2 else kind
 
 
 def _text(body: bytes) -> Array:
