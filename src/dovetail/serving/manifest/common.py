@@ -33,6 +33,7 @@ __all__ = [
     "probe",
     "resources",
     "secrets",
+    "trusted",
     "volumes",
 ]
 
@@ -129,6 +130,17 @@ def environment(pairs: Mapping[str, str], wishes: Wishes) -> list[EnvVar]:
     """Our variables, and the user's, which win."""
     merged = {**pairs, **wishes.env}
     return [EnvVar(name=name, value=value) for name, value in merged.items()]
+
+
+def trusted(name: str, place: str, wishes: Wishes) -> str:
+    """Return what the setting `trusted` says of a model; empty if it is not trusted.
+
+    Args:
+        name: the model.
+        place: where the server loads it from; of a registry's model every version is trusted.
+        wishes: say which models are.
+    """
+    return place.partition("@")[0] if name in wishes.trust else ""
 
 
 def need_registry(uris: Sequence[str], wishes: Wishes) -> None:

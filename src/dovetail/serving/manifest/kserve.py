@@ -108,6 +108,7 @@ def _runtime(wishes: Wishes) -> k.ServingRuntime:
         "DOVETAIL_SERVER__HOST": "0.0.0.0",
         "DOVETAIL_SERVER__PORT": str(REST_PORT),
         "DOVETAIL_SERVER__STATE": STATE,
+        "DOVETAIL_SERVING__GRPC_PORT": str(GRPC_PORT),
         "DOVETAIL_SERVER__DRAIN_SECONDS": str(common.DRAIN_SECONDS),
         "DOVETAIL_SERVING__MODELS": f"{{{{.Name}}}}={MODELS}",
     }
@@ -206,6 +207,8 @@ def _model(entry: Entry, served_as: str, wishes: Wishes) -> k.Model:
     }
     if entry.kind == "registry":
         variables["DOVETAIL_JOINTS__TRACKING"] = wishes.registry
+    if trusted := common.trusted(entry.name, place, wishes):
+        variables["DOVETAIL_SERVING__TRUSTED"] = trusted
     both = wishes.mode == "standard"
     return k.Model(
         name="kserve-container" if served_as != entry.name else UNSET,

@@ -24,6 +24,7 @@ ONLY = {
     "canary": ("kserve", "seldon"),
     "mirror": ("seldon",),
     "graph": ("kserve", "seldon"),
+    "trust": ("kserve", "plain"),
     "repositories": ("plain",),
     "server": ("seldon",),
     "image": ("kserve", "plain"),
@@ -32,8 +33,9 @@ ONLY = {
 FLAGS = {"repositories": "repository"}
 """Options whose value has another name."""
 INSTEAD = {
-    "canary": "load the second version beside the first and PUT /v2/models/NAME/traffic",
-    "graph": "use --kind kserve or seldon",
+    "canary": "give a running server the rule: dovetail serving route MODEL --canary 2=10",
+    "mirror": "give a running server the rule: dovetail serving route MODEL --shadow 2",
+    "graph": "give a running server the graph: dovetail serving graph put",
 }
 
 _FILE = click.Path(path_type=Path, exists=True, dir_okay=False)
@@ -64,6 +66,14 @@ _OPTIONS: tuple[tuple[tuple[str, ...], dict[str, Any]], ...] = (
     (
         ("--secret", "secrets"),
         {"metavar": "NAME", "multiple": True, "help": "Secret whose keys become variables."},
+    ),
+    (
+        ("--trust",),
+        {
+            "metavar": "MODEL",
+            "multiple": True,
+            "help": "Model that may execute code when it is loaded, as pickles do.",
+        },
     ),
     (("--service-account",), {"help": "Who the pods are."}),
     (("--payload-log",), {"metavar": "URL", "help": "Where payloads go as CloudEvents."}),

@@ -38,6 +38,8 @@ _SUFFIXES = {
     ".skops": "sklearn",
     ".pt2": "pytorch",
 }
+_LABELS = {"torch": "pytorch"}
+"""Formats that the field calls otherwise than our modules are called."""
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
 
@@ -49,7 +51,7 @@ class Entry:
         name: its name in requests.
         uri: where it lies, as the user wrote it.
         kind: what sort of place that is.
-        format: a name in `formats.FORMATS`; empty where the server will find out by itself.
+        format: one of `known_formats()`; empty where the server will find out by itself.
     """
 
     name: str
@@ -77,7 +79,7 @@ class Entry:
 
 def known_formats() -> list[str]:
     """The formats that a user may name."""
-    return sorted({*formats.FORMATS, *_SUFFIXES.values()} - {"identity"})
+    return sorted({_LABELS.get(name, name) for name in formats.FORMATS} - {"identity"})
 
 
 def split_named(entry: str) -> tuple[str, str]:
@@ -213,5 +215,7 @@ def _format(kind: Kind, place: str) -> str:
     if kind == "registry":
         return "mlflow"
     if kind == "local":
-        return formats.detect(Path(place))
-    return _SUFFIXES.get(PurePosixPath(unquote(urlsplit(place).path)).suffix, "")
+        found = formats.detect(Path(place))
+        return _LABELS.get(found, found)
+    found = _SUFFIXES.get(PurePosixPath(unquote(urlsplit(place).path)).suffix, "")
+    return found if found in known_formats() else ""

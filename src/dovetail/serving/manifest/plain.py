@@ -112,6 +112,8 @@ def _toml(
 ) -> str:
     served = [f"{entry.name}={_place(entry, carried)}" for entry in models]
     places = [_place(entry, carried) for entry in folders]
+    said = (common.trusted(one.name, _place(one, carried), wishes) for one in models)
+    trusted = [place for place in said if place]
     lines = [
         "[server]",
         'host = "0.0.0.0"',
@@ -123,6 +125,8 @@ def _toml(
         "[serving]",
         *_list("models", served),
         *_list("repository", places),
+        *_list("trusted", trusted),
+        f"grpc_port = {GRPC_PORT}",
     ]
     if wishes.timeout:
         lines.append(f"timeout_seconds = {wishes.timeout}")

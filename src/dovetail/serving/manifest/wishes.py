@@ -79,6 +79,7 @@ class Wishes:
         timeout: seconds for a request; 0 for the cluster's own.
         env: further variables of the container.
         secrets: Secrets whose keys become variables.
+        trust: names of models that may execute code when they are loaded.
         service_account: who the pods are; empty for the namespace's default.
         registry: URL of the MLflow server that models:/ URIs are looked up in.
         payload_log: URL that payloads go to as CloudEvents; empty for none.
@@ -101,6 +102,7 @@ class Wishes:
     timeout: int = 0
     env: Mapping[str, str] = field(default_factory=dict)
     secrets: tuple[str, ...] = ()
+    trust: tuple[str, ...] = ()
     service_account: str = ""
     registry: str = ""
     payload_log: str = ""

@@ -17,7 +17,6 @@ from dovetail.serving.manifest.places import (
 from dovetail.serving.manifest.wishes import (
     Between,
     Bounds,
-    Share,
     Wishes,
     parse_between,
     parse_bounds,
@@ -45,8 +44,9 @@ def objects(models: Sequence[str], kind: str, given: Mapping[str, Any]) -> list[
     names = [entry.name for entry in entries]
     graph = read_graph(given["graph"], names) if given["graph"] else None
     wishes = _wishes(kind, given)
-    for share in (wishes.canary, wishes.mirror):
-        _check_share(share, names)
+    shares = [share.model for share in (wishes.canary, wishes.mirror) if share is not None]
+    for name in (*shares, *wishes.trust):
+        _check_name(name, names)
     folders = [parse_repository(place, n) for n, place in enumerate(given["repositories"], 1)]
     if not entries and not folders and graph is None:
         raise InvalidInputError(
@@ -89,10 +89,10 @@ def _check_url(option: str, url: str | None, kind: str) -> str:
     return url
 
 
-def _check_share(share: Share | None, names: Sequence[str]) -> None:
-    if share is not None and share.model not in names:
+def _check_name(name: str, names: Sequence[str]) -> None:
+    if name not in names:
         raise InvalidInputError(
-            f"{share.model!r} is not among the models",
+            f"{name!r} is not among the models",
             fix=f"name one of: {', '.join(names)}" if names else "name the models too",
         )
 
@@ -112,6 +112,7 @@ def _wishes(kind: str, given: Mapping[str, Any]) -> Wishes:
         timeout=given["timeout"] or 0,
         env=parse_pairs(given["env"], "variable"),
         secrets=tuple(given["secrets"]),
+        trust=tuple(given["trust"]),
         service_account=given["service_account"] or "",
         registry=_check_url("registry", given["registry"], kind),
         payload_log=_check_url("payload-log", given["payload_log"], kind),

@@ -71,7 +71,7 @@ WRONG = {
     ),
     "a format that nobody knows": (
         ["late=s3://m/late", "--kind", "kserve", "--format", "gif"],
-        "dovetail: 'gif' is no format. known: catboost, lightgbm, mlflow, onnx,",
+        "dovetail: 'gif' is no format. known: ",
     ),
     "one name twice": (
         ["a=late.txt", "a=s3://m/late.txt", "--kind", "plain", "--anonymous"],
@@ -115,6 +115,10 @@ WRONG = {
         ["a=s3://m/l.onnx", "--kind", "kserve", "--canary", "b=10"],
         "dovetail: 'b' is not among the models. name one of: a.\n",
     ),
+    "trust in nobody": (
+        ["a=s3://m/l.onnx", "--kind", "kserve", "--trust", "b"],
+        "dovetail: 'b' is not among the models. name one of: a.\n",
+    ),
     "a canary alone": (
         ["a=s3://m/l.onnx", "--kind", "kserve", "--canary", "a=10"],
         "dovetail: 'a' takes a share of whose requests is not said. give the model that gets the"
@@ -126,8 +130,8 @@ WRONG = {
     ),
     "a canary of Kubernetes alone": (
         ["late.txt", "--kind", "plain", "--anonymous", "--canary", "late=10"],
-        "dovetail: --canary is not for --kind plain. only for kserve and seldon. load the second"
-        " version beside the first and PUT /v2/models/NAME/traffic.\n",
+        "dovetail: --canary is not for --kind plain. only for kserve and seldon. give a running"
+        " server the rule: dovetail serving route MODEL --canary 2=10.\n",
     ),
     "a storage that nobody fetches": (
         ["late=gs://m/late.txt", "--kind", "plain", "--anonymous"],
@@ -192,7 +196,7 @@ VALUES = {
     "scale_on": "cpu=1", "cpu": "1", "concurrency": "1", "timeout": "1", "env": "A=1",
     "service_account": "a", "payload_log": "http://a", "mode": "knative", "protocol": "v2",
     "canary": "a=1", "mirror": "a=1", "graph": "graph.yaml", "server": "a", "image": "a",
-    "repositories": "s3://a/b",
+    "repositories": "s3://a/b", "trust": "a",
 }  # fmt: skip
 
 

@@ -1,6 +1,11 @@
 """Graphs that are refused before they become objects, each with the reason."""
 
+import msgspec
 import pytest
+import yaml
+
+from dovetail.serving.graphs import document
+from dovetail.serving.manifest import graph as ours
 
 HELP = "dovetail serving manifest --help shows one."
 REFUSED = {
@@ -143,3 +148,25 @@ def test_what_a_cluster_cannot_say_is_refused_and_not_left_out(refuse, graph_fil
     assert code == 2
     assert said.startswith("dovetail: step 1 of node 'root' says `")
     assert said.endswith("cannot. leave it out, or run the graph in a server of ours.\n")
+
+
+def test_every_field_of_a_servers_graph_is_read():
+    """One file runs in a server and on a cluster: nothing of it is unknown here."""
+    kinds = [(document.Graph, ours.Graph), (document.Step, ours.Step)]
+    nodes = (document.Sequence, document.Switch, document.Ensemble, document.Splitter)
+    kinds += [(node, ours.Node) for node in nodes]
+    for theirs, mine in kinds:
+        assert set(theirs.__struct_fields__) <= set(mine.__struct_fields__), theirs
+
+
+def test_a_servers_graph_becomes_a_clusters(write, graph_file):
+    text = (
+        "name: g\n"
+        "nodes:\n"
+        "  root: {type: switch, steps: [{model: a, condition: parameters.n >= 2}, {node: s}]}\n"
+        "  s: {type: splitter, steps: [{model: b, weight: 3}, {model: c, weight: 1}]}\n"
+    )
+    msgspec.convert(yaml.safe_load(text), document.Graph).check(())
+    (graph,) = write("--kind", "kserve", "--graph", graph_file(text))
+    shares = graph["spec"]["nodes"]["s"]["steps"]
+    assert [step["weight"] for step in shares] == [75, 25]

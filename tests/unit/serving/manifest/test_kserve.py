@@ -103,6 +103,14 @@ def test_the_server_looks_where_kserve_puts_the_files(write, uri, storage, found
     assert model["env"][0]["value"] == f"late={found}"
 
 
+def test_a_model_that_is_trusted_is_trusted_where_kserve_puts_it(write):
+    _, service = write(
+        "late=s3://m/late", "--format", "sklearn", "--kind", "kserve", "--trust", "late"
+    )
+    variables = service["spec"]["predictor"]["model"]["env"]
+    assert {"name": "DOVETAIL_SERVING__TRUSTED", "value": "/mnt/models"} in variables
+
+
 def test_knative_takes_one_port_and_scales_to_nothing(write):
     _, service = write(
         "late=s3://m/late.onnx", "--kind", "kserve", "--mode", "knative", "--replicas", "0:4",

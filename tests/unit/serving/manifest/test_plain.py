@@ -12,9 +12,11 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import tritonclient.grpc
 import yaml
 
 from dovetail.serving.manifest.plain import USER
+from dovetail.serving.trust import Trust
 from dovetail.web.serve import GRACE_SECONDS
 
 
@@ -42,7 +44,7 @@ def test_one_model_is_a_settings_file_a_deployment_and_a_service(write):
     assert by_kind(written)["ConfigMap"]["data"]["dovetail.toml"] == (
         '[server]\nhost = "0.0.0.0"\nport = 8080\nstate = "/var/lib/dovetail"\n'
         'anonymous = "viewer"\ndrain_seconds = 5\n\n[serving]\nmodels = [\n'
-        '  "late=/mnt/carried/late/late.txt",\n]\n'
+        '  "late=/mnt/carried/late/late.txt",\n]\ngrpc_port = 8081\n'
     )
 
 
@@ -144,6 +146,16 @@ def test_each_place_reaches_the_container_its_own_way(write):
     )["volumeMounts"]
 
 
+def test_a_model_that_is_trusted_is_trusted_where_the_container_finds_it(write):
+    written = write(
+        "a=s3://m/a.joblib", "models:/b@champion", "c=file:///c.pkl", "--registry", "http://mlflow",
+        "--kind", "plain", "--anonymous", "--trust", "a", "--trust", "b",
+    )  # fmt: skip
+    toml = tomllib.loads(by_kind(written)["ConfigMap"]["data"]["dovetail.toml"])
+    assert toml["serving"]["trusted"] == ["/models/a/a.joblib", "models:/b"]
+    Trust.of(toml["serving"]["trusted"])
+
+
 def test_a_folder_of_many_models_is_served_whole(write):
     written = write(
         "--repository", "pvc://models/team-a", "--repository", "s3://models/team-b", "--kind",
@@ -152,7 +164,8 @@ def test_a_folder_of_many_models_is_served_whole(write):
     assert by_kind(written)["Service"]["metadata"]["name"] == "serving"
     toml = tomllib.loads(by_kind(written)["ConfigMap"]["data"]["dovetail.toml"])
     assert toml["serving"] == {
-        "repository": ["/mnt/claims/models/team-a", "/models/repository-2/team-b"]
+        "grpc_port": 8081,
+        "repository": ["/mnt/claims/models/team-a", "/models/repository-2/team-b"],
     }
     (fetch,) = pod(written)["initContainers"]
     assert fetch["args"] == ["serving", "fetch", "s3://models/team-b", "/models/repository-2"]
@@ -226,7 +239,7 @@ def test_a_server_runs_with_what_the_config_map_says(
 ):
     written = write(str(model_file), "--kind", "plain", "--anonymous", "--timeout", "30")
     config = by_kind(written)["ConfigMap"]
-    mounted = tmp_path / "container"
+    mounted, grpc = tmp_path / "container", free_port()
     for mount in container(written)["volumeMounts"]:
         if mount["name"] == "config":
             place = mounted / mount["mountPath"].lstrip("/")
@@ -236,6 +249,7 @@ def test_a_server_runs_with_what_the_config_map_says(
                 place.write_bytes(base64.b64decode(config["binaryData"][key]))
             else:
                 text = config["data"][key].replace('"late=/', f'"late={mounted}/')
+                text = text.replace("grpc_port = 8081", f"grpc_port = {grpc}")
                 place.write_text(text)
     arguments = container(written)["args"]
     arguments[-1] = str(mounted / arguments[-1].lstrip("/"))
@@ -243,6 +257,8 @@ def test_a_server_runs_with_what_the_config_map_says(
         answer = httpx.post(f"{url}/v2/models/late/infer", json=BODY)
         assert answer.status_code == 200, answer.text
         assert answer.json()["outputs"][0]["shape"] == [1, 1]
+        with tritonclient.grpc.InferenceServerClient(f"127.0.0.1:{grpc}") as client:
+            assert client.is_model_ready("late")
         probes = container(written)
         for probe in ("startupProbe", "readinessProbe", "livenessProbe"):
             assert httpx.get(url + probes[probe]["httpGet"]["path"]).status_code == 200
@@ -258,6 +274,7 @@ def test_a_server_runs_with_the_variables_of_the_runtime_and_of_the_service(
     place = variables["DOVETAIL_SERVING__MODELS"]
     assert place == "late=/mnt/models/late.txt"
     variables["DOVETAIL_SERVING__MODELS"] = place.replace("/mnt/models", str(model_file.parent))
+    variables["DOVETAIL_SERVING__GRPC_PORT"] = str(free_port())
     arguments = runtime["spec"]["containers"][0]["args"]
     with started(tmp_path, arguments, variables, free_port()) as url:
         assert httpx.post(f"{url}/v2/models/late/infer", json=BODY).status_code == 200
