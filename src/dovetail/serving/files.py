@@ -3,9 +3,11 @@
 A file that changed on disk is not served, whoever changed it.
 """
 
+import fcntl
 import hashlib
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import quote
 
@@ -59,14 +61,22 @@ class Files:
         try:
             fetch(staging)
             digest = digest_of(staging)
-            target.parent.mkdir(parents=True, exist_ok=True)
-            if target.exists():
-                target.rename(displaced)
-            staging.rename(target)
+            with self._alone():
+                target.parent.mkdir(parents=True, exist_ok=True)
+                if target.exists():
+                    target.rename(displaced)
+                staging.rename(target)
         finally:
             shutil.rmtree(staging, ignore_errors=True)
             shutil.rmtree(displaced, ignore_errors=True)
         return digest
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        """Keep the other processes of the server out for the length of a block."""
+        with (self.root / ".lock").open("wb") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            yield
 
     def check(self, model: str, version: str, digest: str) -> Path:
         """Return what was loaded, if it still is what it was.

@@ -8,6 +8,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from dovetail.base.telemetry import logger
 from dovetail.serving import metrics  # noqa: F401  shows what is counted at /metrics
 from dovetail.serving.cache import Cache
 from dovetail.serving.direct import direct_answers
@@ -46,6 +47,8 @@ from dovetail.serving.workers.settled import settled
 from dovetail.web.piece import Attention, Context, ErrorShape, Page, Piece, Service
 
 __all__ = ["build", "piece"]
+
+log = logger("serving")
 
 
 class _Server:
@@ -267,6 +270,8 @@ def build(context: Context, settings: ServingSettings, fleet: Fleet = ALONE) -> 
         settings: the table `[serving]`.
         fleet: the other processes of this server.
     """
+    if settings.workers > 1 and not fleet.shares:
+        log.warning("workers is for 'dovetail serving run': here one process answers")
     server = _Server(context, settings, fleet)
     grpc = server.grpc
     routes = [

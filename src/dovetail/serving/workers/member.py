@@ -12,6 +12,7 @@ from queue import SimpleQueue
 from dovetail.base import telemetry
 from dovetail.base.errors import UnavailableError
 from dovetail.serving.workers.messages import (
+    Built,
     Changed,
     Followed,
     FromWorker,
@@ -58,7 +59,8 @@ class Member:
         return None if self._are_ready else "workers are being started"
 
     def start(self) -> None:
-        """Listen to the supervisor, once what follows it is registered."""
+        """Listen to the supervisor, once this worker is built and what follows it registered."""
+        self._send(Built())
         for run in (self._listen, self._reload):
             threading.Thread(target=run, name="serving-fleet", daemon=True).start()
 

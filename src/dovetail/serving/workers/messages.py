@@ -2,7 +2,7 @@
 
 import msgspec
 
-__all__ = ["Changed", "Followed", "Held", "Job", "Joined", "Loaded", "Ready", "Refresh"]
+__all__ = ["Built", "Changed", "Followed", "Held", "Job", "Joined", "Loaded", "Ready", "Refresh"]
 __all__ += ["FromWorker", "ToWorker", "encode", "from_worker", "to_worker"]
 
 
@@ -24,6 +24,10 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     joints: dict[str, str]
     bearer: dict[str, str]
     counters: str
+
+
+class Built(msgspec.Struct, frozen=True, tag=True):
+    """This worker has made what all share, and goes on to start."""
 
 
 class Joined(msgspec.Struct, frozen=True, tag=True):
@@ -64,7 +68,7 @@ class Ready(msgspec.Struct, frozen=True, tag=True):
     """Every worker has loaded."""
 
 
-FromWorker = Joined | Loaded | Changed | Followed
+FromWorker = Built | Joined | Loaded | Changed | Followed
 ToWorker = Refresh | Held | Ready
 
 from_worker = msgspec.json.Decoder(FromWorker)

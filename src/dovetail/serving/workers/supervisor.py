@@ -19,6 +19,7 @@ import msgspec
 
 from dovetail.base import telemetry
 from dovetail.serving.workers.messages import (
+    Built,
     Changed,
     Followed,
     FromWorker,
@@ -48,6 +49,7 @@ class _Worker:
     number: int
     process: asyncio.subprocess.Process | None = None
     writer: asyncio.StreamWriter | None = None
+    is_built: asyncio.Event = field(default_factory=asyncio.Event)
     answers: asyncio.Event = field(default_factory=asyncio.Event)
     has_loaded: bool = False
 
@@ -97,8 +99,8 @@ class Supervisor:
             loop.add_signal_handler(number, self._stopping.set)
         with tempfile.TemporaryDirectory(prefix="dovetail-serving-") as counters:
             lives = [asyncio.create_task(self._keep(self._workers[0], counters))]
-            # The first makes the tables and loads what is new; the others find both.
-            await self._first_of(self._workers[0].answers)
+            # The first makes the tables; the others find them.
+            await self._first_of(self._workers[0].is_built)
             lives += [asyncio.create_task(self._keep(w, counters)) for w in self._workers[1:]]
             for worker in self._workers:
                 await self._first_of(worker.answers)
@@ -162,6 +164,8 @@ class Supervisor:
 
     def _hear(self, worker: _Worker, message: FromWorker) -> None:
         match message:
+            case Built():
+                worker.is_built.set()
             case Joined():
                 worker.answers.set()
                 if self._are_ready:
