@@ -12,6 +12,8 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -71,7 +73,9 @@ class Forms:
         # What trust made is not given to who has none: the refusal is the same each time.
         folder = self._root / f"{digest[:32]}-{_made_by(path)}{'-trusted' if trusted else ''}"
         if not (folder / _RECORD).is_file():
-            self._make(path, folder, trusted)
+            with _alone(folder):
+                if not (folder / _RECORD).is_file():  # another may have made it meanwhile
+                    self._make(path, folder, trusted)
         record = msgspec.json.decode((folder / _RECORD).read_bytes(), type=Compilation)
         if not record.compiled:
             log.warning("model not compiled", why=record.why)
@@ -92,6 +96,24 @@ class Forms:
             staging.rename(folder)
         finally:
             shutil.rmtree(staging, ignore_errors=True)
+
+
+@contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """Let one thread of one process make a form while others that want it wait for it."""
+    try:
+        import fcntl
+    except ImportError:  # Windows; there a form may be made twice
+        yield
+        return
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    lock = folder.with_name(f"{folder.name}.lock")
+    with lock.open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        try:
+            yield
+        finally:
+            lock.unlink(missing_ok=True)
 
 
 def _run(path: Path, folder: Path, trusted: bool) -> None:

@@ -4,6 +4,7 @@ import shutil
 import subprocess
 import sys
 import textwrap
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -112,3 +113,14 @@ def test_a_form_of_other_versions_of_the_libraries_is_made_anew(forms, model_fil
     (added,) = set(forms._root.iterdir()) - before
     assert "lightgbm-next" in added.name
     assert "xgboost" not in added.name
+
+
+def test_copies_that_are_loaded_at_once_are_compiled_once(forms, model_file, monkeypatch):
+    made = []
+    make = Forms._make
+    monkeypatch.setattr(Forms, "_make", lambda *known: made.append(1) or make(*known))
+    with ThreadPoolExecutor(4) as pool:
+        futures = [pool.submit(forms.choose, model_file, "9" * 64) for _ in range(4)]
+    assert all(future.result()[1].compiled for future in futures)
+    assert len(made) == 1
+    assert not list(forms._root.glob("*.lock"))
