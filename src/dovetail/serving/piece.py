@@ -147,6 +147,8 @@ class _Server:
 
     def _restore(self) -> None:
         if not self._restored:
+            if self.fleet.leads:
+                self.store.forget_failures()
             self._catch_up()
             self._restored = True
 

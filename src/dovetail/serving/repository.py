@@ -25,6 +25,7 @@ from dovetail.serving.layouts.card import Placed
 from dovetail.serving.layouts.catalog import Catalog
 from dovetail.serving.model import Model
 from dovetail.serving.opening import Opener
+from dovetail.serving.reasons import Reasons
 from dovetail.serving.routing.document import (
     Fixed,
     Routing,
@@ -74,7 +75,8 @@ class Repository(Table):
         self._store, self._files, self._sources, self._opener = store, files, sources, opener
         self._clock, self._catalog = clock, catalog
         self._known: dict[tuple[str, str], Version] = {}
-        self._reasons: dict[tuple[str, str], str] = {}
+        self._reasons = Reasons(store)
+        self._brought: set[tuple[str, str]] = set()
         self._generation = -1
         self._change = threading.RLock()
         self._loading: defaultdict[tuple[str, str], threading.Lock] = defaultdict(threading.Lock)
@@ -316,6 +318,7 @@ class Repository(Table):
         Raises:
             DovetailError: it cannot be loaded.
         """
+        self._brought.add((placed.name, placed.version))
         self._fetch_and_load(placed.name, placed.version, placed.uri, True, placed.write)
         self._reasons.pop((placed.name, ""), None)
 
@@ -324,13 +327,14 @@ class Repository(Table):
         known = [
             v.version for (model, _), v in self._known.items() if model == name and owns(v.uri)
         ]
-        return known + [v for model, v in self._reasons if model == name and v not in known]
+        return known + [v for n, v in self._brought if n == name and (n, v) not in self._known]
 
     def retire(self, name: str, version: str, why: str) -> None:
         """Unload a version that is gone where it came from; the index says why."""
         if version in self.versions(name):
             self.unload(name, version)
         known = self._known.get((name, version))
+        self._brought.discard((name, version))
         if known is None:
             self._reasons.pop((name, version), None)
             return
@@ -370,6 +374,7 @@ class Repository(Table):
             if self._store.generation() != generation:
                 return False  # the next look brings all of it
             self._known, self._states = known, self._store.states()
+            self._reasons.refresh()
             models: defaultdict[str, dict[str, Model]] = defaultdict(dict)
             for (name, one), model in opened.items():
                 models[name][one] = model

@@ -11,6 +11,7 @@ __all__ = [
     "MIGRATIONS",
     "arms",
     "decisions",
+    "failures",
     "follows",
     "generations",
     "graphs",
@@ -36,6 +37,13 @@ follows = sa.Table(
     metadata,
     sa.Column("uri", sa.Text, primary_key=True),
     sa.Column("version", sa.Text, nullable=False),
+)
+failures = sa.Table(  # of this run of the server; emptied when it starts
+    "failures",
+    metadata,
+    sa.Column("model", sa.Text, primary_key=True),
+    sa.Column("version", sa.Text, primary_key=True),
+    sa.Column("why", sa.Text, nullable=False),
 )
 generations = sa.Table(
     "generations",
@@ -115,4 +123,12 @@ def _routings(operations: Any) -> None:
     operations.drop_table("traffic")
 
 
-MIGRATIONS = (Migration("rules of routing take the place of weights", _routings),)
+def _failures(operations: Any) -> None:
+    """Make the table of what cannot be loaded."""
+    metadata.create_all(operations.get_bind(), tables=[failures])
+
+
+MIGRATIONS = (
+    Migration("rules of routing take the place of weights", _routings),
+    Migration("why a version is not served, for all workers", _failures),
+)

@@ -16,6 +16,7 @@ from dovetail.base.sql import Database, insert, rows_of
 from dovetail.serving.routing.document import Routing, State
 from dovetail.serving.schema import (
     MIGRATIONS,
+    failures,
     follows,
     generations,
     metadata,
@@ -111,6 +112,28 @@ class Store:
             return _put_state(connection, state) if state is not None else None
 
         return self.change(put)
+
+    def failures(self) -> dict[tuple[str, str], str]:
+        """Return why versions are not served, by model and version."""
+        rows = self.database.read(lambda c: rows_of(c, sa.select(failures)))
+        return {(row["model"], row["version"]): row["why"] for row in rows}
+
+    def put_failure(self, model: str, version: str, why: str) -> None:
+        """Keep why a version is not served; empty forgets it."""
+
+        def put(connection: Connection) -> None:
+            key = (failures.c.model == model) & (failures.c.version == version)
+            connection.execute(sa.delete(failures).where(key))
+            if why:
+                row = {"model": model, "version": version, "why": why}
+                connection.execute(sa.insert(failures).values(**row))
+
+        self.change(put)
+
+    def forget_failures(self) -> None:
+        """Forget why versions are not served; all of them are tried again."""
+        if self.failures():
+            self.change(lambda connection: connection.execute(sa.delete(failures)))
 
     # Routing
 

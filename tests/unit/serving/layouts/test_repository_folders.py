@@ -173,3 +173,15 @@ def test_models_sent_by_clients_are_refused(folder, serve, key):
         answer = client.load("a", **{key: "{}"})
         assert answer.status_code == 400
         assert f"load parameter '{key}' is not taken" in answer.json()["error"]
+
+
+def test_what_failed_elsewhere_is_not_taken_for_a_folder_that_is_gone(folder, serve, tmp_path):
+    folder.mlserver("a")
+    (tmp_path / "may").mkdir()
+    file = tmp_path / "may/other.onnx"
+    file.write_bytes(adder()[:40])
+    with serve(repository_seconds=0.05, folders=(str(tmp_path / "may"),)) as client:
+        assert client.load("other", uri=str(file)).status_code == 400
+        folder.mlserver("b")
+        until(lambda: client.states().get(("b", "1")) == READY)
+        assert "cannot be loaded" in client.states()["other", "1"][1]
