@@ -318,7 +318,9 @@ def test_a_python_function_takes_parameters_of_the_request(tmp_path, numbers):
             pass
         plain = httpx.post(url, json={"inputs": sent}).json()
         tripled = httpx.post(url, json={"inputs": sent, "parameters": {"factor": 3.0}}).json()
-        failed = httpx.post(url, json={"inputs": sent, "parameters": {"factor": -1.0}})
+        failed = httpx.post(
+            url, json={"inputs": sent, "parameters": {"factor": -1.0}}, timeout=60
+        )  # structlog, where it is not set up, draws the traceback in colour, which takes its time
         wrong = httpx.post(url, json={"inputs": sent[:1]})
     wind = frame["wind"][:2]
     assert plain["outputs"][0]["data"] == wind.tolist()

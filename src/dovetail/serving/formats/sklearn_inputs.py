@@ -72,7 +72,8 @@ def frames(table: TableSignature, kinds: Sequence[Kind]) -> Reader:
             for name, array in inputs.items()
         }
         for name, dtype in dtypes.items():
-            columns[name] = pandas.Categorical(columns[name], dtype=dtype)
+            codes = dtype.categories.get_indexer(columns[name])  # -1, missing, where it is unknown
+            columns[name] = pandas.Categorical.from_codes(codes, dtype=dtype)
         return pandas.DataFrame(columns, copy=False)
 
     return read

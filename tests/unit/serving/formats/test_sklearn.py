@@ -155,6 +155,7 @@ def test_a_bomb_does_not_go_off(tmp_path, name, run):
         answer = httpx.post(
             f"{server.url}/v2/repository/models/m/load",
             json={"parameters": {"uri": str(tmp_path / "may" / name)}},
+            timeout=60,
         )
     assert answer.status_code == 403, answer.text
     assert "could execute code" in answer.json()["error"]
