@@ -114,17 +114,19 @@ def test_what_a_client_makes_up_is_no_series(client):
     assert statuses <= {None, "404", "200"}
 
 
-def test_series_go_with_their_version(client):
-    client.post("/v2/models/seen/infer", json=BODY)
-    assert any(("model", "seen") in labels for _, labels in samples(client))
-    assert client.post("/v2/repository/models/seen/unload").status_code == 200
-    gc.collect()
-    assert not [key for key in samples(client) if ("model", "seen") in key[1]]
+def test_series_go_with_their_version(run, model_file):
+    with run(f"gone={model_file}") as server, httpx.Client(base_url=server.url) as client:
+        client.post("/v2/models/gone/infer", json=BODY)
+        assert any(("model", "gone") in labels for _, labels in samples(client))
+        assert client.post("/v2/repository/models/gone/unload").status_code == 200
+        gc.collect()
+        assert not [key for key in samples(client) if ("model", "gone") in key[1]]
 
 
-def test_statistics_have_batches_and_stages(client):
-    client.post("/v2/models/seen/infer", json=BODY)
-    found = client.get("/v2/models/seen/versions/1/stats").json()["model_stats"][0]
+def test_statistics_have_batches_and_stages(run, model_file):
+    with run(f"staged={model_file}") as server, httpx.Client(base_url=server.url) as client:
+        client.post("/v2/models/staged/infer", json=BODY)
+        found = client.get("/v2/models/staged/versions/1/stats").json()["model_stats"][0]
     stats = found["inference_stats"]
     assert stats["success"]["ns"] >= stats["compute_infer"]["ns"] > 0
     assert stats["compute_input"]["count"] == stats["compute_output"]["count"] == 1
