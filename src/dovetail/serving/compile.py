@@ -8,6 +8,7 @@ choice and the largest difference are in the model's metadata, its config and it
 import msgspec
 import numpy as np
 
+from dovetail.base.errors import DovetailError
 from dovetail.base.telemetry import logger
 from dovetail.serving.agreement import Agreement, compare
 from dovetail.serving.errors import (
@@ -81,15 +82,33 @@ def choose(predictor: Predictor, *, wanted: bool = True) -> tuple[Predictor, Com
     if not wanted:
         return predictor, Compilation(original=name, serves=name, why="compiling is switched off")
     try:
+        faster, agreement, timings = _tried(predictor)
+    except _NO_FORM as error:
+        log.warning("model not compiled", why=str(error))
+        return predictor, Compilation(original=name, serves=name, why=str(error))
+    return _decide(predictor, faster, agreement, timings)
+
+
+def _tried(predictor: Compilable) -> tuple[Predictor, Agreement, tuple[Timing, ...]]:
+    """Return the faster form of a model, how far it agrees, and how long both take.
+
+    Raises:
+        NotConvertibleError: it has none, or is of a version that the converters do not know.
+    """
+    try:
         faster = predictor.compiled().open()
         sample = predictor.sample(ROWS)
         with np.errstate(all="ignore"):  # the sample goes to extremes
             agreement = compare(predictor, faster, sample)
             timings = measure(predictor, faster, sample) if agreement.is_full else ()
-    except _NO_FORM as error:
-        log.warning("model not compiled", why=str(error))
-        return predictor, Compilation(original=name, serves=name, why=str(error))
-    return _decide(predictor, faster, agreement, timings)
+    except DovetailError:
+        raise
+    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
+        # Converters read what libraries fitted, which may be newer or older than they know.
+        raise NotConvertibleError(
+            "the model could not be converted", why=f"{type(error).__name__}: {error}"
+        ) from error
+    return faster, agreement, timings
 
 
 def _decide(

@@ -48,7 +48,7 @@ class Predictor(Protocol):
 
 
 @runtime_checkable
-class Compilable(Protocol):
+class Compilable(Predictor, Protocol):
     """A predictor that has an equivalent in a faster form."""
 
     def compiled(self) -> "CompiledForm":

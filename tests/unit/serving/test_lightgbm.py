@@ -102,6 +102,14 @@ def test_a_form_that_disagrees_does_not_serve(monkeypatch):
     assert record.largest_difference > 0.1
 
 
+def test_a_model_that_the_converter_cannot_read_serves_as_stored(monkeypatch):
+    original = LightgbmPredictor(trained(BINARY, {"objective": "binary"}))
+    monkeypatch.setattr(original._booster, "dump_model", lambda: {"of": "another version"})
+    chosen, record = choose(original)
+    assert chosen is original
+    assert record.why == ("the model could not be converted. KeyError: 'num_tree_per_iteration'.")
+
+
 def test_compiling_can_be_switched_off():
     original = LightgbmPredictor(trained(BINARY, {"objective": "binary"}))
     assert choose(original, wanted=False)[0] is original
