@@ -97,7 +97,7 @@ def load_many(subject: Subject, folder: Path, model: Path) -> None:
     if subject.kind == "mlserver":
         command = subjects.mlserver(place, port)
     else:
-        flags = ("--repository", str(place), "--trust", str(model))
+        flags = ("--repository", str(place), "--trust", str(place))
         command = subjects.dovetail(folder, port, *flags)
     with server(command, "/v2/health/ready", folder) as target:
         connection = target.connect()

@@ -1,6 +1,7 @@
 """The models that are served: four kinds on scikit-learn's breast-cancer set (569 x 30)."""
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -64,12 +65,13 @@ def write_small(folder: Path, file: Path, count: int) -> Path:
     for number in range(count):
         place = folder / f"m{number}"
         place.mkdir(parents=True)
+        shutil.copy(file, place)
         _write(
             place / "model-settings.json",
             {
                 "name": f"m{number}",
                 "implementation": _RUNTIMES["lr"],
-                "parameters": {"uri": str(file), "version": "1"},
+                "parameters": {"uri": f"./{file.name}", "version": "1"},
             },
         )
     _write(folder / "settings.json", {"parallel_workers": 0, "metrics_port": 0})
