@@ -149,6 +149,7 @@ def _server(
         app,
         loop="uvloop",
         http=OneWriteProtocol,
+        ws="none",
         lifespan="on",
         log_config=None,
         access_log=False,
