@@ -115,8 +115,9 @@ class Model:
         """Answer with what was opened from now on."""
         record = opened.compilation
         row_us = record.compiled_us if record.compiled else record.original_us
-        if row_us is None:
-            row_us = batching.probe_us(opened.predictor)
+        if row_us is None or (row_us < _SLOW_US and not record.compiled):
+            # By the clock: a model that waits, for a disk or another server, uses no time itself.
+            row_us = batching.probe_us(opened.predictor) or row_us
         may_hang = getattr(opened.predictor, "may_hang", False)  # then never on the event loop
         is_quick = row_us is not None and row_us < _SLOW_US and not may_hang
         asked = self.limits.batch_rows
