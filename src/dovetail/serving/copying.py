@@ -43,6 +43,8 @@ def copy_model(source: Path, target: Path, *, within: Path | None = None) -> Non
             shutil.copyfile(source, target)
         else:
             raise BadModelError(source, "it does not exist")
+    except BadModelError:
+        raise
     except OSError as error:
         where = error.filename or source
         raise BadModelError(

@@ -21,7 +21,10 @@
 `routes` answers each of them as `{"error": "..."}`, the shape of the Open Inference Protocol.
 """
 
+import difflib
 import re
+from collections.abc import Iterable
+from itertools import islice
 from pathlib import Path
 
 from dovetail.base.errors import (
@@ -45,8 +48,26 @@ __all__ = [
     "TimedOutError",
     "UnknownModelError",
     "UntrustedModelError",
+    "did_you_mean",
     "rename",
 ]
+
+_MOST_COMPARED = 500
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """Return a question that names what someone may have meant; empty where nothing is near.
+
+    Args:
+        name: what they wrote.
+        known: what there is; only the first 500 are looked at, since strangers may ask.
+
+    Example:
+        >>> did_you_mean("flihgts", ["flights", "taxis"])
+        "did you mean 'flights'?"
+    """
+    near = difflib.get_close_matches(name[:200], list(islice(known, _MOST_COMPARED)), n=1)
+    return f"did you mean {near[0]!r}?" if near else ""
 
 
 def rename(error: DovetailError, kept: Path, uri: str) -> None:
@@ -120,12 +141,19 @@ class UnknownModelError(NotFoundError):
         version: the version; empty when the model itself is unknown.
         known: the versions that are there.
         unloaded: whether it was there and could be loaded again.
+        names: the models that are there.
     """
 
     code = "unknown-model"
 
     def __init__(
-        self, name: str, version: str = "", known: tuple[str, ...] = (), *, unloaded: bool = False
+        self,
+        name: str,
+        version: str = "",
+        known: tuple[str, ...] = (),
+        *,
+        unloaded: bool = False,
+        names: Iterable[str] = (),
     ) -> None:
         self.unloaded = unloaded
         if unloaded:
@@ -137,6 +165,7 @@ class UnknownModelError(NotFoundError):
         else:
             super().__init__(
                 f"model {name!r} is not known",
+                why=did_you_mean(name, names),
                 fix="POST /v2/repository/index lists the models",
             )
 
@@ -147,15 +176,16 @@ class NotReadyError(UnavailableError):
     Args:
         name: the model.
         why: why it does not serve.
+        fix: what to do; by default to load it.
     """
 
     code = "not-ready"
 
-    def __init__(self, name: str, why: str) -> None:
+    def __init__(self, name: str, why: str, *, fix: str = "") -> None:
         super().__init__(
             f"model {name!r} is not ready",
             why=why,
-            fix=f"POST /v2/repository/models/{name}/load loads it",
+            fix=fix or f"POST /v2/repository/models/{name}/load loads it",
         )
 
 

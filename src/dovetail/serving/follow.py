@@ -54,6 +54,13 @@ class Follower:
         if self._thread.is_alive():
             self._thread.join()
 
+    def why_absent(self, name: str) -> str:
+        """Return why a model of the settings is not there yet; empty for others."""
+        for entry in self._models:
+            if name_of(entry)[0] == name:
+                return self.problems.get(entry, "it is being loaded")
+        return ""
+
     def look(self) -> None:
         """Load what is not loaded, and move where an alias has moved."""
         for uri in self._models:

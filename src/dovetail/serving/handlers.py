@@ -16,7 +16,7 @@ from dovetail.serving.answers import Answer, write_answer
 from dovetail.serving.arrays import from_message
 from dovetail.serving.configuration import configuration
 from dovetail.serving.engine import Engine
-from dovetail.serving.errors import BadRequestError, BadTensorError, StuckError
+from dovetail.serving.errors import BadRequestError, BadTensorError, StuckError, did_you_mean
 from dovetail.serving.questions import Question, Reply, told_of
 from dovetail.serving.statistics import describe
 from dovetail.serving.tensors import Array
@@ -46,6 +46,9 @@ EXTENSIONS = (
     "dovetail_routing",
     "dovetail_traffic",
 )
+
+
+_LOAD_PARAMETERS = ("uri", "version")
 
 
 class Handlers:
@@ -210,6 +213,13 @@ class Handlers:
                 f"the load parameter {given[0]!r} is not taken",
                 why="models and their configuration come from the server's folders",
                 fix="change the files in the repository, then load",
+            )
+        unknown = [key for key in parameters if key not in _LOAD_PARAMETERS]
+        if unknown:
+            raise BadRequestError(
+                f"the load parameter {unknown[0]!r} is not known",
+                why=did_you_mean(unknown[0], _LOAD_PARAMETERS),
+                fix=f"those that are taken: {', '.join(_LOAD_PARAMETERS)}",
             )
         version = str(parameters.get("version", ""))
         self.repository.load(name, request.uri or "", version=version)

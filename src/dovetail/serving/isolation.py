@@ -78,7 +78,7 @@ class Forms:
                     self._make(path, folder, trusted)
         record = msgspec.json.decode((folder / _RECORD).read_bytes(), type=Compilation)
         if not record.compiled:
-            log.warning("model not compiled", why=record.why)
+            log.warning("model not compiled", file=path.name, why=record.why)
             return formats.load(path, trusted=trusted), record
         try:
             return CompiledForm.read(folder).open(), record

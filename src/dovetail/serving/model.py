@@ -14,7 +14,7 @@ from dovetail.base.telemetry import logger
 from dovetail.serving import batching, formats
 from dovetail.serving import compile as compiling
 from dovetail.serving.cache import Cache, Opened, Resting
-from dovetail.serving.errors import BadTensorError, InferenceFailedError
+from dovetail.serving.errors import BadTensorError, InferenceFailedError, did_you_mean
 from dovetail.serving.isolation import Forms
 from dovetail.serving.layouts.card import content_digest, content_of, read_card
 from dovetail.serving.layouts.dress import DressedSignature, check_format, dress
@@ -406,9 +406,11 @@ class Model:
     def _selected(self, outputs: dict[str, Array], wanted: tuple[str, ...]) -> dict[str, Array]:
         for name in wanted:
             if name not in outputs:
+                known = list({**outputs, **{spec.name: 0 for spec in self.predictor.outputs}})
                 raise BadTensorError(
                     f"model {self.name!r} has no output {name!r}",
-                    fix=f"it has: {', '.join(outputs)}",
+                    why=did_you_mean(name, known),
+                    fix=f"it has: {', '.join(known)}",
                 )
         return {name: outputs[name] for name in wanted}
 

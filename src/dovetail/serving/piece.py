@@ -110,6 +110,7 @@ class _Server:
         self.follower = Follower(
             self.repository, self.desk, sources, models, settings.follow_seconds
         )
+        self.repository.why_absent = self._why_absent
         self.grpc = _grpc(context, settings, self)
         self._restored = self._ends = False
 
@@ -125,6 +126,11 @@ class _Server:
         """Whether this process has loaded what it should."""
         looked = self.keeper.has_looked and self.follower.has_looked
         return self._restored and (looked or not self.fleet.leads)
+
+    def _why_absent(self, name: str) -> str:
+        if self.keeper.awaits(name):
+            return "it is being loaded"
+        return self.follower.why_absent(name)
 
     async def enter(self) -> None:
         """Listen for gRPC; one of several processes has its models before it takes connections."""

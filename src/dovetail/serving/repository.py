@@ -79,6 +79,8 @@ class Repository(Table):
         self._brought: set[tuple[str, str]] = set()
         self._generation = -1
         self._change = threading.RLock()
+        self.why_absent: Callable[[str], str] = lambda _: ""
+        """Says of a model that is not here yet why not; empty where nobody asked for it."""
         self._loading: defaultdict[tuple[str, str], threading.Lock] = defaultdict(threading.Lock)
 
     # What is there
@@ -115,10 +117,13 @@ class Repository(Table):
 
     def _missing(self, name: str, version: str) -> DovetailError:
         keys = [key for key in {*self._known, *self._reasons} if key[0] == name]
-        if version and (name, version) not in keys:
+        if version and keys and (name, version) not in keys:
             return UnknownModelError(name, version, self.versions(name))
         if not keys:
-            return UnknownModelError(name)
+            why = self.why_absent(name)
+            if why:
+                return NotReadyError(name, why, fix="the server goes on trying; ask again later")
+            return UnknownModelError(name, names=self.names())
         reasons = {self._reasons.get(key, "") for key in keys if version in ("", key[1])} - {""}
         if not reasons:
             return UnknownModelError(name, version, self.versions(name), unloaded=True)

@@ -135,7 +135,14 @@ class Sources:
                 copy_model(beside, target / beside.relative_to(path.parent))
 
     def _registry(self) -> mlflow.Client:
-        return self._connect().open(mlflow.Client)
+        try:
+            endpoint = self._connect()
+        except UnavailableError as error:
+            raise UnavailableError(
+                "models:/ URIs need a registry, and none is named",
+                fix="start the server with --registry URL, or set tracking under [joints]",
+            ) from error
+        return endpoint.open(mlflow.Client)
 
 
 @contextmanager

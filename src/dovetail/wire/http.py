@@ -301,6 +301,8 @@ class HttpClient:
 def _unreachable(error: httpx.TransportError, request: httpx.Request) -> Unreachable:
     kind = TimedOut if isinstance(error, httpx.TimeoutException) else Unreachable
     reason = str(error) or type(error).__name__
+    if isinstance(error, httpx.UnsupportedProtocol):
+        reason = "the address does not begin with http:// or https://"
     return kind(f"no answer: {reason}", url=str(request.url))
 
 

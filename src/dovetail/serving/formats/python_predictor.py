@@ -26,6 +26,12 @@ __all__ = ["PythonPredictor"]
 
 Shaper = Callable[[dict[str, Array]], Any]
 
+_NEVER_GIVEN = frozenset(
+    {"list", "List", "tuple", "Sequence", "Iterable", "set", "str", "bytes", "int", "float"}
+    | {"bool", "Series", "Tensor"}
+)
+"""What `predict` may say that it takes, and would work on wrongly: a dict is iterable too."""
+
 
 class PythonPredictor:
     """The original: an object with `predict`.
@@ -126,6 +132,12 @@ def _shaper(annotation: Any) -> Shaper:
         return _frame
     if kind in ("ndarray", "NDArray", "Array"):
         return _one
+    if kind in _NEVER_GIVEN:
+        raise InvalidInputError(
+            f"its `predict` takes {kind}",
+            why="a request brings tensors by name",
+            fix="annotate the argument dict[str, np.ndarray], np.ndarray or pandas.DataFrame",
+        )
     return dict
 
 

@@ -223,7 +223,9 @@ def is_repository(path: Path) -> bool:
         return False
     if (path / mlserver.SETTINGS).exists() or (path / "settings.json").exists():
         return True
-    return not plain.is_folder(path) and not (path / triton.CONFIG).exists()
+    if (path / triton.CONFIG).exists():
+        return False
+    return not plain.is_folder(path) or plain.holds_several(path)
 
 
 def _name(layout: str, place: Path) -> str:

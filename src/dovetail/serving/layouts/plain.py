@@ -4,11 +4,12 @@ from pathlib import Path
 
 from dovetail.base.errors import DovetailError
 from dovetail.serving import formats
+from dovetail.serving.layouts import mlserver, triton
 from dovetail.serving.layouts.card import Card, Placed
 from dovetail.serving.layouts.placing import place
 from dovetail.serving.layouts.settings import check_name
 
-__all__ = ["is_file", "is_folder", "read"]
+__all__ = ["holds_several", "is_file", "is_folder", "read"]
 
 
 def is_file(file: Path) -> bool:
@@ -19,6 +20,27 @@ def is_file(file: Path) -> bool:
 def is_folder(folder: Path) -> bool:
     """Whether a folder is one model as a whole: MLflow's, or one with a single model file."""
     return (folder / "MLmodel").is_file() or _is_known(folder)
+
+
+def holds_several(folder: Path) -> bool:
+    """Whether a folder that could be one model holds others beside it, and names none its own.
+
+    A format finds its file in a folder (`one.onnx`), whatever else is there. Where one is called
+    `model`, the folder is that model and the rest belongs to it.
+    """
+    if (folder / "MLmodel").is_file():
+        return False
+    entries = [entry for entry in folder.iterdir() if not entry.name.startswith(".")]
+    if any(entry.stem == "model" and entry.is_file() and is_file(entry) for entry in entries):
+        return False
+    models = {entry.stem for entry in entries if _is_one(entry)}
+    return len(models) > 1
+
+
+def _is_one(entry: Path) -> bool:
+    if not entry.is_dir():
+        return is_file(entry)
+    return (entry / mlserver.SETTINGS).exists() or triton.is_model(entry) or _is_known(entry)
 
 
 def read(path: Path, root: Path, folders: tuple[Path, ...] = ()) -> Placed:

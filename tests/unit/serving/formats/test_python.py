@@ -268,3 +268,14 @@ def test_a_folder_is_as_it_was_after_a_restart(write, tmp_path, run):
         with run(str(tmp_path / "late"), trusted=(str(tmp_path),)) as server:
             answer = httpx.post(f"{server.url}/v2/models/late/infer", json=sent).json()
             assert answer["outputs"][0]["data"] == [6.0]
+
+
+def test_an_annotation_that_would_be_given_something_else_is_refused(write):
+    file = write("""
+        class Shout:
+            def predict(self, text: list[str]):
+                return [one.upper() for one in text]
+    """)
+    with pytest.raises(BadModelError, match="its `predict` takes list") as refused:
+        Model.load(file, trusted=True)
+    assert "annotate the argument dict" in str(refused.value)
