@@ -1,0 +1,126 @@
+"""Rows of a mixed table as a matrix: standardised numbers, and shares of frequent levels.
+
+What looks at all columns together needs numbers of one scale. A level becomes a column of zeros
+and ones; a missing number becomes the mean, and a column says that it was missing.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from dovetail.monitoring.classical.samples import Coded, Levels, Sample, sample
+from dovetail.monitoring.numeric import Floats
+
+_LEVELS = 10
+_SPREAD = 1e-12
+
+
+@dataclass(frozen=True)
+class _Column:
+    """How one column becomes numbers: centre and scale, or levels."""
+
+    name: str
+    mean: float = 0.0
+    deviation: float = 1.0
+    levels: tuple[str, ...] = ()
+    missing: float | None = None
+
+    def encode(self, values: Any) -> Floats:
+        if self.levels:
+            texts = np.array([None if v is None else str(v) for v in values], dtype=object)
+            return np.stack([texts == level for level in self.levels], axis=1).astype(np.float64)
+        numbers = _floats(values)
+        unknown = ~np.isfinite(numbers)
+        scaled = (numbers - self.mean) / self.deviation
+        scaled[unknown] = 0.0
+        if self.missing is None:
+            return scaled[:, None]
+        spread = max(0.05, (self.missing * (1 - self.missing)) ** 0.5)
+        return np.stack([scaled, (unknown - self.missing) / spread], axis=1)
+
+
+class Encoder:
+    """Turns rows into a matrix as the reference's columns say.
+
+    Args:
+        samples: The reference's columns by name.
+    """
+
+    def __init__(self, samples: Mapping[str, Sample]) -> None:
+        self._columns = [_column(name, one) for name, one in samples.items()]
+
+    @property
+    def names(self) -> list[str]:
+        """The columns, in order."""
+        return [column.name for column in self._columns]
+
+    def encode(self, columns: Mapping[str, Any], at: npt.NDArray[np.int64] | None = None) -> Floats:
+        """The matrix of some rows.
+
+        Args:
+            columns: All columns of the reference; a column that is not there counts as unknown.
+            at: Which rows; None for all.
+
+        Returns:
+            float64 [rows, width].
+        """
+        rows = _length(columns) if at is None else len(at)
+        parts = []
+        for column in self._columns:
+            found = columns[column.name] if column.name in columns else [None] * _length(columns)
+            parts.append(column.encode(take(found, at)))
+        return np.hstack(parts) if parts else np.zeros((rows, 0))
+
+
+def _column(name: str, one: Sample) -> _Column:
+    if isinstance(one, Levels):
+        frequent = sorted(one.counts.items(), key=lambda i: (-i[1], i[0]))[:_LEVELS]
+        return _Column(name, levels=tuple(level for level, _ in frequent) or ("",))
+    share = one.missing / one.rows if one.missing else None
+    if not len(one.values):
+        return _Column(name, missing=share)
+    return _Column(name, one.mean, max(one.deviation, _SPREAD) or 1.0, missing=share)
+
+
+def take(values: Any, at: npt.NDArray[np.int64] | None) -> Any:
+    """Some rows of a column, None for all of them."""
+    if isinstance(values, Coded):
+        codes = values.codes if at is None else values.codes[at]
+        return [values.levels[code] if code >= 0 else None for code in codes.tolist()]
+    if hasattr(values, "to_numpy"):
+        values = values.to_numpy()
+    if at is None:
+        return values
+    return values[at] if isinstance(values, np.ndarray) else [values[i] for i in at.tolist()]
+
+
+def _floats(values: Any) -> Floats:
+    if isinstance(values, np.ndarray) and values.dtype.kind in "fiub":
+        return values.astype(np.float64)
+    found = np.full(len(values), np.nan)
+    for i, value in enumerate(values):
+        try:
+            found[i] = np.nan if value is None else float(value)
+        except (TypeError, ValueError):
+            found[i] = np.nan  # a text where the reference had numbers is no number
+    return found
+
+
+def _length(columns: Mapping[str, Any]) -> int:
+    return len(next(iter(columns.values()))) if columns else 0
+
+
+def columns_of(table: Any) -> Mapping[str, Any]:
+    """The columns of a mapping, a pandas or polars frame or a PyArrow table, by name."""
+    if isinstance(table, Mapping):
+        return table
+    names: Sequence[str] = getattr(table, "column_names", None) or list(table.columns)
+    return {str(name): table[name] for name in names}
+
+
+def fit_encoder(columns: Mapping[str, Any]) -> Encoder:
+    """An encoder for columns as they are; see `Encoder`."""
+    return Encoder({name: sample(values) for name, values in columns.items()})
