@@ -14,7 +14,15 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
-from benchmarks.harness import Connection, Figure, Server, at_rest, measure, server
+from benchmarks.harness import (
+    Connection,
+    Figure,
+    Server,
+    at_rest,
+    measure,
+    measure_together,
+    server,
+)
 from benchmarks.serving import subjects
 from benchmarks.serving.models import COLUMNS, write_models, write_small
 from benchmarks.serving.subjects import SUBJECTS, Subject, serving
@@ -77,6 +85,8 @@ def questions(subject: Subject, target: Server, grpc_port: int) -> None:
         for model in subject.models:
             work = json_question(connection, model, 1)
             measure(PIECE, f"{model}: 1 row, JSON", name, target, work, 2000)
+        what = "lr: 1 row, JSON, 16 clients"
+        measure_together(PIECE, what, name, target, lambda c: json_question(c, "lr", 1), 16)
         work = json_question(connection, "lr", 1024)
         measure(PIECE, "lr: 1,024 rows, JSON", name, target, work, 50)
         if subject.kind == "dovetail":  # MLServer refuses binary tensors over REST
@@ -88,6 +98,13 @@ def questions(subject: Subject, target: Server, grpc_port: int) -> None:
         if subject.kind != "floor":
             work = grpc_question(grpc_port, "lr", 1024)
             measure(PIECE, "lr: 1,024 rows, gRPC raw", name, target, work, 200)
+
+
+def start_again(subject: Subject, folder: Path, models: dict[str, Path]) -> None:
+    """Measure a start on the state of an earlier one, whose compiled forms are kept."""
+    with serving(subject, folder, models) as (target, _):
+        what = "start again to ready, four models"
+        Figure(PIECE, what, subject.name, target.started, "s").emit()
 
 
 def load_many(subject: Subject, folder: Path, model: Path) -> None:
@@ -133,6 +150,8 @@ def main() -> None:
                 with serving(subject, Path(place), models) as (target, grpc_port):
                     at_rest(PIECE, subject.name, target)
                     questions(subject, target, grpc_port)
+                if subject.kind == "dovetail":
+                    start_again(subject, Path(place), models)
                 if subject.name in ("dovetail", "mlserver, no workers"):
                     load_many(subject, Path(place), models["lr"])
 
