@@ -1,7 +1,9 @@
 """Keeps the models of the settings loaded, and follows aliases as they move in the registry."""
 
+import os
 import threading
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from dovetail.base.errors import DovetailError
@@ -11,9 +13,11 @@ from dovetail.serving.routing.desk import Desk
 from dovetail.serving.sources import Sources, parse_uri
 from dovetail.wire.http import WireError
 
-__all__ = ["Follower", "name_of"]
+__all__ = ["AT_ONCE", "Follower", "name_of"]
 
 log = logger("serving")
+AT_ONCE = min(4, os.cpu_count() or 1)
+"""How many models are loaded at the same time when the server starts."""
 
 
 class Follower:
@@ -63,17 +67,23 @@ class Follower:
 
     def look(self) -> None:
         """Load what is not loaded, and move where an alias has moved."""
-        for uri in self._models:
-            if uri in self._done:
-                continue
-            try:
-                self._one(uri)
-            except (DovetailError, WireError) as error:
-                if self.problems.get(uri) != str(error):
-                    log.warning("model not available", uri=uri, why=str(error))
-                self.problems[uri] = str(error)
-            else:
-                self.problems.pop(uri, None)
+        wanted = [uri for uri in self._models if uri not in self._done]
+        if self.has_looked:
+            for uri in wanted:
+                self._try(uri)
+        else:  # some are still to be compiled, each in a process of its own
+            with ThreadPoolExecutor(AT_ONCE) as pool:
+                list(pool.map(self._try, wanted))
+
+    def _try(self, uri: str) -> None:
+        try:
+            self._one(uri)
+        except (DovetailError, WireError) as error:
+            if self.problems.get(uri) != str(error):
+                log.warning("model not available", uri=uri, why=str(error))
+            self.problems[uri] = str(error)
+        else:
+            self.problems.pop(uri, None)
 
     def _one(self, uri: str) -> None:
         name, place = name_of(uri)

@@ -1,9 +1,12 @@
 """Loads what a repository holds when the server starts, and looks again where that is wished."""
 
 import threading
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 from dovetail.base.errors import DovetailError
 from dovetail.base.telemetry import logger
+from dovetail.serving.follow import AT_ONCE
 from dovetail.serving.layouts.catalog import Catalog
 from dovetail.serving.repository import Repository
 
@@ -56,19 +59,26 @@ class Keeper:
         names = catalog.names()
         if catalog.has_root():
             self._repository.forget_missing(names)
-        for name in names:
-            if self._stop.is_set():
-                return
-            stamp = catalog.stamp(name)
-            if self._stamps.get(name) == stamp:
-                continue
-            self._stamps[name] = stamp
-            try:
-                self._repository.load(name)
-            except DovetailError:
-                continue  # the repository told why, and the index does
-            except Exception:  # one model never keeps the others from being loaded
-                log.exception("model not available", model=name)
+        if self.has_looked:
+            for name in names:
+                self._keep(catalog, name)
+        else:  # some are still to be compiled, each in a process of its own
+            with ThreadPoolExecutor(AT_ONCE) as pool:
+                list(pool.map(partial(self._keep, catalog), names))
+
+    def _keep(self, catalog: Catalog, name: str) -> None:
+        if self._stop.is_set():
+            return
+        stamp = catalog.stamp(name)
+        if self._stamps.get(name) == stamp:
+            return
+        self._stamps[name] = stamp
+        try:
+            self._repository.load(name)
+        except DovetailError:
+            return  # the repository told why, and the index does
+        except Exception:  # one model never keeps the others from being loaded
+            log.exception("model not available", model=name)
 
     def _run(self) -> None:
         if self._loads:
