@@ -186,3 +186,40 @@ def test_a_model_of_any_tensors_has_a_field_for_each(
     page.get_by_role("button", name="Send").click()
     expect(page.locator("try-it .answer dd")).to_have_text('"flügge\'s"')
     expect(page.locator("try-it .command code")).to_contain_text("flügge'\\''s")
+
+
+def test_a_graph_shows_what_it_asks_and_has_no_traffic_to_divide(
+    page: Page, check_page: Callable[..., Any], client: httpx.Client
+) -> None:
+    steps = [{"model": "late", "version": version} for version in ("1", "2")]
+    graph = {"nodes": {"root": {"type": "splitter", "steps": [{**s, "weight": 1} for s in steps]}}}
+    client.put("/v2/graphs/halves", json=graph).raise_for_status()
+    check_page(page, f"{client.base_url}/serving/halves", name="serving-graph", budget=45_000)
+    asked = page.get_by_role("table", name="Steps of the graph").locator("tbody tr")
+    expect(asked).to_have_count(2)
+    expect(asked.first).to_contain_text("weight 1")
+    expect(page.get_by_role("region", name="The graph", exact=True)).to_be_visible()
+    expect(page.get_by_role("heading", name="Who gets the traffic")).to_have_count(0)
+    expect(page.get_by_role("button", name="Unload")).to_have_count(0)
+    page.get_by_role("form", name="A request to halves").get_by_role("button", name="Send").click()
+    expect(page.locator("try-it .answer")).to_contain_text("answered in")
+    page.get_by_role("table", name="Steps of the graph").get_by_role("link").first.click()
+    expect(page).to_have_url(f"{client.base_url}/serving/late")
+
+
+def test_models_are_found_by_name_and_state(page: Page, client: httpx.Client) -> None:
+    bad = {"parameters": {"uri": "/nowhere.onnx"}}
+    assert client.post("/v2/repository/models/bad/load", json=bad).status_code == 403
+    page.goto(f"{client.base_url}/serving")
+    body = page.get_by_role("table", name="Models and versions").locator("tbody tr")
+    everything = body.count()
+    page.get_by_label("Model", exact=True).fill("LAT")
+    page.keyboard.press("Enter")
+    expect(page).to_have_url(f"{client.base_url}/serving?ask=LAT&state=")
+    expect(body).to_have_count(2)
+    page.get_by_label("Model", exact=True).fill("")
+    page.get_by_label("State").select_option("failed")
+    page.get_by_role("button", name="Show").click()
+    expect(body).to_have_count(1)
+    expect(body).to_contain_text("bad")
+    assert len(client.get("/serving.json", params={"state": "serving"}).json()["rows"]) < everything

@@ -153,9 +153,13 @@ def list_models(url: str, as_json: bool) -> None:
         print_json(entries)
         return
     print_table(
-        ["model", "version", "state", "reason"],
-        [(entry.name, entry.version, entry.state, entry.reason) for entry in entries],
+        ["model", "version", "state"],
+        [(entry.name, entry.version, entry.state) for entry in entries],
     )
+    for entry in entries:
+        if entry.reason not in ("", "unloaded"):
+            named = f"{entry.name} version {entry.version}" if entry.version else entry.name
+            click.echo(f"\n{named} is not served: {entry.reason}")
 
 
 commands.add_command(route)

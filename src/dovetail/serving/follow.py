@@ -58,12 +58,10 @@ class Follower:
         if self._thread.is_alive():
             self._thread.join()
 
-    def why_absent(self, name: str) -> str:
-        """Return why a model of the settings is not there yet; empty for others."""
-        for entry in self._models:
-            if name_of(entry)[0] == name:
-                return self.problems.get(entry, "it is being loaded")
-        return ""
+    def awaited(self) -> dict[str, str]:
+        """Return the models that are to come, and what keeps each; empty where nothing does."""
+        waits = [uri for uri in self._models if uri in self.problems or not self.has_looked]
+        return {name_of(uri)[0]: self.problems.get(uri, "") for uri in waits}
 
     def look(self) -> None:
         """Load what is not loaded, and move where an alias has moved."""

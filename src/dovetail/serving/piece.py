@@ -110,7 +110,7 @@ class _Server:
         self.follower = Follower(
             self.repository, self.desk, sources, models, settings.follow_seconds
         )
-        self.repository.why_absent = self._why_absent
+        self.repository.awaited = self._awaited
         self.grpc = _grpc(context, settings, self)
         self._restored = self._ends = False
 
@@ -127,10 +127,10 @@ class _Server:
         looked = self.keeper.has_looked and self.follower.has_looked
         return self._restored and (looked or not self.fleet.leads)
 
-    def _why_absent(self, name: str) -> str:
-        if self.keeper.awaits(name):
-            return "it is being loaded"
-        return self.follower.why_absent(name)
+    def _awaited(self) -> dict[str, str]:
+        if not self.fleet.leads:  # who does not load cannot say what keeps a model
+            return {}
+        return {**dict.fromkeys(self.keeper.awaited(), ""), **self.follower.awaited()}
 
     async def enter(self) -> None:
         """Listen for gRPC; one of several processes has its models before it takes connections."""

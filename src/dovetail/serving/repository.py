@@ -8,7 +8,7 @@ when the last of them is done. A model that cannot be loaded fails alone and kee
 
 import threading
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
@@ -79,8 +79,8 @@ class Repository(Table):
         self._brought: set[tuple[str, str]] = set()
         self._generation = -1
         self._change = threading.RLock()
-        self.why_absent: Callable[[str], str] = lambda _: ""
-        """Says of a model that is not here yet why not; empty where nobody asked for it."""
+        self.awaited: Callable[[], Mapping[str, str]] = dict
+        """Models that are to come, and what keeps each; empty where it is just being loaded."""
         self._loading: defaultdict[tuple[str, str], threading.Lock] = defaultdict(threading.Lock)
 
     # What is there
@@ -107,9 +107,15 @@ class Repository(Table):
             entries.append(IndexEntry(name=name, version=version, state=state, reason=reason))
         for graph in self.graphs():
             entries.append(IndexEntry(name=graph.name, version=graph.version, state="READY"))
+        known = self.names()
+        awaited = {name: why for name, why in self.awaited().items() if name not in known}
+        entries += [
+            IndexEntry(name=name, state="UNAVAILABLE" if why else "LOADING", reason=why)
+            for name, why in awaited.items()
+        ]
         if self._catalog is not None:
-            entries += shelf.not_loaded(self._catalog, self.names())
-        return entries
+            entries += shelf.not_loaded(self._catalog, known | awaited.keys())
+        return sorted(entries, key=lambda entry: entry.name)
 
     def names(self) -> set[str]:
         """Return the names of all models that are loaded, were, or could not be."""
@@ -120,9 +126,10 @@ class Repository(Table):
         if version and keys and (name, version) not in keys:
             return UnknownModelError(name, version, self.versions(name))
         if not keys:
-            why = self.why_absent(name)
-            if why:
-                return NotReadyError(name, why, fix="the server goes on trying; ask again later")
+            awaited = self.awaited()
+            if name in awaited:
+                why, again = awaited[name] or "it is being loaded", "the server tries; ask again"
+                return NotReadyError(name, why, fix=again)
             return UnknownModelError(name, names=self.names())
         reasons = {self._reasons.get(key, "") for key in keys if version in ("", key[1])} - {""}
         if not reasons:
@@ -221,7 +228,10 @@ class Repository(Table):
             and (self._catalog is None or not self._catalog.owns(v.uri))
         ]  # fmt: skip
         if not found:
-            raise UnknownModelError(name)
+            why = "; ".join(sorted({self._reasons[key] for key in self._failed(name, version)}))
+            if why:
+                raise NotReadyError(name, why, fix="say with uri where to load it from")
+            raise UnknownModelError(name, names=self.names())
         self._admit([replace(one, wanted=True) for one in found])
         return [one.version for one in found]
 
@@ -291,8 +301,24 @@ class Repository(Table):
         log.info("model loaded", model=key[0], version=key[1], serves=model.compilation.serves)
         return model
 
+    def _failed(self, name: str, version: str) -> list[tuple[str, str]]:
+        """Return the versions of a model, or that one, which are not loaded for a reason."""
+        return [key for key in list(self._reasons) if key[0] == name and version in ("", key[1])]
+
+    def _forget_failed(self, name: str, version: str) -> bool:
+        """No longer want versions that could not be loaded; False where there are none."""
+        failed = self._failed(name, version)
+        kept = [self._known[key] for key in failed if key in self._known]
+        for key in failed:
+            self._reasons.pop(key, None)
+        if kept:
+            self._keep([replace(one, wanted=False, pinned=False) for one in kept])
+        return bool(failed)
+
     def unload(self, name: str, version: str = "") -> None:
         """Stop serving a model or one version; requests that run are finished.
+
+        One that could not be loaded is forgotten, and not tried at the next start.
 
         Raises:
             UnknownModelError: it is not loaded.
@@ -301,6 +327,8 @@ class Repository(Table):
         with self._change:
             loaded = self._table.get(name)
             if loaded is None or (version and loaded.named(version) is None):
+                if self._forget_failed(name, version):
+                    return
                 raise UnknownModelError(name, version, tuple(loaded.versions) if loaded else ())
             gone = set(loaded.versions) if not version else {loaded.aliases.get(version, version)}
             left = {v: model for v, model in loaded.versions.items() if v not in gone}

@@ -80,9 +80,32 @@ def test_a_model_of_the_settings_that_cannot_be_had_yet(tmp_path, until):
 
 def test_a_model_whose_turn_has_not_come():
     follower = Follower(None, None, None, ["late.txt", "f=models:/flights@champion"], 1)
-    assert [follower.why_absent(name) for name in ("late", "f", "flights")] == [
-        "it is being loaded", "it is being loaded", "",
-    ]  # fmt: skip
+    assert follower.awaited() == {"late": "", "f": ""}
+    follower.has_looked = True
+    assert follower.awaited() == {}
+    follower.problems["late.txt"] = "no answer"
+    assert follower.awaited() == {"late": "no answer"}
+
+
+def test_a_model_that_is_awaited_is_in_the_index(tmp_path, until):
+    settings = ServingSettings(models=("models:/flights@champion",))
+    with run_piece(piece, settings, state=tmp_path) as running:
+        until(lambda: httpx.get(f"{running.url}/v2/health/ready").status_code == 200)
+        (entry,) = httpx.post(f"{running.url}/v2/repository/index").json()
+    assert entry["reason"].startswith("models:/ URIs need a registry")
+    assert (entry["name"], entry["version"], entry["state"]) == ("flights", "", "UNAVAILABLE")
+
+
+def test_a_model_that_could_not_be_loaded_can_be_forgotten(client, model_file):
+    broken = model_file.parent / "broken.onnx"
+    broken.write_bytes(adder()[:40])
+    assert load(client, "broken", uri=str(broken)).status_code == 400
+    again = client.post("/v2/repository/models/broken/load", json={})
+    assert again.status_code == 503
+    assert again.json()["error"].endswith("say with uri where to load it from.")
+    assert client.post("/v2/repository/models/broken/unload", json={}).status_code == 200
+    names = [entry["name"] for entry in client.post("/v2/repository/index").json()]
+    assert "broken" not in names
 
 
 def test_an_address_without_http(capsys):

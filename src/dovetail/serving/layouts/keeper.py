@@ -46,10 +46,11 @@ class Keeper:
         if self._thread.is_alive():
             self._thread.join()
 
-    def awaits(self, name: str) -> bool:
-        """Whether a model is to be loaded by the first look, which is not over."""
-        looks = self._loads and not self.has_looked
-        return looks and self._catalog is not None and name in self._catalog.names()
+    def awaited(self) -> list[str]:
+        """Return the models that the first look is to load, as long as it is not over."""
+        if self.has_looked or not self._loads or self._catalog is None:
+            return []
+        return self._catalog.names()
 
     def look(self) -> None:
         """Load what is new or changed, unload what is gone."""

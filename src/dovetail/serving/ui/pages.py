@@ -1,5 +1,6 @@
 """Two pages: which models serve and in which form, and one model with how to call it."""
 
+from collections import Counter
 from collections.abc import Sequence
 
 import msgspec
@@ -8,15 +9,18 @@ from starlette.routing import BaseRoute
 
 from dovetail.serving.errors import UnknownModelError
 from dovetail.serving.follow import Follower
+from dovetail.serving.graphs.model import GraphModel
 from dovetail.serving.model import Model
 from dovetail.serving.payload import PayloadLog
 from dovetail.serving.rates import Rates
 from dovetail.serving.repository import Repository
 from dovetail.serving.settings import ServingSettings
 from dovetail.serving.timing import Timing
+from dovetail.serving.ui.calls import Call, calls, drawing
 from dovetail.serving.ui.rows import RuleView, VersionRow, rows, rule
 from dovetail.serving.ui.trying import Group, curl, groups
 from dovetail.web.pages import page_route
+from dovetail.web.svg.element import Svg
 from dovetail.wire.open_inference import TensorMetadata
 
 __all__ = ["ModelPage", "ServingPage", "make_pages"]
@@ -35,6 +39,11 @@ class ServingPage(msgspec.Struct, frozen=True, kw_only=True):
     """What the page `/serving` shows."""
 
     rows: list[VersionRow]
+    total: int
+    states: dict[str, int]
+    asked: str
+    state: str
+    address: str
     followed: list[Followed]
     payload_to: str
     payload_waiting: int
@@ -80,6 +89,12 @@ class ModelPage(msgspec.Struct, frozen=True, kw_only=True):
     versions: list[str]
     rule: RuleView | None
     example: str
+    address: str
+    calls: list[Call]
+
+    def drawing(self) -> Svg:
+        """Draw what a graph asks."""
+        return drawing(self.name, self.calls)
 
 
 def make_pages(
@@ -99,10 +114,21 @@ def make_pages(
         settings: the table `[serving]`.
     """
 
-    def overview(_: Request) -> ServingPage:
+    def overview(request: Request) -> ServingPage:
         """Which models answer, and in which form."""
+        asked, state = (request.query_params.get(key, "") for key in ("ask", "state"))
+        every = rows(repository, rates)
         return ServingPage(
-            rows=rows(repository, rates),
+            rows=[
+                row
+                for row in every
+                if asked.lower() in row.model.lower() and state in ("", row.state)
+            ],
+            total=len(every),
+            states=dict(Counter(row.state for row in every).most_common()),
+            asked=asked,
+            state=state,
+            address=_address(request),
             followed=[
                 Followed(uri=uri, problem=follower.problems.get(uri, "")) for uri in settings.models
             ],
@@ -113,8 +139,7 @@ def make_pages(
 
     def one(request: Request) -> ModelPage:
         """One model: its versions, their forms, how to call it."""
-        address = str(request.base_url).rstrip("/")
-        return _model_page(repository, rates, request.path_params["model"], address)
+        return _model_page(repository, rates, request.path_params["model"], _address(request))
 
     return [
         *page_route(
@@ -130,6 +155,10 @@ def make_pages(
     ]
 
 
+def _address(request: Request) -> str:
+    return str(request.base_url).rstrip("/")
+
+
 def _model_page(repository: Repository, rates: Rates, name: str, address: str) -> ModelPage:
     found = rows(repository, rates, name)
     if not found:
@@ -140,7 +169,7 @@ def _model_page(repository: Repository, rates: Rates, name: str, address: str) -
     return ModelPage(
         name=name,
         rows=found,
-        forms=[_form(model) for model in models],
+        forms=[_form(model) for model in models if not isinstance(model, GraphModel)],
         inputs=_tensors(shown.inputs if shown else ()),
         outputs=_tensors(shown.outputs if shown else ()),
         columns=list(models[-1].columns) if models else [],
@@ -148,6 +177,8 @@ def _model_page(repository: Repository, rates: Rates, name: str, address: str) -
         versions=[model.version for model in models],
         rule=rule(repository, name),
         example=curl(models[-1], form, address) if models else "",
+        address=address,
+        calls=[step for m in models if isinstance(m, GraphModel) for step in calls(m.graph)],
     )
 
 

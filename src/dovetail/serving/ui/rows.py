@@ -1,16 +1,20 @@
 """The rows that both pages share: one for each version, loaded or not."""
 
+from urllib.parse import quote
+
 import msgspec
 
 from dovetail.base.errors import DovetailError
 from dovetail.serving.counters import BOARD
+from dovetail.serving.graphs.model import GraphModel
 from dovetail.serving.model import Model
 from dovetail.serving.rates import Rates
 from dovetail.serving.repository import Repository
 from dovetail.serving.routing.messages import entry_of
 from dovetail.serving.statistics import LARGEST, MODEL, Counts
+from dovetail.wire.open_inference import IndexEntry
 
-__all__ = ["RuleView", "VersionRow", "rows", "rule", "shares"]
+__all__ = ["RuleView", "VersionRow", "page_of", "rows", "rule", "shares"]
 
 
 class VersionRow(msgspec.Struct, frozen=True, kw_only=True):
@@ -51,6 +55,11 @@ class RuleView(msgspec.Struct, frozen=True, kw_only=True):
     can_roll_back: bool
 
 
+def page_of(name: str) -> str:
+    """Return the address of a model's page."""
+    return f"/serving/{quote(name, safe='@')}"
+
+
 def rule(repository: Repository, name: str) -> RuleView | None:
     """Return the rule of a model; None where no version of it is loaded."""
     try:
@@ -87,18 +96,24 @@ def rows(repository: Repository, rates: Rates, name: str = "") -> list[VersionRo
             share = weights[entry.name].get(entry.version, 0.0)
             found.append(_loaded(model, share, now, rates))
             continue
-        unloaded = entry.reason == "unloaded"
-        found.append(
-            VersionRow(
-                model=entry.name,
-                version=entry.version,
-                href=f"/serving/{entry.name}",
-                state="unloaded" if unloaded else "failed",
-                level="idle" if unloaded else "alarm",
-                reason="" if unloaded else entry.reason,
-            )
-        )
+        found.append(_absent(entry))
     return found
+
+
+def _absent(entry: IndexEntry) -> VersionRow:
+    unloaded = entry.reason == "unloaded"
+    if entry.state == "LOADING":
+        state, level = "loading", "info"
+    else:
+        state, level = ("unloaded", "idle") if unloaded else ("failed", "alarm")
+    return VersionRow(
+        model=entry.name,
+        version=entry.version,
+        href=page_of(entry.name),
+        state=state,
+        level=level,
+        reason="" if unloaded else entry.reason,
+    )
 
 
 def shares(repository: Repository, name: str) -> dict[str, float]:
@@ -108,17 +123,23 @@ def shares(repository: Repository, name: str) -> dict[str, float]:
     return {version: weight / total for version, weight in weights.items()}
 
 
+def _form_of(model: Model) -> str:
+    if isinstance(model, GraphModel):
+        return "graph"
+    return "compiled" if model.compilation.compiled else "as stored"
+
+
 def _loaded(model: Model, share: float, counted: Counts, rates: Rates) -> VersionRow:
     record = model.compilation
     lately = rates.lately(model.name, model.version, counted)
     return VersionRow(
         model=model.name,
         version=model.version,
-        href=f"/serving/{model.name}",
+        href=page_of(model.name),
         state="serving" if share else "ready",
         level="ok" if share else "info",
         share=share,
-        form="compiled" if record.compiled else "as stored",
+        form=_form_of(model),
         largest_difference=record.largest_difference,
         rate=lately.rate,
         errors=lately.errors,

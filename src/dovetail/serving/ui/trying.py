@@ -5,6 +5,7 @@ sent is an ordinary request with the role `test`, so that no log or monitor take
 """
 
 from collections.abc import Sequence
+from urllib.parse import quote
 
 import msgspec
 
@@ -99,7 +100,7 @@ def curl(model: Model, form: Sequence[Group], address: str) -> str:
         for group in form
     ]
     text = msgspec.json.encode({"inputs": inputs}).decode().replace("'", "'\\''")
-    return f"curl -s {address}/v2/models/{model.name}/infer -d '{text}'"
+    return f"curl -s {address}/v2/models/{quote(model.name, safe='@')}/infer -d '{text}'"
 
 
 def _column(column: Column) -> Group:
