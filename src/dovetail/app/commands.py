@@ -130,7 +130,7 @@ def list_tokens(config: Path | None, as_json: bool) -> None:
 @click.argument("token_id")
 @config_option
 def revoke(token_id: str, config: Path | None) -> None:
-    """Make a token worthless from now on.
+    """Make a token worthless; servers that run refuse it a second later at most.
 
     Example: dovetail token revoke 0190f3a1
     """

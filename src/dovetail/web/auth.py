@@ -14,6 +14,7 @@ import binascii
 import hashlib
 import re
 import secrets
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -53,6 +54,9 @@ __all__ = [
 Role = Literal["viewer", "editor", "approver", "admin"]
 ROLES: tuple[Role, ...] = ("viewer", "editor", "approver", "admin")
 COOKIE = "dovetail_token"
+TRUSTED_SECONDS = 1.0
+"""How long a token that was looked up is not looked up again."""
+_KNOWN = 10_000
 OPEN_PATHS = re.compile(r"/(healthz|readyz|health|login|logout|v2/health/(live|ready))$|/static/")
 LOOPBACK = {"localhost", "127.0.0.1", "[::1]", "::1"}
 
@@ -111,6 +115,7 @@ class Tokens:
 
     def __init__(self, url: str, *, anonymous: Role | None = None) -> None:
         self.anonymous = anonymous
+        self._known: dict[str, tuple[Principal, float]] = {}
         self._database = Database(url, _metadata, name="web")
         self.audit = Chain(self._database, _audit)
 
@@ -162,6 +167,7 @@ class Tokens:
             )
 
         self._database.write(change)
+        self._known.clear()
 
     def list(self) -> list[Token]:
         """Return all tokens, newest first."""
@@ -172,7 +178,24 @@ class Tokens:
         )
 
     def check(self, secret: str) -> Principal | None:
-        """Return whose token this is, or None."""
+        """Return whose token this is, or None.
+
+        A token that is known is looked up again after a second at most, so that many requests cost
+        one look, and one that another process revokes is refused a second later at most.
+        """
+        known = self._known.get(secret)
+        now = time.monotonic()
+        if known is not None and now < known[1]:
+            return known[0]
+        principal = self._look_up(secret)
+        self._known.pop(secret, None)
+        if principal is not None:
+            if len(self._known) >= _KNOWN:
+                self._known.clear()
+            self._known[secret] = principal, now + TRUSTED_SECONDS
+        return principal
+
+    def _look_up(self, secret: str) -> Principal | None:
         query = sa.select(_tokens.c.name, _tokens.c.role).where(
             _tokens.c.digest == _digest(secret), _tokens.c.revoked.is_(None)
         )
