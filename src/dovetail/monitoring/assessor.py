@@ -70,7 +70,8 @@ class Assessor:
         store: Predictions and outcomes.
         references: Reference profiles.
         alerts: Where alerts are raised.
-        alpha: The alarm budget of a version for a year; half for drift, half for loss.
+        alpha: The alarm budget of a version for a year; half for drift, half for loss where its
+            reference has labels.
         clock: When things are noted.
     """
 
@@ -86,7 +87,7 @@ class Assessor:
     ) -> None:
         self._database, self._store = database, store
         self._references, self._alerts = references, alerts
-        self._alpha, self._clock = alpha / 2, clock
+        self._alpha, self._clock = alpha, clock
         self._lock = threading.Lock()
 
     def close(self, model: str, day: str) -> list[Alert]:
@@ -169,7 +170,8 @@ class Assessor:
             return []
         columns = join(self._store.features(model, version, day))
         about = f"{model}\0{version}\0drift"
-        found = assess(watch, day, columns, part.scores, alpha=self._alpha, about=about)
+        alpha = reference.budget(self._alpha)
+        found = assess(watch, day, columns, part.scores, alpha=alpha, about=about)
         return [_Step(version, "drift", watch, reference, found)]
 
     def _loss(self, model: str, day: str, reference: Reference, rows: Labelled) -> list[_Step]:
@@ -180,7 +182,8 @@ class Assessor:
         if watch is None:
             return []
         about = f"{model}\0{version}\0performance"
-        found = assess_loss(watch, day, rows.scores, rows.labels, alpha=self._alpha, about=about)
+        alpha = reference.budget(self._alpha)
+        found = assess_loss(watch, day, rows.scores, rows.labels, alpha=alpha, about=about)
         return [_Step(version, "performance", watch, reference, found)]
 
     def _resume(

@@ -1,7 +1,9 @@
 """Has the input changed? Day by day against the reference, within an alarm budget for the year.
 
-One stream for each column and one for the scores. The state after any number of days is counts
-per bin and a few sums per day and stream, so it can be kept, restarted and looked at whenever.
+One stream for each column, one for the scores, and streams of columns together. The state after
+any number of days is counts per bin and a few sums per day and stream, so it can be kept,
+restarted and looked at whenever. Parts of one day may be counted apart (`tally.py`); evidence is
+weighed in one place, for it ranks every row among all before it.
 """
 
 import hashlib
@@ -16,11 +18,17 @@ import numpy as np
 
 from dovetail.monitoring.columns import Bins, ColumnProfile, Values, typed
 from dovetail.monitoring.evidence import YEAR, DaySums, Evidence, sum_day, weigh
+from dovetail.monitoring.joint import Joint
+from dovetail.monitoring.looks import change, looks
 from dovetail.monitoring.numeric import Floats
 from dovetail.monitoring.reference import PREDICTION, Reference
+from dovetail.monitoring.seasons import season_of
+from dovetail.monitoring.tally import Tally, tally
 from dovetail.wire.monitoring import ColumnDrift, Drift
 
 _DECIMAL = math.log(10)
+_JOINT = 0.2
+"""The share of the budget for columns together, where such streams exist."""
 
 
 @dataclass
@@ -28,51 +36,81 @@ class Watch:
     """The running evidence of some streams.
 
     Attributes:
-        profiles: What each stream looked like on the reference.
-        pools: Counts per bin of the reference and all days so far.
+        profiles: What each stream looked like on the reference; the joint ones come last.
+        pools: For each stream the calibrating rows and all days so far, shape (seasons, bins).
+        joints: What the joint streams are made of.
+        season: Which days are compared with each other.
         days: The days of this alarm budget and their sums.
         upward: Watch only for values becoming larger.
     """
 
     profiles: list[ColumnProfile]
     pools: list[Bins]
+    joints: list[Joint] = field(default_factory=list)
+    season: str = ""
     days: list[tuple[str, DaySums]] = field(default_factory=list)
     upward: bool = False
 
     @classmethod
-    def fresh(cls, profiles: list[ColumnProfile], *, upward: bool = False) -> Self:
+    def fresh(
+        cls,
+        profiles: list[ColumnProfile],
+        *,
+        joints: Sequence[Joint] = (),
+        season: str = "",
+        upward: bool = False,
+    ) -> Self:
         """Begin with the reference alone."""
-        return cls(profiles, [np.array(p.counts, dtype=np.int64) for p in profiles], upward=upward)
+        streams = [*profiles, *(joint.profile for joint in joints)]
+        pools = [p.calibration() for p in streams]
+        return cls(streams, pools, list(joints), season, upward=upward)
 
-    def step(self, day: str, bins: list[Bins | None], about: str) -> Evidence:
+    @property
+    def weights(self) -> Floats:
+        """Each stream's share of the budget."""
+        joint = len(self.joints)
+        single = len(self.profiles) - joint
+        if not joint or not single:
+            return np.full(len(self.profiles), 1 / len(self.profiles))
+        return np.repeat([(1 - _JOINT) / single, _JOINT / joint], [single, joint])
+
+    def step(self, day: str, counts: Sequence[Bins | None], about: str) -> Evidence:
         """Add a day and weigh all evidence; after a year a new budget begins.
 
         Args:
             day: Its date.
-            bins: For each stream the bin of every value, None where it was not seen.
-            about: What is watched; with the day it seeds the randomisation of ties.
+            counts: For each stream the day's rows in each bin, None where it was not seen.
+            about: What is watched; with the day it seeds the order of rows and ties.
         """
         seed = int.from_bytes(hashlib.sha256(f"{about}\0{day}".encode()).digest()[:8])
         if len(self.days) >= YEAR:
             self.days = []
-        self.days.append((day, sum_day(bins, self.pools, seed)))
-        weights = np.full(len(self.profiles), 1 / len(self.profiles))
-        return weigh([sums for _, sums in self.days], weights, upward=self.upward)
+        season = season_of(self.season, date.fromisoformat(day)) if self.season else 0
+        pools = [pool[season if len(pool) > 1 else 0] for pool in self.pools]
+        merged = [
+            None if seen is None else profile.merged(seen)
+            for profile, seen in zip(self.profiles, counts, strict=True)
+        ]
+        self.days.append((day, sum_day(merged, pools, seed)))
+        return weigh([sums for _, sums in self.days], self.weights, upward=self.upward)
 
     def pack_pools(self) -> bytes:
         """The pools as little-endian int64, one after the other."""
-        return np.concatenate(self.pools).astype("<i8").tobytes()
+        return np.concatenate([pool.ravel() for pool in self.pools]).astype("<i8").tobytes()
 
     def unpack_pools(self, data: bytes) -> None:
         """The inverse of `pack_pools`."""
         flat = np.frombuffer(data, "<i8").astype(np.int64)
-        ends = np.cumsum([len(p.counts) for p in self.profiles])[:-1]
-        self.pools = [part.copy() for part in np.split(flat, ends)]
+        ends = np.cumsum([pool.size for pool in self.pools])[:-1]
+        parts = np.split(flat, ends)
+        self.pools = [
+            part.reshape(pool.shape).copy() for part, pool in zip(parts, self.pools, strict=True)
+        ]
 
 
 def watch_inputs(reference: Reference) -> Watch:
     """Watch the features and scores of a version."""
-    return Watch.fresh(reference.streams)
+    return Watch.fresh(reference.streams, joints=reference.joints, season=reference.season)
 
 
 def assess(
@@ -95,21 +133,42 @@ def assess(
         alpha: The chance of a false alarm that a quiet year may have.
         about: What is watched.
     """
-    columns = align([p.name for p in watch.profiles], columns)
-    bins = [_bins(profile, columns, scores) for profile in watch.profiles]
-    evidence = watch.step(day, bins, about)
-    found = [
-        _column(profile, bins[j], _values(profile, columns, scores), evidence, j, watch)
-        for j, profile in enumerate(watch.profiles)
-    ]
+    columns = align([p.name for p in watch.profiles[: _single(watch)]], columns)
+    seen = tally(watch.profiles, watch.joints, columns, scores)
+    return assess_tally(watch, day, seen, alpha=alpha, about=about)
+
+
+def assess_tally(watch: Watch, day: str, seen: Tally, *, alpha: float, about: str = "") -> Drift:
+    """The same for a day that was counted before, perhaps in parts."""
+    evidence = watch.step(day, seen.counts, about)
+    single = _single(watch)
+    found = [_column(watch, seen, evidence, j) for j in range(len(watch.profiles))]
+    told = found[:single] + _told(watch.joints, found[:single], found[single:])
     threshold = -math.log(alpha)
     return Drift(
-        rows=max((len(b) for b in bins if b is not None), default=0),
+        rows=seen.rows,
         evidence=decimal(evidence.log_e),
         threshold=threshold / _DECIMAL,
         alarm=evidence.log_e >= threshold,
-        columns=tuple(sorted(found, key=lambda c: -c.evidence)),
+        columns=tuple(sorted(told, key=lambda c: -c.evidence)),
     )
+
+
+def _told(
+    joints: Sequence[Joint], columns: Sequence[ColumnDrift], found: Sequence[ColumnDrift]
+) -> list[ColumnDrift]:
+    """The joint streams worth a line: not those that show what one of their columns shows."""
+    alone = {c.column: c.evidence for c in columns if c.since is not None}
+    told = []
+    for joint, one in zip(joints, found, strict=True):
+        strongest = max((alone.get(t.column, 0.0) for t in (*joint.left, *joint.right)), default=0)
+        if one.since is not None and 2 * strongest < one.evidence:
+            told.append(one)
+    return told
+
+
+def _single(watch: Watch) -> int:
+    return len(watch.profiles) - len(watch.joints)
 
 
 def decimal(log_e: float) -> float:
@@ -145,49 +204,25 @@ def _part(columns: Mapping[str, Any], name: str) -> Any:
     return np.full(len(next(iter(columns.values()), ())), np.nan)
 
 
-def _values(
-    profile: ColumnProfile, columns: Mapping[str, Values], scores: Floats | None
-) -> Values | None:
-    if profile.name == PREDICTION:
-        return scores
-    if not columns:
-        return None
-    found = columns.get(profile.name)
-    if found is None:
-        return np.full(len(next(iter(columns.values()))), np.nan)
-    return found
-
-
-def _bins(
-    profile: ColumnProfile, columns: Mapping[str, Values], scores: Floats | None
-) -> Bins | None:
-    values = _values(profile, columns, scores)
-    return None if values is None or len(values) == 0 else profile.bins(values)
-
-
-def _column(
-    profile: ColumnProfile,
-    bins: Bins | None,
-    values: Values | None,
-    evidence: Evidence,
-    stream: int,
-    watch: Watch,
-) -> ColumnDrift:
+def _column(watch: Watch, seen: Tally, evidence: Evidence, stream: int) -> ColumnDrift:
+    profile, counts = watch.profiles[stream], seen.counts[stream]
     log_e = float(evidence.streams[stream])
     since = watch.days[int(evidence.since[stream])][0]
+    suspicious = log_e > _DECIMAL
     made = ColumnDrift(
         column=profile.name,
         evidence=decimal(log_e),
-        since=date.fromisoformat(since) if log_e > _DECIMAL else None,
+        since=date.fromisoformat(since) if suspicious else None,
     )
-    if bins is None:
+    if counts is None:
         return made
-    said = profile.describe(np.bincount(bins, minlength=len(profile.counts)).astype(np.int64))
-    return msgspec.structs.replace(made, **said, shift=_shift(profile, values))
-
-
-def _shift(profile: ColumnProfile, values: Values | None) -> float | None:
-    if not isinstance(values, np.ndarray) or not profile.deviation or profile.mean is None:
-        return None
-    known = values[np.isfinite(values)]
-    return float((known.mean() - profile.mean) / profile.deviation) if len(known) else None
+    made = msgspec.structs.replace(
+        made, **profile.describe(counts), shift=seen.shift(profile, stream)
+    )
+    if not suspicious:
+        return made
+    if stream >= _single(watch):
+        word = "covariance up" if (made.shift or 0.0) > 0 else "covariance down"
+        return msgspec.structs.replace(made, change=word)
+    word = change(profile, counts, int(evidence.bets[stream]))
+    return msgspec.structs.replace(made, change=word, looks=looks(profile, counts))

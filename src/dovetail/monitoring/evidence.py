@@ -1,15 +1,24 @@
 """Sequential evidence against "nothing has changed", with an alarm budget for a whole year.
 
 A test at 5 % every day alarms in almost every quiet year. Here the days multiply into one
-e-process for each column: whatever the looking schedule, and however the columns depend on each
-other, the chance that the total ever reaches 1/alpha during a quiet year is at most alpha.
+e-process for each stream (a column, the scores, a pair of columns), and an alarm is raised when
+that of any stream reaches 1 / (alpha times the stream's share of the budget).
 
-Each value becomes a conformal p-value among the reference and all days before it; the p-values
-are bet upon (location, spread, histogram); bets are mixed over the days on which the change may
-have begun. What is kept of a day is a handful of sums per column.
+Each value becomes a conformal rank (`ranks.py`), and while nothing has changed the ranks of a
+stream are independent and uniform. They are bet upon (location, spread, histogram): each bet
+multiplies by a likelihood ratio whose mean is 1 under uniform ranks, so what it has won is a
+martingale, and so is the mixture over bets and over the 365 days on which the change may have
+begun. By Ville's inequality a stream's chance to ever win 1/w is at most w. Shares sum to 1, so
+the chance of any alarm in a year is at most alpha, for whatever dependence between the streams.
+The winnings of all streams together are deliberately not averaged: each is a martingale only with
+respect to its own past, so nothing bounds their average over time; the largest share is bounded.
 
-Sources: V. Vovk, "Testing randomness online", Statistical Science 36 (2021); R. Krichevsky and
-V. Trofimov, IEEE Transactions on Information Theory 27 (1981).
+What is kept of a day is a handful of sums per stream.
+
+Sources: V. Vovk, "Testing randomness online", Statistical Science 36 (2021); J. Ville, "Etude
+critique de la notion de collectif" (1939); Y. J. Choe and A. Ramdas, "Combining evidence across
+filtrations" (2024); R. Krichevsky and V. Trofimov, IEEE Transactions on Information Theory 27
+(1981).
 """
 
 import math
@@ -19,6 +28,7 @@ import numpy as np
 import numpy.typing as npt
 
 from dovetail.monitoring.numeric import Floats, log_gamma, log_sum_exp, normal_quantile
+from dovetail.monitoring.ranks import day_ranks
 
 Bins = npt.NDArray[np.int64]
 
@@ -26,10 +36,11 @@ HISTOGRAM = 8
 """Bins of the p-values for the histogram bet."""
 YEAR = 365
 """Closed days that the alarm budget covers."""
-_BLOCK = 2048
-_LOCATION = np.array([-0.4, -0.2, -0.1, -0.05, 0.05, 0.1, 0.2, 0.4])
-_UPWARD = _LOCATION[_LOCATION > 0]
-_SPREAD = np.array([0.8, 0.9, 1.1, 1.25])
+BETS = ("up", "down", "wider", "narrower", "shape")
+"""What is bet upon: larger or smaller values, more or less spread, any other shape."""
+_UPWARD = np.array([0.05, 0.1, 0.2, 0.4])
+_WIDER = np.array([1.1, 1.25])
+_NARROWER = np.array([0.8, 0.9])
 
 
 @dataclass(frozen=True)
@@ -65,35 +76,36 @@ class Evidence:
     """Where the bets stand after the latest day.
 
     Attributes:
-        log_e: Natural logarithm of the e-value over all streams.
-        streams: The same for each stream alone, shape (S,).
+        log_e: Natural logarithm of the evidence over all streams: the largest e-value once each
+            is multiplied by its stream's share of the budget.
+        streams: The e-value of each stream alone, shape (S,).
         since: For each stream, the index of the day on which a change most likely began.
+        bets: For each stream, which of `BETS` has won most since then.
     """
 
     log_e: float
     streams: Floats
     since: Bins
+    bets: Bins
 
 
 def sum_day(streams: list[Bins | None], pools: list[Bins], seed: int) -> DaySums:
-    """Turn one day's values into sums, and add the values to the pools.
+    """Turn one day's counts into sums, and add them to the pools.
 
     Args:
-        streams: For each stream the bin of every value, in order of arrival; None where the
-            stream was not seen on that day.
-        pools: For each stream the counts per bin of the reference and all days before; changed
-            in place.
-        seed: For the randomisation of ties; must not depend on the values.
+        streams: For each stream the day's rows in each bin; None where it was not seen.
+        pools: For each stream the calibrating rows and those of all days before in each bin;
+            changed in place.
+        seed: For the order of rows and the randomisation of ties; must not depend on the values.
     """
     count = len(streams)
     sums = DaySums(np.zeros(count), np.zeros(count), np.zeros(count), np.zeros((count, HISTOGRAM)))
-    for j, bins in enumerate(streams):
-        if bins is None or len(bins) == 0:
+    for j, counts in enumerate(streams):
+        if counts is None or not counts.any():
             continue
-        theta = np.random.default_rng([seed, j]).random(len(bins))
-        u = conformal(bins, pools[j], theta)
+        u = day_ranks(counts, pools[j], [seed, j])
         z = normal_quantile(u.clip(1e-12, 1 - 1e-12))
-        sums.rows[j] = len(bins)
+        sums.rows[j] = len(u)
         sums.total[j] = z.sum()
         sums.squares[j] = (z * z).sum()
         cells = np.minimum((u * HISTOGRAM).astype(np.int64), HISTOGRAM - 1)
@@ -101,50 +113,26 @@ def sum_day(streams: list[Bins | None], pools: list[Bins], seed: int) -> DaySums
     return sums
 
 
-def conformal(bins: Bins, pool: Bins, theta: Floats) -> Floats:
-    """Each value's randomised rank among everything before it, uniform if nothing changed.
-
-    Args:
-        bins: The bin of every value, shape (n,).
-        pool: Counts per bin before the first value; the values are added in place.
-        theta: Uniform random numbers, shape (n,).
-    """
-    u = np.empty(len(bins))
-    for start in range(0, len(bins), _BLOCK):
-        block = bins[start : start + _BLOCK]
-        size = len(block)
-        seen = np.zeros((size + 1, len(pool)), dtype=np.int64)
-        seen[np.arange(1, size + 1), block] = 1
-        np.cumsum(seen, axis=0, out=seen)
-        seen += pool
-        row = np.arange(size)
-        equal = seen[row, block]
-        np.cumsum(seen[:-1], axis=1, out=seen[:-1])
-        below = seen[row, block] - equal
-        rest = theta[start : start + size] * (equal + 1)
-        u[start : start + size] = (below + rest) / (seen[row, -1] + 1)
-        pool[:] = seen[-1]
-    return u
-
-
 def weigh(days: list[DaySums], weights: Floats, *, upward: bool = False) -> Evidence:
     """The evidence after a run of days.
 
     Args:
         days: Sums of each day since the budget began, at most `YEAR` of them count.
-        weights: The share of the bet on each stream, summing to 1, shape (S,).
+        weights: Each stream's share of the budget, summing to 1, shape (S,).
         upward: Bet only on values having become larger (a loss that rises).
     """
     days = days[-YEAR:]
     if not days:
-        quiet = np.zeros(len(weights))
-        return Evidence(0.0, quiet, quiet.astype(np.int64))
-    bets = _bets(days, upward)
+        none = np.zeros(len(weights), dtype=np.int64)
+        return Evidence(float(np.log(weights).max()), np.zeros(len(weights)), none, none)
+    parts = _bets(days, upward)
+    bets = log_sum_exp(parts, axis=0)
     waiting = math.log1p(-len(days) / YEAR) if len(days) < YEAR else -math.inf
     mixed = np.vstack([bets - math.log(YEAR), np.full(len(weights), waiting)])
     streams = log_sum_exp(mixed, axis=0)
-    total = float(log_sum_exp(streams + np.log(weights)))
-    return Evidence(total, streams, np.argmax(bets, axis=0))
+    since = np.argmax(bets, axis=0)
+    best = np.argmax(parts[:, since, np.arange(len(weights))], axis=0)
+    return Evidence(float((streams + np.log(weights)).max()), streams, since, best)
 
 
 def _since(days: list[DaySums], name: str) -> Floats:
@@ -154,19 +142,32 @@ def _since(days: list[DaySums], name: str) -> Floats:
 
 
 def _bets(days: list[DaySums], upward: bool) -> Floats:
-    """Log wealth of the mixed bet for each day of change and stream, shape (T, S)."""
+    """Log winnings of each of `BETS`, by its share, for each day of change and stream.
+
+    Returns:
+        Shape (bets, T, S); only the first bet of `BETS` where `upward`.
+    """
     rows, total = _since(days, "rows"), _since(days, "total")
     squares, cells = _since(days, "squares"), _since(days, "histogram")
-    shifts = (_UPWARD if upward else _LOCATION)[:, None, None]
-    location = log_sum_exp(shifts * total - rows * shifts**2 / 2, axis=0) - math.log(len(shifts))
+    up = _location(_UPWARD, rows, total)
     if upward:
-        return location
-    scale = _SPREAD[:, None, None]
-    spread = log_sum_exp(-rows * np.log(scale) - (scale**-2 - 1) / 2 * squares, axis=0)
-    spread -= math.log(len(_SPREAD))
+        return up[None]
+    down = _location(-_UPWARD, rows, total)
+    wider, narrower = (_spread(g, rows, squares) for g in (_WIDER, _NARROWER))
     histogram = rows * math.log(HISTOGRAM) + math.lgamma(HISTOGRAM / 2)
     histogram += (log_gamma(cells + 0.5) - math.lgamma(0.5)).sum(axis=2)
     histogram -= log_gamma(rows + HISTOGRAM / 2)
-    quarter = math.log(0.25)
-    parts = [location + math.log(0.5), spread + quarter, histogram + quarter]
-    return log_sum_exp(np.stack(parts), axis=0)
+    shares = np.log([0.25, 0.25, 0.125, 0.125, 0.25])
+    return np.stack([up, down, wider, narrower, histogram]) + shares[:, None, None]
+
+
+def _location(shifts: Floats, rows: Floats, total: Floats) -> Floats:
+    shifts = shifts[:, None, None]
+    won = log_sum_exp(shifts * total - rows * shifts**2 / 2, axis=0)
+    return np.asarray(won - math.log(len(shifts)))
+
+
+def _spread(scales: Floats, rows: Floats, squares: Floats) -> Floats:
+    scales = scales[:, None, None]
+    won = log_sum_exp(-rows * np.log(scales) - (scales**-2 - 1) / 2 * squares, axis=0)
+    return np.asarray(won - math.log(len(scales)))

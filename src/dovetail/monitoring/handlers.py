@@ -100,6 +100,8 @@ class Monitoring:
             scores=body.scores or None,
             labels=body.labels or None,
             version=body.version,
+            season=body.season,
+            days=body.days,
         )
         if self.references.put(model, reference, now_ms(self.clock)):
             for alert in self.alerts.find(status="active", model=model):

@@ -40,7 +40,9 @@ class Loss(Struct, frozen=True, kw_only=True):
 
 def watch_loss(reference: Reference) -> Watch | None:
     """Watch the loss of a version; None where its reference has no labels."""
-    return Watch.fresh([reference.loss], upward=True) if reference.loss else None
+    if reference.loss is None:
+        return None
+    return Watch.fresh([reference.loss], season=reference.season, upward=True)
 
 
 def assess_loss(
@@ -58,7 +60,7 @@ def assess_loss(
     """
     fit = np.isfinite(scores) & (scores >= 0) & (scores <= 1) & ((labels == 0) | (labels == 1))
     losses = scoring.log_losses(scores[fit], labels[fit])
-    evidence = watch.step(day, [watch.profiles[0].bins(losses)], about)
+    evidence = watch.step(day, [watch.profiles[0].count(losses)], about)
     threshold = -math.log(alpha)
     suspicious = evidence.log_e > _DECIMAL
     return Loss(

@@ -15,7 +15,7 @@ def drift_alert(model: str, reference: Reference, day: str, found: Drift, at: da
     """The inputs are no longer like the reference."""
     # Where no column is strong on its own, the strongest is still the best place to look.
     guilty = [c for c in found.columns if c.evidence > 1] or list(found.columns[:1])
-    names = ", ".join(c.column for c in guilty[:_NAMED])
+    names = ", ".join(f"{c.column} ({c.change})" if c.change else c.column for c in guilty[:_NAMED])
     more = f" and {len(guilty) - _NAMED} more" if len(guilty) > _NAMED else ""
     since = min((c.since for c in guilty if c.since is not None), default=date.fromisoformat(day))
     return Alert(

@@ -7,13 +7,15 @@ import msgspec
 import numpy as np
 
 from dovetail.monitoring.columns import typed
-from dovetail.monitoring.drift import assess, watch_inputs
+from dovetail.monitoring.drift import Watch, align, assess_tally, watch_inputs
 from dovetail.monitoring.errors import ReferenceInvalidError
+from dovetail.monitoring.evidence import DaySums
 from dovetail.monitoring.loss import Loss, assess_loss, watch_loss
 from dovetail.monitoring.numeric import Floats
 from dovetail.monitoring.performance import measure
 from dovetail.monitoring.reference import Column, Reference
 from dovetail.monitoring.store import Slice
+from dovetail.monitoring.tally import Tally, tally
 from dovetail.wire.monitoring import Drift, Figures
 
 
@@ -36,13 +38,36 @@ class Findings(msgspec.Struct, frozen=True, kw_only=True):
         return self.drift.alarm or (self.loss is not None and self.loss.alarm)
 
 
+class _Kept(msgspec.Struct, frozen=True):
+    """A watch at rest."""
+
+    pools: bytes
+    days: list[tuple[str, bytes]]
+
+    @classmethod
+    def of(cls, watch: Watch) -> "_Kept":
+        return cls(watch.pack_pools(), [(day, sums.pack()) for day, sums in watch.days])
+
+    def into(self, watch: Watch) -> None:
+        watch.unpack_pools(self.pools)
+        watch.days = [(day, DaySums.unpack(sums)) for day, sums in self.days]
+
+
+class _State(msgspec.Struct, frozen=True, kw_only=True):
+    """A monitor at rest."""
+
+    reference: str
+    day: date | None
+    watches: list[_Kept | None]
+
+
 class Monitor:
     """Watches a model, one update a day.
 
     Args:
         reference: What the model was validated on, or its columns by name.
         alpha_per_year: The chance of any false alarm during 365 updates on which nothing changes;
-            half goes to drift, half to the loss.
+            half goes to drift, half to the loss where the reference has labels.
 
     Example:
         >>> import numpy as np
@@ -61,13 +86,22 @@ class Monitor:
         if not isinstance(reference, Reference):
             reference = Reference.fit(reference)
         self.reference = reference
-        self._alpha = alpha_per_year / 2
+        self._alpha = reference.budget(alpha_per_year)
         self._inputs, self._losses = watch_inputs(reference), watch_loss(reference)
         self._day: date | None = None
 
+    def tally(self, rows: Mapping[str, Column], *, scores: Column | None = None) -> Tally:
+        """Count a part of a day for `update`: parts of shards or hours add up with `+`.
+
+        Raises:
+            ReferenceInvalidError: Columns differ in length.
+        """
+        self._check(rows, scores, None)
+        return self._tally(rows, None if scores is None else _floats("scores", scores))
+
     def update(
         self,
-        rows: Mapping[str, Column],
+        rows: Mapping[str, Column] | Tally,
         *,
         scores: Column | None = None,
         labels: Column | None = None,
@@ -76,7 +110,7 @@ class Monitor:
         """Add the rows of one day.
 
         Args:
-            rows: The features by column, all of one length.
+            rows: The features by column, all of one length, or a whole day's tally.
             scores: The model's scores of these rows.
             labels: What came true, 0 or 1, missing where not known yet.
             day: Their date; by default the day after the last one, or today.
@@ -84,11 +118,12 @@ class Monitor:
         Raises:
             ReferenceInvalidError: Columns differ in length, or a day is not after the last.
         """
-        self._check(rows, scores, labels)
+        if not isinstance(rows, Tally):
+            self._check(rows, scores, labels)
         at = self._next(day).isoformat()
-        columns = {name: typed(values) for name, values in rows.items()}
         p = None if scores is None else _floats("scores", scores)
-        drift = assess(self._inputs, at, columns, p, alpha=self._alpha)
+        seen = rows if isinstance(rows, Tally) else self._tally(rows, p)
+        drift = assess_tally(self._inputs, at, seen, alpha=self._alpha)
         if p is None:
             return Findings(drift=drift)
         y = np.full(len(p), np.nan) if labels is None else _floats("labels", labels)
@@ -102,6 +137,36 @@ class Monitor:
             [Slice("live", version, p, y)], {version: calibration} if calibration else {}
         )
         return Findings(drift=drift, loss=loss, figures=figures)
+
+    def save(self) -> bytes:
+        """Everything learnt since the reference, to go on elsewhere with `restore`."""
+        kept = [None if w is None else _Kept.of(w) for w in (self._inputs, self._losses)]
+        state = _State(reference=self.reference.digest, day=self._day, watches=kept)
+        return msgspec.msgpack.encode(state)
+
+    def restore(self, state: bytes) -> None:
+        """Go on where another monitor of the same reference stood.
+
+        Raises:
+            ReferenceInvalidError: The state is none, or belongs to another reference.
+        """
+        try:
+            found = msgspec.msgpack.decode(state, type=_State)
+        except msgspec.DecodeError as error:
+            raise ReferenceInvalidError("this is no state of a monitor", why=str(error)) from error
+        if found.reference != self.reference.digest:
+            raise ReferenceInvalidError(
+                "the state belongs to another reference", fix="give the reference it was saved with"
+            )
+        for watch, kept in zip((self._inputs, self._losses), found.watches, strict=True):
+            if watch is not None and kept is not None:
+                kept.into(watch)
+        self._day = found.day
+
+    def _tally(self, rows: Mapping[str, Column], scores: Floats | None) -> Tally:
+        columns = {name: typed(values) for name, values in rows.items()}
+        columns = dict(align([c.name for c in self.reference.columns], columns))
+        return tally(self._inputs.profiles, self._inputs.joints, columns, scores)
 
     def _next(self, day: date | None) -> date:
         if day is None:

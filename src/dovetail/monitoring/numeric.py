@@ -69,17 +69,19 @@ def log_gamma(x: Floats) -> Floats:
     Eight steps of the recurrence, then Stirling's series.
     """
     x = np.asarray(x, dtype=np.float64)
-    steps = np.ones_like(x)
+    small = x < 8
+    steps = np.ones(int(small.sum()))
     for k in range(8):
-        steps *= np.where(x < 8, x + k, 1.0)
-    y = np.where(x < 8, x + 8, x)
+        steps *= x[small] + k
+    y = np.where(small, x + 8, x)
     inverse = 1 / y
     square = inverse * inverse
     series = inverse * (
         1 / 12 - square * (1 / 360 - square * (1 / 1260 - square * (1 / 1680 - square / 1188)))
     )
     stirling = (y - 0.5) * np.log(y) - y + 0.5 * math.log(2 * math.pi) + series
-    return np.asarray(stirling - np.log(steps), dtype=np.float64)
+    stirling[small] -= np.log(steps)
+    return np.asarray(stirling, dtype=np.float64)
 
 
 def log_sum_exp(values: Floats, axis: int | None = None) -> Floats:

@@ -14,9 +14,11 @@ import numpy.typing as npt
 
 from dovetail.monitoring import scores as scoring
 from dovetail.monitoring.calibration import Calibration
-from dovetail.monitoring.columns import ColumnProfile, profile, typed
+from dovetail.monitoring.columns import ColumnProfile, Roles, profile, typed
 from dovetail.monitoring.errors import ReferenceInvalidError
+from dovetail.monitoring.joint import Joint, joints
 from dovetail.monitoring.numeric import Floats
+from dovetail.monitoring.seasons import SEASONS, seasons_of
 
 PREDICTION = "(prediction)"
 """Name of the stream of scores among the columns."""
@@ -45,6 +47,8 @@ class Reference(msgspec.Struct, frozen=True, kw_only=True):
         performance: Realised figures on the reference.
         knots: Knots of the calibration from score to probability.
         heights: Probabilities at the knots.
+        joints: Streams of columns together.
+        season: Which days are compared with each other; one of `SEASONS`, "" for all.
         digest: Identifies the content; a reference put twice is the same one.
     """
 
@@ -56,6 +60,8 @@ class Reference(msgspec.Struct, frozen=True, kw_only=True):
     performance: Performance | None = None
     knots: list[float] = []
     heights: list[float] = []
+    joints: list[Joint] = []
+    season: str = ""
     digest: str = ""
 
     @property
@@ -67,8 +73,12 @@ class Reference(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def streams(self) -> list[ColumnProfile]:
-        """All profiles that drift is looked for in: the features, then the scores."""
+        """All single streams that drift is looked for in: the features, then the scores."""
         return [*self.columns, *([self.prediction] if self.prediction else [])]
+
+    def budget(self, alpha: float) -> float:
+        """The part of an alarm budget that drift, and likewise loss, may spend."""
+        return alpha / 2 if self.loss else alpha
 
     @classmethod
     def fit(
@@ -78,17 +88,24 @@ class Reference(msgspec.Struct, frozen=True, kw_only=True):
         scores: Column | None = None,
         labels: Column | None = None,
         version: str = "",
+        season: str = "",
+        days: Sequence[Any] = (),
     ) -> "Reference":
         """Summarise a sample.
+
+        A random quarter of the rows, at most 1,000, shape the bins; all others calibrate.
 
         Args:
             features: The columns by name, all of one length.
             scores: The model's scores on these rows.
             labels: What came true, 0 or 1, missing where unknown.
             version: The model version.
+            season: "weekday", "weekend" or "month" compares each day with days of its kind only.
+            days: The date of every row, where there is a season.
 
         Raises:
-            ReferenceInvalidError: There are no rows, lengths differ, or labels lack scores.
+            ReferenceInvalidError: There are no rows, lengths differ, labels lack scores, or days
+                lack for a season.
 
         Example:
             >>> reference = Reference.fit({"age": [31, 45, 28, 60]}, version="3")
@@ -96,12 +113,20 @@ class Reference(msgspec.Struct, frozen=True, kw_only=True):
             (4, 41.0)
         """
         rows = _rows(features, scores, labels)
-        made = cls(version=version, rows=rows, columns=[profile(n, v) for n, v in features.items()])
+        roles = Roles.draw(rows, seasons_of(season, days, rows), SEASONS[season])
+        columns = {name: typed(values) for name, values in features.items()}
+        made = cls(
+            version=version,
+            rows=rows,
+            columns=[profile(name, values, roles) for name, values in columns.items()],
+            joints=joints(columns, roles),
+            season=season,
+        )
         if scores is not None:
             numbers = _floats("scores", scores)
-            made = msgspec.structs.replace(made, prediction=profile(PREDICTION, numbers))
+            made = msgspec.structs.replace(made, prediction=profile(PREDICTION, numbers, roles))
             if labels is not None:
-                made = _with_labels(made, numbers, _floats("labels", labels))
+                made = _with_labels(made, numbers, _floats("labels", labels), roles)
         digest = hashlib.sha256(msgspec.json.encode(made)).hexdigest()
         return msgspec.structs.replace(made, digest=digest)
 
@@ -138,9 +163,10 @@ def _floats(name: str, values: Column) -> Floats:
     return column
 
 
-def _with_labels(made: Reference, scores: Floats, labels: Floats) -> Reference:
+def _with_labels(made: Reference, scores: Floats, labels: Floats, roles: Roles) -> Reference:
     known = np.isfinite(scores) & np.isfinite(labels)
     scores, labels = scores[known], labels[known]
+    roles = Roles(roles.shaping[known], roles.seasons[known], roles.count)
     if len(labels) == 0:
         return made
     if not np.isin(labels, (0.0, 1.0)).all():
@@ -151,7 +177,7 @@ def _with_labels(made: Reference, scores: Floats, labels: Floats) -> Reference:
     calibration = Calibration.fit(scores, labels)
     return msgspec.structs.replace(
         made,
-        loss=profile("(loss)", losses),
+        loss=profile("(loss)", losses, roles),
         performance=Performance(
             auc=scoring.auc(scores, labels),
             log_loss=float(losses.mean()),

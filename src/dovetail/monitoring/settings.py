@@ -18,7 +18,8 @@ class MonitoringSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unkno
             gt=0,
             lt=1,
             description="Chance of any false alarm for one model version in a year of closed days "
-            "on which nothing changes; half goes to drift, half to performance.",
+            "on which nothing changes; half goes to drift, half to performance where the reference "
+            "has labels.",
         ),
     ] = 0.05
     webhook: Annotated[

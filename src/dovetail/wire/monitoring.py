@@ -33,6 +33,7 @@ __all__ = [
     "Drift",
     "Figures",
     "Interval",
+    "Look",
     "Model",
     "Month",
     "Outcomes",
@@ -78,17 +79,35 @@ class Figures(msgspec.Struct, frozen=True, kw_only=True):
     assumption: str | None = None
 
 
+class Look(msgspec.Struct, frozen=True, kw_only=True):
+    """One line of what a change looks like.
+
+    Attributes:
+        label: A quantile ("50%"), a level, "(other)" or "(missing)".
+        before: On the reference: the value of the quantile, the share of the level.
+        after: The same on the latest day.
+    """
+
+    label: str
+    before: float
+    after: float
+
+
 class ColumnDrift(msgspec.Struct, frozen=True, kw_only=True):
     """How one column differs from the reference.
 
     Attributes:
-        column: Its name; "(prediction)" is the score.
+        column: Its name; "(prediction)" is the score, "a with b" is how two go together.
         evidence: Decimal logarithm of the evidence so far: 3 is a thousand to one.
         since: The day on which the change most likely began, where there is evidence of one.
         psi: Population stability index of the latest day; to look at, never an alarm.
         missing: Share of missing values on the latest day.
         unseen: Share of values that the reference never had.
         shift: Difference of the means in standard deviations of the reference.
+        change: In a word, where there is evidence: "up", "down", "wider", "narrower", "shape",
+            "levels", "new values", "more missing", "less missing"; of two columns together
+            "covariance up" or "covariance down".
+        looks: Quantiles or levels before and after, where there is evidence.
     """
 
     column: str
@@ -98,6 +117,8 @@ class ColumnDrift(msgspec.Struct, frozen=True, kw_only=True):
     missing: float | None = None
     unseen: float | None = None
     shift: float | None = None
+    change: str | None = None
+    looks: tuple[Look, ...] = ()
 
 
 class Drift(msgspec.Struct, frozen=True, kw_only=True):
@@ -105,7 +126,8 @@ class Drift(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         rows: Rows of the latest day.
-        evidence: Decimal logarithm of the evidence so far, over all columns.
+        evidence: Decimal logarithm of the evidence so far: the strongest column's, less what is
+            due for looking at all of them.
         threshold: Where the alarm budget lets it become an alarm.
         alarm: Whether it is over that.
         columns: The columns, strongest evidence first.
@@ -191,13 +213,19 @@ class Model(msgspec.Struct, frozen=True, kw_only=True):
     alerts: int = 0
 
 
-class Reference(msgspec.Struct, frozen=True, kw_only=True):
-    """What a version was validated on, by columns of one length; null where unknown."""
+class Reference(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What a version was validated on, by columns of one length; null where unknown.
+
+    With a season ("weekday", "weekend" or "month"), each day is compared only with the rows whose
+    ``days`` are of its kind.
+    """
 
     version: str
     features: dict[str, list[Any]] = {}
     scores: list[float | None] = []
     labels: list[float | None] = []
+    season: str = ""
+    days: list[date] = []
 
 
 class Outcomes(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

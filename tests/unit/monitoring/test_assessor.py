@@ -65,7 +65,7 @@ def test_drift_raises_one_alert_that_names_the_column_and_the_day(server, log):
     assert "2013-04-05" <= raised[0]["day"] <= "2013-04-06"
     assert raised[0]["facts"]["since"] == "2013-04-05"
     assert raised[0]["facts"]["columns"][0]["column"] == "b"
-    assert "since about 2013-04-05: b." in raised[0]["message"]
+    assert "since about 2013-04-05: b (up)." in raised[0]["message"]
     days = server.get("/models/flights/days")
     assert days[-1]["drift"]["1"]["alarm"]
     assert days[-1]["drift"]["1"]["columns"][0]["shift"] == pytest.approx(0.7, abs=0.3)
@@ -116,7 +116,9 @@ def test_closing_twice_and_after_a_restart_counts_a_day_once(start, log):
         assert server.get("/models/flights/days")[-1]["drift"] == once
         server.send(*a_day(log, DAYS[5], shift=0.2))
         close(server, DAYS[5])
-        assert server.get("/models/flights/days")[-1]["drift"]["1"]["evidence"] > 0
+        gathered = server.get("/models/flights/days")[-1]["drift"]["1"]
+        assert gathered["evidence"] > once["1"]["evidence"]
+        assert gathered["columns"][0]["column"] == "b"
 
 
 def test_closing_catches_up_with_all_days_before(server, log):

@@ -21,8 +21,8 @@ def run(days, *, streams=4, rows=150, seed=0, shift=0.0, since=0, upward=False):
     for day in range(days):
         x = r.standard_normal((rows, streams))
         x[:, 0] += shift * (day >= since)
-        bins = [p.bins(x[:, j]) for j, p in enumerate(profiles)]
-        sums.append(evidence.sum_day(bins, pools, day))
+        counts = [p.count(x[:, j]) for j, p in enumerate(profiles)]
+        sums.append(evidence.sum_day(counts, pools, day))
         found.append(evidence.weigh(sums, weights, upward=upward))
     return found
 
@@ -51,21 +51,8 @@ def test_spread_and_new_values_are_found_without_a_shift_of_the_mean():
     r = np.random.default_rng(5)
     column = profile("x", r.standard_normal(2000))
     for values in (1.4 * r.standard_normal(2000), np.where(r.random(2000) < 0.05, 99, 0.0)):
-        sums = evidence.sum_day([column.bins(values)], [np.array(column.counts)], 0)
+        sums = evidence.sum_day([column.count(values)], [np.array(column.counts)], 0)
         assert evidence.weigh([sums], np.ones(1)).log_e > np.log(1 / 0.05)
-
-
-def test_conformal_ranks_are_exact_against_counting_one_by_one():
-    r = np.random.default_rng(1)
-    bins, theta = r.integers(0, 5, 5000), r.random(5000)
-    pool = np.array([3, 0, 2, 1, 4])
-    before = pool.copy()
-    found = evidence.conformal(bins, pool, theta)
-    for i in (0, 1, 77, 2047, 2048, 4999):
-        seen = before + np.bincount(bins[:i], minlength=5)
-        below, equal = seen[: bins[i]].sum(), seen[bins[i]]
-        assert found[i] == pytest.approx((below + theta[i] * (equal + 1)) / (seen.sum() + 1))
-    assert pool.tolist() == (before + np.bincount(bins, minlength=5)).tolist()
 
 
 def test_location_bet_agrees_with_the_golden_martingale(monkeypatch):
@@ -79,7 +66,7 @@ def test_location_bet_agrees_with_the_golden_martingale(monkeypatch):
             np.array([(part**2).sum()]),
             np.zeros((1, 8)),
         )
-        assert evidence._bets([day], True)[0, 0] == pytest.approx(expected, abs=1e-9)
+        assert evidence._bets([day], True)[0, 0, 0] == pytest.approx(expected, abs=1e-9)
 
 
 def test_sums_survive_packing():
@@ -91,7 +78,33 @@ def test_sums_survive_packing():
 
 def test_a_stream_that_was_not_seen_says_nothing():
     pools = [np.array([5, 5]), np.array([5, 5])]
-    sums = evidence.sum_day([None, np.zeros(3, dtype=int)], pools, 1)
+    sums = evidence.sum_day([None, np.array([3, 0])], pools, 1)
     assert sums.rows.tolist() == [0, 3]
     assert pools[0].tolist() == [5, 5]
     assert evidence.weigh([], np.ones(1)).log_e == 0.0
+
+
+def test_the_evidence_of_all_streams_is_the_strongest_less_its_share_of_the_budget():
+    found = run(8, shift=0.6)[-1]
+    assert found.log_e == pytest.approx(found.streams[0] - np.log(4))
+
+
+@pytest.mark.parametrize(
+    ("move", "bet"),
+    [
+        (lambda x: x + 0.4, "up"),
+        (lambda x: x - 0.4, "down"),
+        (lambda x: x * 1.3, "wider"),
+        (lambda x: x * 0.75, "narrower"),
+        (lambda x: np.sign(x) * np.abs(x).clip(0.9, 1.1), "shape"),
+    ],
+    ids=["up", "down", "wider", "narrower", "shape"],
+)
+def test_the_bet_that_wins_says_what_happened(move, bet):
+    r = np.random.default_rng(3)
+    column = profile("x", r.standard_normal(4000))
+    sums = evidence.sum_day(
+        [column.count(move(r.standard_normal(1500)))], [np.array(column.counts)], 0
+    )
+    found = evidence.weigh([sums], np.ones(1))
+    assert evidence.BETS[found.bets[0]] == bet

@@ -1,0 +1,113 @@
+"""Joint streams: columns that each look as ever, but no longer go together as they did.
+
+A joint stream is the product of two centred sums of numeric columns; its distribution moves when
+the covariance between the two does. With few columns every pair is a stream. With many, each sum
+takes a few columns at random: changes of the whole structure show, one pair among thousands may
+not. What centres and scales the columns comes from the rows that shape the bins, so that the
+stream is as exact as any other.
+"""
+
+from collections.abc import Mapping, Sequence
+from itertools import combinations
+
+import msgspec
+import numpy as np
+
+from dovetail.monitoring.columns import ColumnProfile, Roles, Values, profile
+from dovetail.monitoring.numeric import Floats
+
+PAIRED = 20
+"""Most numeric columns of which every pair is watched."""
+PROJECTIONS = 128
+"""Streams of a wider table."""
+QUANTILES = 16
+"""Bins of a joint stream: there are many, and a reference is to stay small."""
+_TERMS = 4
+_SEED = 1742
+
+
+class Term(msgspec.Struct, frozen=True):
+    """One column in a sum, as `weight (value - centre)`."""
+
+    column: str
+    centre: float
+    weight: float
+
+
+class Joint(msgspec.Struct, frozen=True, kw_only=True):
+    """A product of two sums of columns.
+
+    Attributes:
+        left: One sum.
+        right: The other; it shares no column with the first.
+        profile: What the product looked like on the reference.
+    """
+
+    left: list[Term]
+    right: list[Term]
+    profile: ColumnProfile
+
+    def values(self, columns: Mapping[str, Values], rows: int) -> Floats:
+        """The product on each row; missing where any of its columns is.
+
+        Args:
+            columns: The features by name.
+            rows: How many rows there are.
+        """
+        return _sum(self.left, columns, rows) * _sum(self.right, columns, rows)
+
+
+def _sum(terms: Sequence[Term], columns: Mapping[str, Values], rows: int) -> Floats:
+    total = np.zeros(rows)
+    for term in terms:
+        values = columns.get(term.column)
+        if not isinstance(values, np.ndarray):
+            return np.full(rows, np.nan)
+        finite = np.where(np.isfinite(values), values, np.nan)
+        total += term.weight * (finite - term.centre)
+    return total
+
+
+def joints(features: Mapping[str, Values], roles: Roles) -> list[Joint]:
+    """The joint streams of a reference.
+
+    Args:
+        features: Its columns; those that do not vary, or are no numbers, take no part.
+        roles: Which rows shape.
+    """
+    terms = []
+    for name, values in features.items():
+        if isinstance(values, np.ndarray):
+            known = values[roles.shaping & np.isfinite(values)]
+            deviation = float(known.std()) if len(known) else 0.0
+            if deviation > 0 and np.isfinite(deviation):
+                terms.append(Term(name, float(known.mean()), 1 / deviation))
+    rows = len(roles.shaping)
+    made = []
+    for left, right in _sides(terms):
+        empty = ColumnProfile(name=_name(left, right), kind="numeric", counts=[])
+        stream = Joint(left=left, right=right, profile=empty)
+        shown = profile(empty.name, stream.values(features, rows), roles, QUANTILES)
+        made.append(msgspec.structs.replace(stream, profile=shown))
+    return made
+
+
+def _sides(terms: list[Term]) -> list[tuple[list[Term], list[Term]]]:
+    if len(terms) <= PAIRED:
+        return [([a], [b]) for a, b in combinations(terms, 2)]
+    random = np.random.default_rng(_SEED)
+    sides = []
+    for _ in range(PROJECTIONS):
+        chosen = random.choice(len(terms), 2 * _TERMS, replace=False)
+        signs = random.choice([-1.0, 1.0], 2 * _TERMS)
+        signed = [
+            msgspec.structs.replace(terms[i], weight=terms[i].weight * sign)
+            for i, sign in zip(chosen.tolist(), signs.tolist(), strict=True)
+        ]
+        sides.append((signed[:_TERMS], signed[_TERMS:]))
+    return sides
+
+
+def _name(left: list[Term], right: list[Term]) -> str:
+    a, b = (" + ".join(term.column for term in side) for side in (left, right))
+    return f"{a} with {b}"
