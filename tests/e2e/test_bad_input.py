@@ -106,7 +106,7 @@ WRONG = {
     "no factory": ("loop run --once --config loop-no-factory.toml", 2, "no attribute 'make'."),
     "no colon": ("loop run --once --config loop-no-colon.toml", 2, "write it as module:factory"),
     "not a recipe": ("loop run --once --config loop-not-a-recipe.toml", 2, "int without train()"),
-    "missing report file": ("monitoring report --reference x.csv --current a.csv", 1, "no file"),
+    "missing report file": ("monitoring report --reference x.csv --current a.csv", 2, "no file"),
     "no common column": (
         "monitoring report --reference a.csv --current c.csv", 2, "no column in common.",
     ),

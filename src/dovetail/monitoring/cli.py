@@ -65,15 +65,22 @@ def list_models(url: str, token: str | None, as_json: bool) -> None:
 
 
 @commands.command(name="report")
-@click.option("--reference", required=True, type=_FILE, help="CSV or Parquet to compare with.")
-@click.option("--current", required=True, type=_FILE, help="CSV or Parquet to look at.")
+@click.option("--reference", required=True, type=_FILE, help="Table to compare with.")
+@click.option("--current", required=True, type=_FILE, help="Table to look at.")
 @click.option("--score", default="", help="Column of scores, to measure performance too.")
 @click.option("--label", default="", help="Column of outcomes, 0 or 1.")
+@click.option("--ignore", default="", help="Columns not to compare, like id,day.")
 @click.option(
     "--alpha",
     default=0.05,
     type=click.FloatRange(0, 1, min_open=True, max_open=True),
     help="Chance of the verdict drift though nothing changed.",
+)
+@click.option("--tests", default="", help="Classical tests to run too, like ks,psi,mmd.")
+@click.option(
+    "--correction",
+    default="holm",
+    help="How they are corrected: holm, bonferroni, benjamini-hochberg or none.",
 )
 @click.option("--html", type=_FILE, help="Write the report to this file as well.")
 @json_option
@@ -85,63 +92,53 @@ def report(
     current: Path,
     score: str,
     label: str,
+    ignore: str,
     alpha: float,
+    tests: str,
+    correction: str,
     html: Path | None,
     as_json: bool,
 ) -> None:
-    """Compare two files once; the exit code is 1 when the verdict is drift.
+    """Compare two tables once: CSV, Parquet, Arrow or JSON lines.
+
+    The exit code is 0 for no drift, 1 for drift and 2 where they cannot be compared.
 
     \b
     dovetail monitoring report --reference march.parquet --current april.parquet
-    dovetail monitoring report --reference a.csv --current b.csv --html report.html
+    dovetail monitoring report --reference a.csv --current b.csv --tests ks,psi --html report.html
     """
     from dovetail.monitoring.files import read_columns
     from dovetail.monitoring.report import compare
-    from dovetail.monitoring.ui.html import report_html
+    from dovetail.monitoring.report_text import print_report
 
     found = compare(
-        read_columns(reference), read_columns(current), alpha=alpha, score=score, label=label
+        read_columns(reference),
+        read_columns(current),
+        alpha=alpha,
+        score=score,
+        label=label,
+        ignore=_names(ignore),
+        tests=_names(tests),
+        correction=correction,
     )
     if html is not None:
-        html.write_text(report_html(found, reference.name, current.name), encoding="utf-8")
+        _write_html(found, html, reference.name, current.name)
     if as_json:
         print_json(found)
     else:
-        _print_report(found)
+        print_report(found)
     context.exit(1 if found.verdict == "drift" else 0)
 
 
-def _print_report(found: "Report") -> None:
-    print_table(
-        ["column", "drift", "p", "test", "shift", "psi", "missing", "unseen"],
-        [
-            [
-                c.column,
-                "yes" if c.drift else "no",
-                c.p,
-                c.test,
-                c.shift,
-                c.psi,
-                c.missing[1],
-                c.unseen,
-            ]
-            for c in found.columns
-        ],
-    )
-    for name in found.absent:
-        click.echo(f"column {name} is no longer there")
-    for name in found.added:
-        click.echo(f"column {name} is new and was not compared")
-    if found.performance is not None:
-        print_table(
-            ["rows", "predictions", "outcomes", "auc", "estimated auc", "log-loss"],
-            [
-                [name, f.predictions, f.outcomes, f.auc, f.estimated_auc, f.log_loss]
-                for name, f in zip(("reference", "current"), found.performance, strict=True)
-            ],
-        )
-    click.echo(f"verdict: {found.verdict}")
+def _names(text: str) -> list[str]:
+    return [name.strip() for name in text.split(",") if name.strip()]
 
 
-def _word(drift: bool) -> str:
-    return "yes" if drift else "no"
+def _write_html(found: "Report", html: Path, reference: str, current: str) -> None:
+    from dovetail.base.errors import InvalidInputError
+    from dovetail.monitoring.ui.html import report_html
+
+    try:
+        html.write_text(report_html(found, reference, current), encoding="utf-8")
+    except OSError as error:
+        raise InvalidInputError(f"'{html}' cannot be written", why=str(error)) from error

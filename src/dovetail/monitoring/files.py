@@ -1,44 +1,94 @@
-"""Tables from files, as columns: CSV with the standard library, Parquet with PyArrow."""
+"""Tables from files, a column at a time: CSV and JSON lines here, Parquet and Arrow with PyArrow.
+
+A comparison looks at one column after the other, so a table is a mapping that reads a column when
+it is asked for it; a wide Parquet file never lies in memory whole.
+"""
 
 import csv
+import math
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
 
-from dovetail.base import extras
-from dovetail.base.errors import InvalidInputError, NotFoundError
-from dovetail.monitoring.columns import Values, typed
+from dovetail.base.errors import InvalidInputError
+from dovetail.monitoring.arrow_files import ArrowFile, open_ipc, open_parquet
+from dovetail.monitoring.classical.samples import Coded
+from dovetail.monitoring.columns import Values
 
+__all__ = ["Column", "Table", "read_columns"]
+
+Column = Values | Coded
 _MISSING = frozenset({"", "NA", "NaN", "nan", "null", "None"})
 
 
-def read_columns(path: Path) -> dict[str, Values]:
-    """Read a table by its file's ending.
+class Table(Mapping[str, Column]):
+    """The columns of a file.
 
     Args:
-        path: A `.csv` or `.parquet` file. In CSV an empty field, NA, NaN, null or None is missing,
-            and a column all of whose other fields are numbers is numeric.
+        types: What each comparable column holds, in the file's own words or "number" and "text".
+        read: Reads one of them.
+        nested: Columns of lists or records, which have no distribution to compare.
+    """
+
+    def __init__(
+        self,
+        types: Mapping[str, str],
+        read: Callable[[str], Column],
+        nested: tuple[str, ...] = (),
+    ) -> None:
+        self.types, self.nested, self._read = dict(types), nested, read
+
+    def __getitem__(self, name: str) -> Column:
+        """The values of a column."""
+        if name not in self.types:
+            raise KeyError(name)
+        return self._read(name)
+
+    def __iter__(self) -> Iterator[str]:
+        """The names, in the file's order."""
+        return iter(self.types)
+
+    def __len__(self) -> int:
+        """How many columns there are."""
+        return len(self.types)
+
+    def __contains__(self, name: object) -> bool:
+        """Whether there is such a column, without reading it."""
+        return name in self.types
+
+
+def read_columns(path: Path) -> Table:
+    """Open a table by its file's ending.
+
+    Args:
+        path: `.csv`, `.parquet`, `.arrow`, `.feather` or `.ipc`, `.jsonl` or `.ndjson`. In CSV an
+            empty field, NA, NaN, null or None is missing, and a column all of whose other fields
+            are numbers is numeric. Records of JSON lines may lack names; a list or a record in a
+            field counts as its text.
 
     Raises:
-        NotFoundError: There is no such file.
-        InvalidInputError: It is neither, or has no rows.
+        InvalidInputError: There is no such file, it is none of them or broken, or it has no rows.
         MissingExtraError: PyArrow is not installed.
     """
     if not path.is_file():
-        raise NotFoundError(f"there is no file '{path}'")
-    ending = path.suffix.lower()
-    if ending not in (".csv", ".parquet"):
+        raise InvalidInputError(f"there is no file '{path}'")
+    reader = _READERS.get(path.suffix.lower())
+    if reader is None:
         raise InvalidInputError(
-            f"'{path.name}' is neither CSV nor Parquet", fix="give a .csv or .parquet file"
+            f"'{path.name}' is no table that can be read", fix=f"give {', '.join(_READERS)}"
         )
-    columns = _csv(path) if ending == ".csv" else _parquet(path)
-    if not columns or len(next(iter(columns.values()))) == 0:
+    table, rows = reader(path)
+    if not rows:
         raise InvalidInputError(f"'{path.name}' has no rows")
-    return columns
+    if not table:
+        raise InvalidInputError(f"'{path.name}' has no column that can be compared")
+    return table
 
 
-def _csv(path: Path) -> dict[str, Values]:
+def _csv(path: Path) -> tuple[Table, int]:
     try:
         with path.open(newline="", encoding="utf-8-sig") as file:
             reader = csv.reader(file)
@@ -51,10 +101,19 @@ def _csv(path: Path) -> dict[str, Values]:
         raise InvalidInputError(
             f"row {wrong + 1} of '{path.name}' has {len(rows[wrong])} fields, not {len(header)}"
         )
-    return {name: _field([row[j] for row in rows]) for j, name in enumerate(header)}
+    twice = next((name for name in header if header.count(name) > 1), None)
+    if twice is not None:
+        raise InvalidInputError(f"'{path.name}' names the column '{twice}' twice")
+    columns = zip(header, zip(*rows, strict=True), strict=False)
+    return _held({name: _field(values) for name, values in columns}), len(rows)
 
 
-def _field(values: list[str]) -> Values:
+def _held(columns: dict[str, Column]) -> Table:
+    types = {n: "number" if isinstance(v, np.ndarray) else "text" for n, v in columns.items()}
+    return Table(types, columns.__getitem__)
+
+
+def _field(values: tuple[str, ...]) -> Values:
     known: list[str | None] = [None if value.strip() in _MISSING else value for value in values]
     try:
         return np.array([np.nan if v is None else float(v) for v in known], dtype=np.float64)
@@ -62,31 +121,48 @@ def _field(values: list[str]) -> Values:
         return known
 
 
-def _parquet(path: Path) -> dict[str, Values]:
-    arrow = extras.require("pyarrow", extra="data", feature="reading Parquet files")
-    parquet = extras.require("pyarrow.parquet", extra="data", feature="reading Parquet files")
-    try:
-        table = parquet.read_table(path)
-    except arrow.ArrowInvalid as error:
-        raise InvalidInputError(f"'{path.name}' is not a Parquet file", why=str(error)) from error
-    found = {name: _arrow_column(arrow, table.column(name)) for name in table.column_names}
-    return {name: values for name, values in found.items() if values is not None}
+def _json_lines(path: Path) -> tuple[Table, int]:
+    columns: dict[str, list[Any]] = {}
+    rows = 0
+    with path.open("rb") as file:
+        for number, line in enumerate(file, 1):
+            if not line.strip():
+                continue
+            try:
+                record = msgspec.json.decode(line, type=dict[str, Any])
+            except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+                raise InvalidInputError(
+                    f"line {number} of '{path.name}' is not a JSON object", why=str(error)
+                ) from error
+            for name, value in record.items():
+                column = columns.setdefault(name, [])
+                column += [None] * (rows - len(column))
+                column.append(value)
+            rows += 1
+    for column in columns.values():
+        column += [None] * (rows - len(column))
+    return _held({name: _mixed(column) for name, column in columns.items()}), rows
 
 
-def _arrow_column(arrow: Any, column: Any) -> Values | None:
-    """One column; None for nested ones, which have no distribution to compare."""
-    kind = column.type
-    types = arrow.types
-    if types.is_dictionary(kind):
-        column = column.cast(kind.value_type)
-        kind = column.type
-    if types.is_integer(kind) or types.is_floating(kind) or types.is_decimal(kind):
-        return typed(column.cast(arrow.float64(), safe=False).to_numpy())
-    if types.is_boolean(kind):
-        return typed(column.cast(arrow.int8()).cast(arrow.float64()).to_numpy())
-    if types.is_temporal(kind):
-        return typed([v.timestamp() if hasattr(v, "timestamp") else v and v.toordinal()
-                      for v in column.to_pylist()])  # fmt: skip
-    if types.is_string(kind) or types.is_large_string(kind):
-        return typed(column.to_pylist())
-    return None
+def _mixed(values: list[Any]) -> Values:
+    """Numbers where all known values are numbers or booleans, texts otherwise."""
+    if all(v is None or isinstance(v, int | float) for v in values):
+        return np.array([math.nan if v is None else float(v) for v in values], dtype=np.float64)
+    return [
+        v if v is None or isinstance(v, str) else msgspec.json.encode(v).decode() for v in values
+    ]
+
+
+def _arrow(opened: ArrowFile) -> tuple[Table, int]:
+    return Table(opened.types, opened.read, opened.nested), opened.rows
+
+
+_READERS: dict[str, Callable[[Path], tuple[Table, int]]] = {
+    ".csv": _csv,
+    ".parquet": lambda path: _arrow(open_parquet(path)),
+    ".arrow": lambda path: _arrow(open_ipc(path)),
+    ".feather": lambda path: _arrow(open_ipc(path)),
+    ".ipc": lambda path: _arrow(open_ipc(path)),
+    ".jsonl": _json_lines,
+    ".ndjson": _json_lines,
+}
