@@ -77,7 +77,7 @@ class Follower:
         try:
             self._one(uri)
         except (DovetailError, WireError) as error:
-            if self.problems.get(uri) != str(error):
+            if self.problems.get(uri) != str(error) and not self._repository.tells(str(error)):
                 log.warning("model not available", uri=uri, why=str(error))
             self.problems[uri] = str(error)
         else:

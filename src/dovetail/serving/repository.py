@@ -78,6 +78,8 @@ class Repository(Table):
         self._reasons = Reasons(store)
         self._brought: set[tuple[str, str]] = set()
         self._generation = -1
+        self._ahead: dict[tuple[str, str], Model] = {}
+        """What a look opened that came to nothing, since the store changed meanwhile."""
         self._change = threading.RLock()
         self.awaited: Callable[[], Mapping[str, str]] = dict
         """Models that are to come, and what keeps each; empty where it is just being loaded."""
@@ -116,6 +118,10 @@ class Repository(Table):
         if self._catalog is not None:
             entries += shelf.not_loaded(self._catalog, known | awaited.keys())
         return sorted(entries, key=lambda entry: entry.name)
+
+    def tells(self, why: str) -> bool:
+        """Whether a reason is one that the index gives, and the log has given."""
+        return any(self._reasons.get(key) == why for key in list(self._reasons))
 
     def names(self) -> set[str]:
         """Return the names of all models that are loaded, were, or could not be."""
@@ -405,7 +411,9 @@ class Repository(Table):
                 opened[key] = loaded
         with self._change:
             if self._store.generation() != generation:
+                self._ahead = opened
                 return False  # the next look brings all of it
+            self._ahead = {}
             self._known, self._states = known, self._store.states()
             self._reasons.refresh()
             models: defaultdict[str, dict[str, Model]] = defaultdict(dict)
@@ -419,8 +427,11 @@ class Repository(Table):
     def _loaded_as(self, version: Version) -> Model | None:
         """Return the loaded model of a version, if it is of the same files."""
         loaded = self._table.get(version.model)
-        model = loaded.versions.get(version.version) if loaded is not None else None
-        return model if model is not None and model.digest == version.digest else None
+        found = (
+            loaded.versions.get(version.version) if loaded is not None else None,
+            self._ahead.get((version.model, version.version)),
+        )
+        return next((m for m in found if m is not None and m.digest == version.digest), None)
 
     def may_go(self, name: str, version: str) -> bool:
         """Whether a loaded version is one that nobody asked for by name."""
