@@ -18,7 +18,7 @@ from dovetail.monitoring.performance import Choice
 from dovetail.monitoring.reference import Reference
 from dovetail.monitoring.references import References
 from dovetail.monitoring.settings import MonitoringSettings
-from dovetail.monitoring.store import Store
+from dovetail.monitoring.store import Store, Stored
 from dovetail.wire import monitoring as wire
 from dovetail.wire.cloudevents import Event
 from dovetail.wire.monitoring import Alert, Day, Drift, Figures, Model, Month
@@ -65,13 +65,22 @@ class Monitoring:
         Raises:
             EventInvalidError: One of them is broken; then none was stored.
         """
-        now = now_ms(self.clock)
-        items = intake.read(events, now)
-        stored = self.store.add(items, now)
-        receipt = Receipt(stored.accepted, stored.duplicates, len(events) - len(items))
-        for result in ("accepted", "duplicates", "ignored"):
-            metrics.EVENTS.labels(result).inc(getattr(receipt, result))
-        return receipt
+        items = self.read(events)
+        return self.receipt(len(events), self.store.add(items, now_ms(self.clock)))
+
+    def read(self, events: Sequence[Event]) -> list[intake.Item]:
+        """Read the events of a call, ready to be stored.
+
+        Raises:
+            EventInvalidError: One of them is broken.
+        """
+        return intake.read(events, now_ms(self.clock))
+
+    def receipt(self, events: int, stored: Stored) -> Receipt:
+        """Count and tell what became of a call's events."""
+        ignored = events - stored.accepted - stored.duplicates
+        metrics.count_events(stored.accepted, stored.duplicates, ignored)
+        return Receipt(stored.accepted, stored.duplicates, ignored)
 
     def models(self) -> list[Model]:
         """The models that events or references have named."""

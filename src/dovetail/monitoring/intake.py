@@ -6,21 +6,24 @@ position and reason.
 """
 
 import hashlib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any
 
 import msgspec
 import numpy as np
 
+from dovetail.monitoring.bodies import body_of
 from dovetail.monitoring.errors import EventInvalidError
 from dovetail.monitoring.tensors import Features, read_features, read_scores
-from dovetail.wire import lenient
+from dovetail.wire import cloudevents
 from dovetail.wire.cloudevents import Event
 from dovetail.wire.monitoring import OUTCOME, REQUEST, RESPONSE
 
 ROLES = ("live", "shadow")
+_DAY_MS = 86_400_000
 
 
 @dataclass(frozen=True)
@@ -90,6 +93,26 @@ class _OutcomeData(msgspec.Struct):
     values: list[float] = []
 
 
+def decode(headers: Mapping[str, str], body: bytes) -> list[Event]:
+    """Read the events of a call, in any mode; the data of a single one stays bytes.
+
+    KServe's logger says application/json also where raw tensors follow the JSON, so the media type
+    of a binary-mode event decides nothing here.
+
+    Raises:
+        EventInvalidError: The call carries no CloudEvent.
+    """
+    lowered = {name.lower(): value for name, value in headers.items()}
+    if not lowered.get("content-type", "").lower().startswith("application/cloudevents"):
+        lowered["content-type"] = "application/octet-stream"
+    try:
+        return cloudevents.decode(lowered, body)
+    except (ValueError, RecursionError) as error:
+        raise EventInvalidError(
+            "this is no CloudEvent", why=str(error), fix="nothing of this call was stored"
+        ) from error
+
+
 def read(events: Iterable[Event], now_ms: int) -> list[Item]:
     """Read events of the known types, and of roles that are watched.
 
@@ -139,7 +162,7 @@ def _key(event: Event, about: str) -> str:
 
 
 def _request(event: Event, now_ms: int) -> Item | None:
-    body = _body(event)
+    body = body_of(event)
     model = _attribute(event, "inferenceservicename")
     if not model:
         raise EventInvalidError(
@@ -163,7 +186,7 @@ def _request(event: Event, now_ms: int) -> Item | None:
 
 
 def _response(event: Event, now_ms: int) -> Item | None:
-    body = _body(event)
+    body = body_of(event)
     model = _attribute(event, "inferenceservicename") or str(body.get("model_name") or "")
     if not model:
         raise EventInvalidError(
@@ -188,7 +211,7 @@ def _response(event: Event, now_ms: int) -> Item | None:
 
 def _outcome(event: Event, now_ms: int) -> Item:
     try:
-        data = msgspec.convert(_body(event), _OutcomeData, strict=False)
+        data = msgspec.convert(body_of(event), _OutcomeData, strict=False)
     except msgspec.ValidationError as error:
         raise EventInvalidError("the outcomes are not valid", why=str(error)) from error
     ids = [o.request_id for o in data.outcomes] + data.request_ids
@@ -218,18 +241,6 @@ def _outcome(event: Event, now_ms: int) -> Item:
         for request_id, at in grouped.items()
     ]
     return Item(_key(event, data.model), outcomes=found)
-
-
-def _body(event: Event) -> dict[str, Any]:
-    data = event.data
-    if isinstance(data, bytes | str):
-        try:
-            data = lenient.loads(data)
-        except (msgspec.DecodeError, RecursionError) as error:
-            raise EventInvalidError("the data is not JSON", why=str(error)) from error
-    if not isinstance(data, dict):
-        raise EventInvalidError("the data is not a JSON object")
-    return data
 
 
 def _attribute(event: Event, name: str) -> str | None:
@@ -262,4 +273,9 @@ def _milliseconds(said: Any) -> int:
 
 def day_of(time_ms: int) -> str:
     """The UTC day of a time, as 2013-04-01."""
-    return datetime.fromtimestamp(time_ms / 1000, UTC).date().isoformat()
+    return _day(time_ms // _DAY_MS)
+
+
+@lru_cache(maxsize=1024)
+def _day(number: int) -> str:
+    return datetime.fromtimestamp(number * _DAY_MS / 1000, UTC).date().isoformat()

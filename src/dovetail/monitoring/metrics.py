@@ -9,6 +9,7 @@ EVENTS = Counter(
     "CloudEvents received, by what became of them.",
     ["result"],
 )
+_RESULTS = tuple(EVENTS.labels(result) for result in ("accepted", "duplicates", "ignored"))
 EVIDENCE = Gauge(
     "dovetail_monitoring_evidence",
     "Decimal logarithm of the evidence that inputs (drift) or losses (performance) have changed.",
@@ -19,6 +20,13 @@ ALERTS = Gauge(
     "Alerts that are open or acknowledged.",
     ["model", "kind"],
 )
+
+
+def count_events(accepted: int, duplicates: int, ignored: int) -> None:
+    """Count the events of a call."""
+    for counter, number in zip(_RESULTS, (accepted, duplicates, ignored), strict=True):
+        if number:
+            counter.inc(number)
 
 
 def show_alerts(active: list[Alert]) -> None:

@@ -5,6 +5,7 @@ from urllib.parse import quote
 
 from dovetail.base.sql import Database
 from dovetail.monitoring.background import Background, Webhook
+from dovetail.monitoring.direct import direct_answers
 from dovetail.monitoring.handlers import Monitoring
 from dovetail.monitoring.routes import routes
 from dovetail.monitoring.settings import MonitoringSettings
@@ -40,6 +41,7 @@ def _build(context: Context, settings: MonitoringSettings) -> Service:
 
     return Service(
         routes=[*routes(monitoring), *page_routes(monitoring)],
+        direct=direct_answers(monitoring),
         pages=[Page("/monitoring", "Monitoring")],
         start=start,
         stop=stop,

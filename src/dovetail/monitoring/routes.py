@@ -10,16 +10,16 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
 from dovetail.base.errors import TooLargeError
+from dovetail.monitoring import intake
 from dovetail.monitoring.alerts import Status
 from dovetail.monitoring.errors import (
     ChoiceInvalidError,
     DayInvalidError,
-    EventInvalidError,
     ReferenceInvalidError,
 )
 from dovetail.monitoring.handlers import Monitoring
 from dovetail.monitoring.performance import Choice
-from dovetail.wire import cloudevents, lenient
+from dovetail.wire import lenient
 from dovetail.wire import monitoring as wire
 
 _ROLES = ("live", "shadow")
@@ -133,13 +133,7 @@ async def _read(request: Request, limit: int) -> bytes:
 
 
 def _accept(monitoring: Monitoring, headers: dict[str, str], body: bytes) -> Response:
-    try:
-        found = cloudevents.decode(headers, body)
-    except (ValueError, RecursionError) as error:
-        raise EventInvalidError(
-            "this is no CloudEvent", why=str(error), fix="nothing of this call was stored"
-        ) from error
-    return _json(monitoring.accept(found))
+    return _json(monitoring.accept(intake.decode(headers, body)))
 
 
 def _put_reference(monitoring: Monitoring, model: str, body: bytes) -> Response:

@@ -5,8 +5,9 @@ an outcome waits for its prediction, and a change to a day raises that day's rev
 everything computed from it knows that it is stale.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from hashlib import sha256
 from typing import Any
 
@@ -86,6 +87,8 @@ class Store:
         # Built once, so that SQLAlchemy compiles each a single time.
         events, schemas, days = (insert(x, database.dialect) for x in (t.events, t.schemas, t.days))
         self._claiming = events.on_conflict_do_nothing().returning(t.events.c.key)
+        here = t.events.c.key.in_(sa.bindparam("keys", expanding=True))
+        self._knowing, self._noting = sa.select(t.events.c.key).where(here), sa.insert(t.events)
         self._new_schema = schemas.on_conflict_do_nothing()
         self._new_inference = sa.insert(t.inferences)
         self._touching = days.on_conflict_do_update(
@@ -100,25 +103,38 @@ class Store:
         """Store events, each once however often it is sent; returns once they are durable."""
         if not items:
             return Stored(0, 0)
+        accepted = len(self.database.write(self.adding(items, now_ms)))
+        return Stored(accepted, len(items) - accepted)
+
+    def adding(self, items: Sequence[Item], now_ms: int) -> Callable[[Connection], set[str]]:
+        """Return the work that stores events; it gives the keys of those that are new."""
         unique = {item.key: item for item in items}
 
-        def work(connection: Connection) -> int:
+        def work(connection: Connection) -> set[str]:
             fresh = self._claim(connection, list(unique), now_ms)
             chosen = [item for key, item in unique.items() if key in fresh]
             changed = self._put_inferences(connection, [i for x in chosen for i in x.inferences])
             changed |= self._put_outcomes(connection, chosen)
             self._touch(connection, changed, now_ms)
-            return len(fresh)
+            return fresh
 
-        accepted = self.database.write(work)
-        return Stored(accepted, len(items) - accepted)
+        return work
 
     def _claim(self, connection: Connection, keys: list[str], now_ms: int) -> set[str]:
         """Note the events and tell which of them are new."""
         fresh: set[str] = set()
         for some in _chunks(keys):
-            rows = [{"key": key, "arrived_ms": now_ms} for key in some]
-            fresh |= set(connection.execute(self._claiming, rows).scalars())
+            if self.database.dialect == "sqlite":
+                # One transaction writes at a time, so nothing comes between looking and noting.
+                known = set(connection.execute(self._knowing, {"keys": some}).scalars())
+                new = [key for key in some if key not in known]
+                if new:
+                    rows = [{"key": key, "arrived_ms": now_ms} for key in new]
+                    connection.execute(self._noting, rows)
+                fresh.update(new)
+            else:
+                rows = [{"key": key, "arrived_ms": now_ms} for key in some]
+                fresh |= set(connection.execute(self._claiming, rows).scalars())
         return fresh
 
     def _put_inferences(
@@ -157,8 +173,8 @@ class Store:
             features = None
         digest = None
         if features is not None:
-            body = msgspec.json.encode(features.schema)
-            digest = sha256(body).hexdigest()[:32]
+            schema = features.schema
+            digest, body = _digested(tuple(schema.numbers), tuple(schema.texts), schema.dtype)
             schemas[digest] = body
         return {
             "request_id": inference.request_id,
@@ -256,6 +272,13 @@ class Store:
         rows = self.database.read(lambda x: x.execute(query).all())
         schemas = {body: msgspec.json.decode(body, type=Schema) for _, _, body in rows}
         return [Features(schemas[body], n, data).columns() for n, data, body in rows]
+
+
+@lru_cache(maxsize=512)
+def _digested(numbers: tuple[str, ...], texts: tuple[str, ...], dtype: str) -> tuple[str, bytes]:
+    """The digest and the JSON of a schema; requests of a model share theirs."""
+    body = msgspec.json.encode(Schema(list(numbers), list(texts), dtype))
+    return sha256(body).hexdigest()[:32], body
 
 
 def _outcome_row(key: str, said: Outcomes) -> dict[str, Any]:

@@ -6,6 +6,7 @@ become named columns and the outputs one score a row. KServe's older V1 bodies (
 """
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import msgspec
@@ -132,11 +133,18 @@ def _block(tensor: _Tensor) -> npt.NDArray[Any]:
 def _names(tensor: _Tensor, block: npt.NDArray[Any], tensors: int) -> list[str]:
     width = block.shape[1]
     if tensors == 1:
-        return [f"f{j}" for j in range(width)]
+        return list(_numbered(width))
     return [tensor.name] if width == 1 else [f"{tensor.name}_{j}" for j in range(width)]
 
 
+@lru_cache(maxsize=256)
+def _numbered(width: int) -> tuple[str, ...]:
+    return tuple(f"f{j}" for j in range(width))
+
+
 def _assemble(names: list[str], blocks: list[npt.NDArray[Any]], dtype: str) -> Features:
+    if len(blocks) == 1 and blocks[0].dtype != object:
+        return Features(Schema(names, [], dtype), len(blocks[0]), blocks[0].astype(dtype).tobytes())
     columns = [block[:, j] for block in blocks for j in range(block.shape[1])]
     rows = len(blocks[0])
     is_text = [c.dtype == object for c in columns]

@@ -307,6 +307,8 @@ def _quote(text: str) -> str:
 
 
 def _unquote(name: str, value: str) -> str:
+    if "%" not in value:
+        return value
     try:
         return unquote(value, errors="strict")
     except UnicodeDecodeError:
