@@ -74,9 +74,13 @@ class Follower:
                 list(pool.map(self._try, wanted))
 
     def _try(self, uri: str) -> None:
+        if self._stop.is_set():
+            return
         try:
             self._one(uri)
         except (DovetailError, WireError) as error:
+            if self._stop.is_set():
+                return
             if self.problems.get(uri) != str(error) and not self._repository.tells(str(error)):
                 log.warning("model not available", uri=uri, why=str(error))
             self.problems[uri] = str(error)

@@ -8,12 +8,14 @@ once.
 `main` is what that process runs.
 """
 
+import ctypes
 import os
 import shutil
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -21,7 +23,12 @@ from typing import Any
 import msgspec
 
 from dovetail import __version__
-from dovetail.base.errors import DovetailError, IntegrityError, UntrustedError
+from dovetail.base.errors import (
+    DovetailError,
+    IntegrityError,
+    UnavailableError,
+    UntrustedError,
+)
 from dovetail.base.ids import new_id
 from dovetail.base.telemetry import logger
 from dovetail.serving import formats
@@ -40,6 +47,7 @@ _PROGRAM = "import sys; from dovetail.serving.isolation import main; sys.exit(ma
 _RECORD, _ERROR = "choice.json", "error.json"
 _TRUSTED = "trusted"
 _LAYOUT = "2"
+_PR_SET_PDEATHSIG = 1
 _LIBRARIES = ("numpy", "onnx", "onnxruntime")
 """What decides a form beside the libraries of the format."""
 
@@ -49,10 +57,21 @@ class Forms:
 
     Args:
         root: the folder of all of them.
+
+    Attributes:
+        has_stopped: whether no more are made, because the server ends.
     """
 
     def __init__(self, root: Path) -> None:
         self._root = root
+        self._running: set[subprocess.Popen[bytes]] = set()
+        self.has_stopped = False
+
+    def stop(self) -> None:
+        """End what is being made: a server that is told to stop does not wait for it."""
+        self.has_stopped = True
+        for process in list(self._running):
+            process.kill()
 
     def choose(
         self, path: Path, digest: str, *, trusted: bool = False
@@ -90,12 +109,41 @@ class Forms:
         staging = self._root / f".{new_id()}"
         staging.mkdir(parents=True)
         try:
-            _run(path, staging, trusted)
+            self._run(path, staging, trusted)
             folder.parent.mkdir(parents=True, exist_ok=True)
             shutil.rmtree(folder, ignore_errors=True)
             staging.rename(folder)
         finally:
             shutil.rmtree(staging, ignore_errors=True)
+
+    def _run(self, path: Path, folder: Path, trusted: bool) -> None:
+        """Run the process and raise here what it raised there."""
+        if self.has_stopped:
+            raise _stopped(path)
+        process = subprocess.Popen(
+            [sys.executable, "-c", _PROGRAM, str(path), str(folder), *([_TRUSTED] * trusted)],
+            env={**os.environ, "PYTHONPATH": os.pathsep.join(part for part in sys.path if part)},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            start_new_session=True,  # Ctrl-C is for the server, which ends it
+        )
+        self._running.add(process)
+        try:
+            if self.has_stopped:
+                process.kill()
+            _, said = process.communicate(timeout=_SECONDS)
+        except subprocess.TimeoutExpired as error:
+            raise BadModelError(
+                path, f"reading it took more than {_SECONDS} seconds, and was ended"
+            ) from error
+        finally:
+            self._running.discard(process)
+            process.kill()  # nothing where it has ended
+            process.communicate()
+        if process.returncode and self.has_stopped:
+            raise _stopped(path)
+        _raise_what_it_said(process.returncode, said, path, folder, trusted)
 
 
 @contextmanager
@@ -116,29 +164,19 @@ def _alone(folder: Path) -> Iterator[None]:
             lock.unlink(missing_ok=True)
 
 
-def _run(path: Path, folder: Path, trusted: bool) -> None:
-    """Run the process and raise here what it raised there."""
-    try:
-        done = subprocess.run(
-            [sys.executable, "-c", _PROGRAM, str(path), str(folder), *([_TRUSTED] * trusted)],
-            env={**os.environ, "PYTHONPATH": os.pathsep.join(part for part in sys.path if part)},
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.PIPE,
-            timeout=_SECONDS,
-            check=False,
-        )
-    except subprocess.TimeoutExpired as error:
-        raise BadModelError(
-            path, f"reading it took more than {_SECONDS} seconds, and was ended"
-        ) from error
-    if done.returncode == 0:
+def _stopped(path: Path) -> UnavailableError:
+    return UnavailableError(f"model {str(path)!r} is not loaded", why="the server was told to stop")
+
+
+def _raise_what_it_said(code: int, words: bytes, path: Path, folder: Path, trusted: bool) -> None:
+    """Raise here what the process raised there."""
+    if code == 0:
         return
     if not (folder / _ERROR).is_file():
-        lines = done.stderr.decode(errors="replace").strip().splitlines()
+        lines = words.decode(errors="replace").strip().splitlines()
         raise BadModelError(
             path,
-            f"the process that read it ended with {done.returncode}",
+            f"the process that read it ended with {code}",
             fix=f"its last words: {lines[-1][:200]}" if lines else "",
         )
     said: dict[str, Any] = msgspec.json.decode((folder / _ERROR).read_bytes())
@@ -172,6 +210,12 @@ def _bound_memory() -> None:
     resource.setrlimit(resource.RLIMIT_AS, (limit, hard))
 
 
+def _end_with_parent() -> None:
+    """Let the process end when the server is killed, on Linux."""
+    with suppress(OSError, AttributeError):
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
 def main(model: str, target: str, trusted: str = "") -> int:
     """Choose a model's form and write it and the choice into a folder.
 
@@ -184,6 +228,7 @@ def main(model: str, target: str, trusted: str = "") -> int:
         The exit code: 0 when the choice is written, 1 when the error is.
     """
     path, folder = Path(model), Path(target)
+    _end_with_parent()
     _bound_memory()
     try:
         for module in formats.needs(path).unused:

@@ -63,6 +63,11 @@ class Opener:
         opened = self._opened(version)
         return self._model(version, opened.predictor, opened.compilation, opened.memory)
 
+    @property
+    def has_stopped(self) -> bool:
+        """Whether the server ends, so that a model that is not open says nothing of the model."""
+        return self._forms is not None and self._forms.has_stopped
+
     def leaves_to_rest(self) -> bool:
         """Whether what is loaded again after a restart waits for its first request."""
         return self._lazy or not self._cache.has_room()

@@ -77,12 +77,13 @@ class _Server:
             Shadows(tuple(observers), answer_by),
         )
         observers += [self.watch.observe] if self.watch is not None else []
+        self.forms = Forms(context.state / "serving" / "compiled") if settings.isolate else None
         files = Files(context.state / "serving" / "models", tidy=fleet.leads)
         self.repository = Repository(
             self.store,
             files,
             sources,
-            opener=_opener(context, settings, files),
+            opener=_opener(settings, files, self.forms),
             clock=context.clock,
             catalog=catalog,
             observers=self.observing,
@@ -174,6 +175,8 @@ class _Server:
         """Finish running calls, stop looking, send what is to be told, close the store."""
         if self.grpc is not None:
             anyio.from_thread.run(self.grpc.stop)
+        if self.forms is not None:
+            self.forms.stop()  # else what looks would wait for a model to be compiled
         self.keeper.stop()
         self.follower.stop()
         self.observing.stop()
@@ -251,11 +254,11 @@ def _split(settings: ServingSettings) -> tuple[list[Path], list[str]]:
     return folders, models
 
 
-def _opener(context: Context, settings: ServingSettings, files: Files) -> Opener:
+def _opener(settings: ServingSettings, files: Files, forms: Forms | None) -> Opener:
     return Opener(
         files,
         compile=settings.compile,
-        forms=Forms(context.state / "serving" / "compiled") if settings.isolate else None,
+        forms=forms,
         trust=Trust.of(settings.trusted),
         limits=settings.limits(),
         cache=Cache(settings.max_memory_mb << 20),

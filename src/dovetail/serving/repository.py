@@ -299,6 +299,8 @@ class Repository(Table):
         try:
             model = self._opener.open(version)
         except DovetailError as error:
+            if self._opener.has_stopped:
+                raise
             if self._reasons.get(key) != str(error):  # a follower tries again and again
                 log.error("model not loaded", model=key[0], version=key[1], why=str(error))
             self._reasons[key] = str(error)

@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 
-from dovetail.base.errors import IntegrityError, UntrustedError
+from dovetail.base.errors import IntegrityError, UnavailableError, UntrustedError
 from dovetail.serving import BadModelError, Model, isolation
 from dovetail.serving.isolation import Forms
 
@@ -124,3 +124,22 @@ def test_copies_that_are_loaded_at_once_are_compiled_once(forms, model_file, mon
     assert all(future.result()[1].compiled for future in futures)
     assert len(made) == 1
     assert not list(forms._root.glob("*.lock"))
+
+
+def test_a_server_that_stops_does_not_wait_for_a_model_to_be_compiled(tmp_path, model_file, until):
+    forms = Forms(tmp_path)
+    slow = textwrap.dedent(f"""
+        import time, pathlib
+        pathlib.Path({str(tmp_path / "begun")!r}).touch()
+        time.sleep(600)
+    """)
+    with pytest.MonkeyPatch.context() as patch, ThreadPoolExecutor(1) as pool:
+        patch.setattr(isolation, "_PROGRAM", slow)
+        made = pool.submit(forms.choose, model_file, "f" * 64)
+        until((tmp_path / "begun").exists)
+        forms.stop()
+        with pytest.raises(UnavailableError, match="the server was told to stop"):
+            made.result(timeout=30)
+    with pytest.raises(UnavailableError, match="the server was told to stop"):
+        forms.choose(model_file, "f" * 64)
+    assert not list(tmp_path.glob("*/form.msgpack"))
