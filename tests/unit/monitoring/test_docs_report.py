@@ -12,16 +12,18 @@ import pytest
 from dovetail.cli import main
 
 PAGE = Path(__file__).parents[3] / "docs" / "how-to" / "monitoring-report.md"
+OUTLIERS = PAGE.with_name("monitoring-outliers.md")
 pytestmark = pytest.mark.skipif(not PAGE.exists(), reason="the pages are not in this copy")
 
 
-def blocks(kind: str) -> list[str]:
-    return re.findall(rf"```{kind}\n(.*?)```", PAGE.read_text(), flags=re.S)
+def blocks(kind: str, page: Path = PAGE) -> list[str]:
+    return re.findall(rf"```{kind}\n(.*?)```", page.read_text(), flags=re.S)
 
 
-@pytest.mark.parametrize("number", range(len(blocks("python")) if PAGE.exists() else 0))
-def test_the_python_of_the_how_to_runs(number):
-    exec(compile(blocks("python")[number], PAGE.name, "exec"), {})
+@pytest.mark.parametrize("page", [PAGE, OUTLIERS], ids=lambda page: page.stem)
+def test_the_python_of_the_how_to_runs(page):
+    for code in blocks("python", page):
+        exec(compile(code, page.name, "exec"), {})
 
 
 def write_months(folder: Path) -> None:

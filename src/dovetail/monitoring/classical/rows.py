@@ -1,7 +1,7 @@
 """Rows of a mixed table as a matrix: standardised numbers, and shares of frequent levels.
 
 What looks at all columns together needs numbers of one scale. A level becomes a column of zeros
-and ones; a missing number becomes the mean, and a column says that it was missing.
+and ones; a missing number becomes the mean, and a column says that it is missing.
 """
 
 from collections.abc import Mapping, Sequence
@@ -16,6 +16,8 @@ from dovetail.monitoring.numeric import Floats
 
 _LEVELS = 10
 _SPREAD = 1e-12
+_UNSEEN = 5.0
+"""A level or a gap that the reference never had, in the standard deviations of numbers."""
 
 
 @dataclass(frozen=True)
@@ -26,20 +28,50 @@ class _Column:
     mean: float = 0.0
     deviation: float = 1.0
     levels: tuple[str, ...] = ()
-    missing: float | None = None
+    known: frozenset[str] = frozenset()
+    missing: float = 0.0
+
+    @property
+    def width(self) -> int:
+        return len(self.levels) + 1 if self.levels else 2
 
     def encode(self, values: Any) -> Floats:
         if self.levels:
-            texts = np.array([None if v is None else str(v) for v in values], dtype=object)
-            return np.stack([texts == level for level in self.levels], axis=1).astype(np.float64)
+            return self._shares(values)
         numbers = _floats(values)
         unknown = ~np.isfinite(numbers)
         scaled = (numbers - self.mean) / self.deviation
         scaled[unknown] = 0.0
-        if self.missing is None:
-            return scaled[:, None]
-        spread = max(0.05, (self.missing * (1 - self.missing)) ** 0.5)
-        return np.stack([scaled, (unknown - self.missing) / spread], axis=1)
+        return np.stack([scaled, (unknown - self.missing) / self._spread], axis=1)
+
+    @property
+    def middle(self) -> Floats:
+        """An ordinary value, encoded."""
+        made = np.zeros(self.width)
+        if self.levels:
+            made[0] = 1.0
+        else:
+            made[1] = -self.missing / self._spread
+        return made
+
+    @property
+    def _spread(self) -> float:
+        return max(1 / _UNSEEN, float((self.missing * (1 - self.missing)) ** 0.5))
+
+    def _shares(self, values: Any) -> Floats:
+        """A column a frequent level, and one for what the reference never had."""
+        made = np.zeros((len(values), self.width))
+        index = {level: i for i, level in enumerate(self.levels)}
+        for row, value in enumerate(values):
+            text = None if value is None or value != value else str(value)
+            at = index.get(text) if text is not None else None
+            if at is not None:
+                made[row, at] = 1.0
+            elif text is None and self.missing:
+                continue
+            elif text is None or text not in self.known:
+                made[row, -1] = _UNSEEN
+        return made
 
 
 class Encoder:
@@ -56,6 +88,17 @@ class Encoder:
     def names(self) -> list[str]:
         """The columns, in order."""
         return [column.name for column in self._columns]
+
+    @property
+    def middle(self) -> Floats:
+        """An ordinary row, encoded: float64 [width]."""
+        return np.concatenate([column.middle for column in self._columns])
+
+    @property
+    def parts(self) -> list[tuple[str, slice]]:
+        """Which columns of the matrix belong to which column of the table."""
+        ends = np.cumsum([0, *(column.width for column in self._columns)]).tolist()
+        return [(c.name, slice(ends[i], ends[i + 1])) for i, c in enumerate(self._columns)]
 
     def encode(self, columns: Mapping[str, Any], at: npt.NDArray[np.int64] | None = None) -> Floats:
         """The matrix of some rows.
@@ -76,13 +119,14 @@ class Encoder:
 
 
 def _column(name: str, one: Sample) -> _Column:
+    share = one.missing / max(1, one.rows)
     if isinstance(one, Levels):
         frequent = sorted(one.counts.items(), key=lambda i: (-i[1], i[0]))[:_LEVELS]
-        return _Column(name, levels=tuple(level for level, _ in frequent) or ("",))
-    share = one.missing / one.rows if one.missing else None
+        levels = tuple(level for level, _ in frequent) or ("",)
+        return _Column(name, levels=levels, known=frozenset(one.counts), missing=share)
     if not len(one.values):
         return _Column(name, missing=share)
-    return _Column(name, one.mean, max(one.deviation, _SPREAD) or 1.0, missing=share)
+    return _Column(name, one.mean, max(one.deviation, _SPREAD), missing=share)
 
 
 def take(values: Any, at: npt.NDArray[np.int64] | None) -> Any:
@@ -100,7 +144,10 @@ def take(values: Any, at: npt.NDArray[np.int64] | None) -> Any:
 def _floats(values: Any) -> Floats:
     if isinstance(values, np.ndarray) and values.dtype.kind in "fiub":
         return values.astype(np.float64)
-    found = np.full(len(values), np.nan)
+    try:
+        return np.asarray(values, dtype=np.float64)
+    except (TypeError, ValueError):
+        found = np.full(len(values), np.nan)
     for i, value in enumerate(values):
         try:
             found[i] = np.nan if value is None else float(value)
