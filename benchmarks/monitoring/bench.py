@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 from benchmarks.harness import BIN, Connection, Figure, Server, at_rest, measure, server
+from benchmarks.monitoring import quality
 from scipy.stats import ks_2samp
 
 from dovetail.monitoring import Monitor
@@ -158,6 +159,7 @@ def main() -> None:
         with server([*command, "--state", "state"], "/healthz", Path(folder)) as target:
             drive(target)
     alarms()
+    quality.run()
 
 
 if __name__ == "__main__":

@@ -22,7 +22,9 @@ filtrations" (2024); R. Krichevsky and V. Trofimov, IEEE Transactions on Informa
 """
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 import numpy.typing as npt
@@ -38,6 +40,8 @@ YEAR = 365
 """Closed days that the alarm budget covers."""
 BETS = ("up", "down", "wider", "narrower", "shape")
 """What is bet upon: larger or smaller values, more or less spread, any other shape."""
+_TOGETHER = 200_000
+_LOOKED_UP = 1 << 18
 _UPWARD = np.array([0.05, 0.1, 0.2, 0.4])
 _WIDER = np.array([1.1, 1.25])
 _NARROWER = np.array([0.8, 0.9])
@@ -100,17 +104,36 @@ def sum_day(streams: list[Bins | None], pools: list[Bins], seed: int) -> DaySums
     """
     count = len(streams)
     sums = DaySums(np.zeros(count), np.zeros(count), np.zeros(count), np.zeros((count, HISTOGRAM)))
-    for j, counts in enumerate(streams):
-        if counts is None or not counts.any():
-            continue
-        u = day_ranks(counts, pools[j], [seed, j])
+    random = np.random.default_rng(seed)
+    seen = [(j, counts) for j, counts in enumerate(streams) if counts is not None and counts.any()]
+    for some in _chunks(seen):
+        numbers = [j for j, _ in some]
+        u = day_ranks([counts for _, counts in some], [pools[j] for j in numbers], random)
         z = normal_quantile(u.clip(1e-12, 1 - 1e-12))
-        sums.rows[j] = len(u)
-        sums.total[j] = z.sum()
-        sums.squares[j] = (z * z).sum()
+        sizes = np.array([int(counts.sum()) for _, counts in some])
+        starts = np.cumsum(sizes) - sizes
+        sums.rows[numbers] = sizes
+        sums.total[numbers] = np.add.reduceat(z, starts)
+        sums.squares[numbers] = np.add.reduceat(z * z, starts)
         cells = np.minimum((u * HISTOGRAM).astype(np.int64), HISTOGRAM - 1)
-        sums.histogram[j] = np.bincount(cells, minlength=HISTOGRAM)
+        cells += np.repeat(np.arange(len(some)) * HISTOGRAM, sizes)
+        found = np.bincount(cells, minlength=len(some) * HISTOGRAM)
+        sums.histogram[numbers] = found.reshape(-1, HISTOGRAM)
     return sums
+
+
+def _chunks(seen: list[tuple[int, Bins]]) -> Iterator[list[tuple[int, Bins]]]:
+    """Streams to rank at once: many small ones are quicker together, large ones need memory."""
+    some: list[tuple[int, Bins]] = []
+    rows = 0
+    for j, counts in seen:
+        if some and rows + counts.sum() > _TOGETHER:
+            yield some
+            some, rows = [], 0
+        some.append((j, counts))
+        rows += int(counts.sum())
+    if some:
+        yield some
 
 
 def weigh(days: list[DaySums], weights: Floats, *, upward: bool = False) -> Evidence:
@@ -155,10 +178,22 @@ def _bets(days: list[DaySums], upward: bool) -> Floats:
     down = _location(-_UPWARD, rows, total)
     wider, narrower = (_spread(g, rows, squares) for g in (_WIDER, _NARROWER))
     histogram = rows * math.log(HISTOGRAM) + math.lgamma(HISTOGRAM / 2)
-    histogram += (log_gamma(cells + 0.5) - math.lgamma(0.5)).sum(axis=2)
+    histogram += (_log_gamma_half(cells) - math.lgamma(0.5)).sum(axis=2)
     histogram -= log_gamma(rows + HISTOGRAM / 2)
     shares = np.log([0.25, 0.25, 0.125, 0.125, 0.25])
     return np.stack([up, down, wider, narrower, histogram]) + shares[:, None, None]
+
+
+def _log_gamma_half(counts: Floats) -> Floats:
+    """Logarithm of Gamma(count + 1/2), looked up where all counts are small: that is quicker."""
+    if counts.max(initial=0) < _LOOKED_UP:
+        return _table()[counts.astype(np.int64)]
+    return log_gamma(counts + 0.5)
+
+
+@cache
+def _table() -> Floats:
+    return log_gamma(np.arange(_LOOKED_UP, dtype=np.float64) + 0.5)
 
 
 def _location(shifts: Floats, rows: Floats, total: Floats) -> Floats:

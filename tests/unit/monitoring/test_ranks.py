@@ -16,7 +16,7 @@ def test_ranks_are_those_of_counting_one_by_one(size):
     r = np.random.default_rng(size)
     bins, theta = r.integers(0, size, 3000).astype(np.uint16), r.random(3000)
     pool = r.integers(0, 9, size)
-    found = conformal(bins, pool, theta)
+    found = conformal([bins], [pool], theta)
     for i in (0, 1, 77, 2047, 2048, 2999):
         seen = pool + np.bincount(bins[:i], minlength=size)
         below, equal = seen[: bins[i]].sum(), seen[bins[i]]
@@ -26,24 +26,36 @@ def test_ranks_are_those_of_counting_one_by_one(size):
 def test_over_all_orders_of_few_rows_with_ties_every_rank_is_equally_likely():
     rows = [0, 0, 1, 2, 2, 2]
     lower, upper = np.zeros((2, 720))
+    none = np.zeros(3, dtype=np.int64)
     for number, order in enumerate(itertools.permutations(rows)):
         bins = np.array(order, dtype=np.uint16)
-        lower[number] = conformal(bins, np.zeros(3, dtype=np.int64), np.zeros(6))[-1]
-        upper[number] = conformal(bins, np.zeros(3, dtype=np.int64), np.ones(6))[-1]
+        lower[number] = conformal([bins], [none], np.zeros(6))[-1]
+        upper[number] = conformal([bins], [none], np.ones(6))[-1]
     # Between its ends the last rank is uniform; over all orders the pieces must tile [0, 1].
     for at in np.linspace(0, 1, 61):
         share = np.clip((at - lower) / (upper - lower), 0, 1).mean()
         assert share == pytest.approx(at, abs=1e-12)
 
 
+def test_streams_ranked_together_are_ranked_apart():
+    r = np.random.default_rng(0)
+    sizes = [(3, 50), (66, 1), (258, 400), (1, 9)]
+    streams = [r.integers(0, size, rows).astype(np.uint16) for size, rows in sizes]
+    pools = [r.integers(0, 9, size) for size, _ in sizes]
+    theta = r.random(460)
+    apart, start = [], 0
+    for bins, pool in zip(streams, pools, strict=True):
+        apart.append(conformal([bins], [pool], theta[start : start + len(bins)]))
+        start += len(bins)
+    assert conformal(streams, pools, theta).tolist() == np.concatenate(apart).tolist()
+
+
 def test_a_day_moves_the_pool_by_its_counts_and_depends_on_nothing_else():
-    counts = np.array([3, 0, 4])
-    pools = [np.array([2, 2, 2]) for _ in range(2)]
-    a, b = (day_ranks(counts, pool, [1, 2]) for pool in pools)
-    assert a.tolist() == b.tolist()
-    assert pools[0].tolist() == [5, 2, 6]
-    assert day_ranks(counts, np.array([2, 2, 2]), [1, 3]).tolist() != a.tolist()
-    assert day_ranks(np.zeros(3, dtype=np.int64), pools[0], [1, 2]).tolist() == []
+    counts, first, second = np.array([3, 0, 4]), np.array([2, 2, 2]), np.array([2, 2, 2])
+    once = day_ranks([counts], [first], np.random.default_rng(1))
+    again = day_ranks([counts], [second], np.random.default_rng(1))
+    assert once.tolist() == again.tolist()
+    assert first.tolist() == second.tolist() == [5, 2, 6]
 
 
 def columns(r, rows):
