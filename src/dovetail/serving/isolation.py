@@ -5,17 +5,13 @@ take the server down, nor fill its memory, nor hold it up, and the library's mem
 form is made. The form is kept by the digest of the model's files, so the next start opens it at
 once.
 
-`main` is what that process runs.
+`main` is what that process runs; `nursery` says how the import of its libraries is shared.
 """
 
-import ctypes
-import os
 import shutil
-import signal
-import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -35,6 +31,7 @@ from dovetail.serving import formats
 from dovetail.serving.compile import Compilation, choose
 from dovetail.serving.compiled import CompiledForm, CompiledPredictor
 from dovetail.serving.errors import BadModelError
+from dovetail.serving.nursery import Ended, Nursery, serve
 from dovetail.serving.predictor import Predictor
 
 __all__ = ["Forms"]
@@ -43,13 +40,15 @@ log = logger("serving")
 _SECONDS = 600
 _BYTES = 8 << 30
 """Address space of the process; libraries reserve far more of it than they use."""
-_PROGRAM = "import sys; from dovetail.serving.isolation import main; sys.exit(main(*sys.argv[1:]))"
+_PROGRAM = "import sys; from dovetail.serving.isolation import main; main(*sys.argv[1:])"
 _RECORD, _ERROR = "choice.json", "error.json"
 _TRUSTED = "trusted"
 _LAYOUT = "2"
-_PR_SET_PDEATHSIG = 1
 _LIBRARIES = ("numpy", "onnx", "onnxruntime")
 """What decides a form beside the libraries of the format."""
+_WARM = ("catboost", "joblib", "lightgbm", "onnx", "onnxruntime", "pandas", "scipy", "skops",
+         "sklearn", "xgboost")  # fmt: skip
+"""What is imported once for many models."""
 
 
 class Forms:
@@ -64,14 +63,13 @@ class Forms:
 
     def __init__(self, root: Path) -> None:
         self._root = root
-        self._running: set[subprocess.Popen[bytes]] = set()
+        self._nursery = Nursery()
         self.has_stopped = False
 
     def stop(self) -> None:
         """End what is being made: a server that is told to stop does not wait for it."""
         self.has_stopped = True
-        for process in list(self._running):
-            process.kill()
+        self._nursery.kill()
 
     def choose(
         self, path: Path, digest: str, *, trusted: bool = False
@@ -120,30 +118,16 @@ class Forms:
         """Run the process and raise here what it raised there."""
         if self.has_stopped:
             raise _stopped(path)
-        process = subprocess.Popen(
-            [sys.executable, "-c", _PROGRAM, str(path), str(folder), *([_TRUSTED] * trusted)],
-            env={**os.environ, "PYTHONPATH": os.pathsep.join(part for part in sys.path if part)},
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.PIPE,
-            start_new_session=True,  # Ctrl-C is for the server, which ends it
-        )
-        self._running.add(process)
+        job = [str(path), str(folder), *([_TRUSTED] * trusted)]
         try:
-            if self.has_stopped:
-                process.kill()
-            _, said = process.communicate(timeout=_SECONDS)
-        except subprocess.TimeoutExpired as error:
+            done = self._nursery.run(_PROGRAM, formats.needs(path).unused, job, _SECONDS)
+        except TimeoutError as error:
             raise BadModelError(
                 path, f"reading it took more than {_SECONDS} seconds, and was ended"
             ) from error
-        finally:
-            self._running.discard(process)
-            process.kill()  # nothing where it has ended
-            process.communicate()
-        if process.returncode and self.has_stopped:
+        if done.code and self.has_stopped:
             raise _stopped(path)
-        _raise_what_it_said(process.returncode, said, path, folder, trusted)
+        _raise_what_it_said(done, path, folder, trusted)
 
 
 @contextmanager
@@ -168,15 +152,15 @@ def _stopped(path: Path) -> UnavailableError:
     return UnavailableError(f"model {str(path)!r} is not loaded", why="the server was told to stop")
 
 
-def _raise_what_it_said(code: int, words: bytes, path: Path, folder: Path, trusted: bool) -> None:
+def _raise_what_it_said(done: Ended, path: Path, folder: Path, trusted: bool) -> None:
     """Raise here what the process raised there."""
-    if code == 0:
+    if done.code == 0:
         return
     if not (folder / _ERROR).is_file():
-        lines = words.decode(errors="replace").strip().splitlines()
+        lines = done.words.strip().splitlines()
         raise BadModelError(
             path,
-            f"the process that read it ended with {code}",
+            f"the process that read it ended with {done.code}",
             fix=f"its last words: {lines[-1][:200]}" if lines else "",
         )
     said: dict[str, Any] = msgspec.json.decode((folder / _ERROR).read_bytes())
@@ -210,13 +194,18 @@ def _bound_memory() -> None:
     resource.setrlimit(resource.RLIMIT_AS, (limit, hard))
 
 
-def _end_with_parent() -> None:
-    """Let the process end when the server is killed, on Linux."""
-    with suppress(OSError, AttributeError):
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+def main(*unused: str) -> None:
+    """Be a process that makes forms in its children.
+
+    Args:
+        unused: modules that libraries import where they are installed, and that are not needed.
+    """
+    for module in unused:
+        sys.modules.setdefault(module, None)  # type: ignore[arg-type]
+    serve(make, _WARM)
 
 
-def main(model: str, target: str, trusted: str = "") -> int:
+def make(model: str, target: str, trusted: str = "") -> int:
     """Choose a model's form and write it and the choice into a folder.
 
     Args:
@@ -228,11 +217,8 @@ def main(model: str, target: str, trusted: str = "") -> int:
         The exit code: 0 when the choice is written, 1 when the error is.
     """
     path, folder = Path(model), Path(target)
-    _end_with_parent()
     _bound_memory()
     try:
-        for module in formats.needs(path).unused:
-            sys.modules.setdefault(module, None)  # type: ignore[arg-type]
         chosen, record = choose(formats.load(path, trusted=trusted == _TRUSTED))
     except MemoryError:
         error = BadModelError(path, f"reading it takes more than {_BYTES >> 30} GiB of memory")

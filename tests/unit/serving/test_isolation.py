@@ -1,16 +1,21 @@
 """A model is compiled once, in a process of its own."""
 
+import os
 import shutil
+import signal
 import subprocess
 import sys
 import textwrap
+import time
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
+import joblib
 import numpy as np
 import pytest
 
 from dovetail.base.errors import IntegrityError, UnavailableError, UntrustedError
-from dovetail.serving import BadModelError, Model, isolation
+from dovetail.serving import BadModelError, Model, isolation, nursery
 from dovetail.serving.isolation import Forms
 
 ROWS = np.random.default_rng(0).normal(size=(20, 4))
@@ -143,3 +148,94 @@ def test_a_server_that_stops_does_not_wait_for_a_model_to_be_compiled(tmp_path, 
     with pytest.raises(UnavailableError, match="the server was told to stop"):
         forms.choose(model_file, "f" * 64)
     assert not list(tmp_path.glob("*/form.msgpack"))
+
+
+@pytest.fixture
+def started(monkeypatch):
+    """The processes that are started while a test runs."""
+    made = []
+    parent = nursery._Parent
+    monkeypatch.setattr(nursery, "_Parent", lambda kind: made.append(kind) or parent(kind))
+    return made
+
+
+@pytest.fixture
+def own(tmp_path):
+    """Forms with processes of their own."""
+    forms = Forms(tmp_path / "forms")
+    yield forms
+    forms.stop()
+
+
+def linear(folder, seed):
+    from sklearn.linear_model import LinearRegression
+
+    random = np.random.default_rng(seed)
+    file = folder / f"m{seed}.joblib"
+    joblib.dump(LinearRegression().fit(ROWS, random.normal(size=len(ROWS))), file)
+    return file
+
+
+def test_models_share_the_import_of_their_library(own, tmp_path, started):
+    for seed in range(3):
+        file = linear(tmp_path, seed)
+        _, record = own.choose(file, f"{seed}" * 64, trusted=True)
+        assert record.compiled
+    assert len(started) == 1
+
+
+def test_a_model_that_ends_its_child_leaves_the_next_one_alone(own, tmp_path, started):
+    first = linear(tmp_path, 4)
+    assert own.choose(first, "4" * 64, trusted=True)[1].compiled
+    bomb = tmp_path / "bomb.pkl"
+    bomb.write_bytes(b"cos\nkill\n(cos\ngetpid\n(tRI11\ntR.")
+    with pytest.raises(BadModelError, match="ended with -11"):
+        own.choose(bomb, "5" * 64, trusted=True)
+    assert own.choose(linear(tmp_path, 6), "6" * 64, trusted=True)[1].compiled
+    assert len(started) == 1
+
+
+def test_a_process_that_was_killed_while_it_waited_is_replaced(own, tmp_path, started):
+    own.choose(linear(tmp_path, 7), "7" * 64, trusted=True)
+    ((parent,),) = own._nursery._idle.values()
+    os.kill(parent._process.pid, signal.SIGKILL)
+    assert own.choose(linear(tmp_path, 8), "8" * 64, trusted=True)[1].compiled
+    assert len(started) == 2
+
+
+def test_a_process_that_has_nothing_to_do_ends(own, tmp_path, started, monkeypatch):
+    monkeypatch.setattr(nursery, "IDLE_SECONDS", 0.05)
+    own.choose(linear(tmp_path, 9), "a1" * 32, trusted=True)
+    for _ in range(100):
+        if not any(own._nursery._idle.values()):
+            return
+        time.sleep(0.05)
+    raise AssertionError("it still waits")
+
+
+@pytest.mark.skipif(not hasattr(os, "pidfd_open"), reason="only Linux tells when a parent ends")
+def test_a_server_that_is_killed_leaves_no_process_behind(tmp_path, until):
+    (tmp_path / "slow.pkl").write_bytes(b"ctime\nsleep\n(I300\ntR.")
+    program = f"""
+        import threading, time
+        from pathlib import Path
+        from dovetail.serving.isolation import Forms
+        forms = Forms(Path({str(tmp_path / "forms")!r}))
+        slow = Path({str(tmp_path / "slow.pkl")!r})
+        made = threading.Thread(target=lambda: forms.choose(slow, "0" * 64, trusted=True))
+        made.start()
+        while not forms._nursery._busy:
+            time.sleep(0.01)
+        (parent,) = forms._nursery._busy
+        print(parent._process.pid, flush=True)
+    """
+    server = subprocess.Popen(
+        [sys.executable, "-c", textwrap.dedent(program)], stdout=subprocess.PIPE, text=True
+    )
+    parent = int(server.stdout.readline())
+    children = Path(f"/proc/{parent}/task/{parent}/children")
+    until(lambda: children.read_text().strip())
+    child = int(children.read_text())
+    server.kill()
+    server.communicate()
+    until(lambda: not Path(f"/proc/{child}").exists() and not Path(f"/proc/{parent}").exists())
