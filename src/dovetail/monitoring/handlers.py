@@ -14,6 +14,7 @@ from dovetail.monitoring.alerts import STATUSES, Alerts, Status
 from dovetail.monitoring.assessor import Assessor
 from dovetail.monitoring.errors import AlertStatusError, DayInvalidError, ModelUnknownError
 from dovetail.monitoring.figures import FigureBook, Held
+from dovetail.monitoring.outliers.book import OutlierBook, OutlierDay
 from dovetail.monitoring.performance import Choice
 from dovetail.monitoring.reference import Reference
 from dovetail.monitoring.references import References
@@ -55,6 +56,7 @@ class Monitoring:
             alpha=settings.alpha_per_year,
             clock=clock,
         )
+        self.outliers = OutlierBook(database, settings.outlier_rate)
         self.on_alert: Callable[[], None] = lambda: None
         self._database = database
         self._book = FigureBook(self.store, self.references)
@@ -116,6 +118,7 @@ class Monitoring:
             for alert in self.alerts.find(status="active", model=model):
                 if alert.version == reference.version:
                     self.change_alert(alert.id, "resolved", "a new reference")
+        self.outliers.put(model, reference, body.features)
         return reference
 
     def close(self, model: str, day: str) -> list[Alert]:
@@ -132,6 +135,7 @@ class Monitoring:
             raise ModelUnknownError(model)
         raised = self.assessor.close(model, day)
         self.show_evidence(model, day)
+        self.outliers.show(model, day)
         if raised:
             self._alerts_changed()
         return raised
@@ -246,6 +250,25 @@ class Monitoring:
         """The figures of each week that holds predictions, by its Monday."""
         found = self._between(model, "", "")
         return self._book.grouped(model, found, choice, _monday)
+
+    def outliers_of(self, model: str, day: str, version: str) -> list[OutlierDay]:
+        """The rows of one day that are unlike the reference, each by itself.
+
+        Args:
+            model: The model.
+            day: Like 2013-04-01; "" for the last there is.
+            version: One version; "" for every one that has a reference.
+
+        Raises:
+            ModelUnknownError: Nothing has named the model.
+            DayInvalidError: It is no day.
+        """
+        last = {row["model"]: row["last"] for row in self.store.models()}.get(model, "")
+        if not self._is_known(model):
+            raise ModelUnknownError(model)
+        chosen = _day(day) if day else last
+        versions = [version] if version else self.outliers.versions(model)
+        return [self.outliers.find(model, one, chosen) for one in versions]
 
     def _between(self, model: str, start: str, end: str) -> Held:
         first, last = _day(start or "0001-01-01"), _day(end or "9999-12-31")

@@ -7,6 +7,7 @@ from dovetail.base.sql import Database
 from dovetail.monitoring.background import Background, Webhook
 from dovetail.monitoring.direct import direct_answers
 from dovetail.monitoring.handlers import Monitoring
+from dovetail.monitoring.outliers.routes import outlier_routes
 from dovetail.monitoring.routes import routes
 from dovetail.monitoring.settings import MonitoringSettings
 from dovetail.monitoring.tables import metadata
@@ -40,7 +41,7 @@ def _build(context: Context, settings: MonitoringSettings) -> Service:
         ]
 
     return Service(
-        routes=[*routes(monitoring), *page_routes(monitoring)],
+        routes=[*routes(monitoring), *outlier_routes(monitoring), *page_routes(monitoring)],
         direct=direct_answers(monitoring),
         pages=[Page("/monitoring", "Monitoring")],
         start=start,

@@ -41,6 +41,15 @@ class MonitoringSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unkno
     tick_seconds: Annotated[
         int, msgspec.Meta(ge=0, description="How often to look for days to close; 0 for never.")
     ] = 60
+    outlier_rate: Annotated[
+        float,
+        msgspec.Meta(
+            gt=0,
+            lt=1,
+            description="Share of rows that may be called outliers though nothing is wrong with "
+            "them; for references that are put from then on, with 2 / this rate of rows or more.",
+        ),
+    ] = 0.001
     shadow_features: Annotated[
         bool, _about("Keep the features of shadow requests too; they are not needed for drift.")
     ] = False

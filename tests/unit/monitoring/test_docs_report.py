@@ -58,3 +58,11 @@ def test_the_commands_of_the_how_to_find_the_drift(tmp_path, monkeypatch, capsys
         said = capsys.readouterr()
         assert (end.value.code, said.err) == (1, ""), command
     assert (tmp_path / "report.html").stat().st_size < 300_000
+
+
+def test_the_call_of_the_outlier_page_works(server, log):
+    (command,) = [line[2:] for block in blocks("console", OUTLIERS) for line in block.splitlines()]
+    server.send(log.request("r1", [[1.0]]), log.response("r1", [0.5]))
+    url = shlex.split(command)[1].removeprefix("http://127.0.0.1:8080")
+    answer = server.http.get(url)
+    assert (answer.status_code, answer.json()) == (200, [])

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import msgspec
 import numpy as np
 import numpy.typing as npt
 
@@ -83,6 +84,22 @@ class Encoder:
 
     def __init__(self, samples: Mapping[str, Sample]) -> None:
         self._columns = [_column(name, one) for name, one in samples.items()]
+
+    def pack(self) -> bytes:
+        """The encoder as JSON."""
+        return msgspec.json.encode(self._columns)
+
+    @classmethod
+    def unpack(cls, data: bytes) -> "Encoder":
+        """The inverse of `pack`."""
+        made = cls({})
+        made._columns = msgspec.json.decode(data, type=list[_Column])
+        return made
+
+    @property
+    def width(self) -> int:
+        """Columns of the matrix."""
+        return sum(column.width for column in self._columns)
 
     @property
     def names(self) -> list[str]:

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
+import msgspec
 import numpy as np
 import numpy.typing as npt
 
@@ -24,6 +25,19 @@ from dovetail.monitoring.outliers.neighbours import Neighbours
 Method = Literal["mahalanobis", "forest", "neighbours", "disagreement"]
 _CALIBRATING = 50_000
 _NAMED = 3
+_TOP = 1000
+
+
+class _Packed(msgspec.Struct, frozen=True):
+    """A detector as it is kept: moments, and the largest scores of the calibrating half."""
+
+    alarm_rate: float
+    encoder: bytes
+    count: int
+    mean: bytes
+    scatter: bytes
+    top: bytes
+    calibrated: int
 
 
 @dataclass(frozen=True)
@@ -105,7 +119,18 @@ class Outliers:
         self._held_outputs = None if known is None else known[calibrating]
         self._learn(rows, None if known is None else known[teaching], seed)
         self._usual = self._sorted()
+        self._calibrated = len(self._usual)
         self._waiting: list[Floats] = []
+
+    @property
+    def columns(self) -> list[str]:
+        """The columns of the reference, in order."""
+        return self._encoder.names
+
+    @property
+    def width(self) -> int:
+        """Numbers that a row becomes: two a numeric column, one a frequent level and one more."""
+        return self._encoder.width
 
     def update(self, rows: Any, outputs: Sequence[float] | Floats | None = None) -> Scored:
         """Score rows, one request or a million.
@@ -125,12 +150,45 @@ class Outliers:
         said = None if outputs is None else _outputs(outputs, len(encoded))
         scores = self._score(encoded, said)
         above = len(self._usual) - np.searchsorted(self._usual, scores, side="left")
-        p = (above + 1) / (len(self._usual) + 1)
+        p = (above + 1) / (self._calibrated + 1)
         flags = p <= self.alarm_rate
         why = self._explain(encoded, scores, np.flatnonzero(flags), said)
         if self._adapt and isinstance(self._model, Mahalanobis):
             self._take_in(self._model, encoded)
         return Scored(scores, p, flags, why)
+
+    def pack(self) -> bytes:
+        """The detector in a few kilobytes without any row; for "mahalanobis" that does not adapt.
+
+        Raises:
+            InvalidInputError: It is another, which cannot do without rows.
+        """
+        if not isinstance(self._model, Mahalanobis) or self._adapt:
+            raise InvalidInputError("only 'mahalanobis' without adapt can be kept without rows")
+        top = self._usual[-max(_TOP, int(self.alarm_rate * len(self._usual)) + 1) :]
+        count, mean, scatter = self._model.pack()
+        packed = _Packed(
+            alarm_rate=self.alarm_rate,
+            encoder=self._encoder.pack(),
+            count=count,
+            mean=mean,
+            scatter=scatter,
+            top=top.tobytes(),
+            calibrated=self._calibrated,
+        )
+        return msgspec.msgpack.encode(packed)
+
+    @classmethod
+    def unpack(cls, data: bytes) -> "Outliers":
+        """The inverse of `pack`; p-values beyond the largest thousand scores become coarse."""
+        packed = msgspec.msgpack.decode(data, type=_Packed)
+        made = cls.__new__(cls)
+        made.method, made.alarm_rate, made._adapt = "mahalanobis", packed.alarm_rate, False
+        made._encoder = Encoder.unpack(packed.encoder)
+        made._model = Mahalanobis.unpack(packed.count, packed.mean, packed.scatter)
+        made._usual = np.frombuffer(packed.top, np.float64)
+        made._calibrated = packed.calibrated
+        return made
 
     def _take_in(self, model: Mahalanobis, rows: Floats) -> None:
         """Merge rows once they are a hundredth of all: then the calibration is scored anew too."""

@@ -32,6 +32,20 @@ class Mahalanobis:
         self._inverse: Floats = np.eye(width)
         self.merge(rows)
 
+    def pack(self) -> tuple[int, bytes, bytes]:
+        """Rows, mean and scatter, from which `unpack` makes it again."""
+        return self.count, self._mean.tobytes(), self._scatter.tobytes()
+
+    @classmethod
+    def unpack(cls, count: int, mean: bytes, scatter: bytes) -> "Mahalanobis":
+        """The inverse of `pack`."""
+        middle = np.frombuffer(mean, np.float64)
+        made = cls(np.empty((0, len(middle))))
+        made.count, made._mean = count, middle
+        made._scatter = np.frombuffer(scatter, np.float64).reshape(len(middle), -1)
+        made._invert()
+        return made
+
     def merge(self, rows: Floats) -> None:
         """Take more rows into the moments."""
         if not len(rows):
@@ -39,11 +53,14 @@ class Mahalanobis:
         total = self.count + len(rows)
         mean = rows.mean(axis=0)
         away, apart = rows - mean, mean - self._mean
-        self._scatter += away.T @ away
+        self._scatter = self._scatter + away.T @ away
         self._scatter += np.outer(apart, apart) * (self.count * len(rows) / total)
         self._mean = self._mean + apart * (len(rows) / total)
         self.count = total
-        inverse = np.linalg.inv(_shrunk(self._scatter / total, total))
+        self._invert()
+
+    def _invert(self) -> None:
+        inverse = np.linalg.inv(_shrunk(self._scatter / self.count, self.count))
         self._inverse = np.asarray(inverse, dtype=np.float64)
 
     def score(self, rows: Floats) -> Floats:
