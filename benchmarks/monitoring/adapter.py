@@ -12,9 +12,9 @@ import numpy as np
 
 from dovetail.monitoring import Monitor, Reference, Report, compare
 from dovetail.monitoring.calibration import Calibration, expected_auc
+from dovetail.monitoring.classical import ClassicalTests
 from dovetail.monitoring.columns import Values, typed
-from dovetail.monitoring.columns import profile as summarise
-from dovetail.monitoring.distances import chi_squared, kolmogorov_smirnov, psi, wasserstein
+from dovetail.monitoring.ui.html import report_html as report_html_of
 
 Frame = Any
 """A pandas frame: numeric columns begin with n, categories with k."""
@@ -25,60 +25,34 @@ def _columns(frame: Frame) -> dict[str, Values]:
     return {name: typed(frame[name].to_numpy()) for name in frame.columns}
 
 
-def _numeric(frame: Frame) -> dict[str, Any]:
-    return {name: frame[name].to_numpy() for name in frame.columns if name[0] == "n"}
+def _fitted(*tests: str, kinds: str = "nk") -> Callable[[Frame, Frame], Task]:
+    """A task that keeps a fitted reference and runs classical tests on columns of some kinds."""
+
+    def task(ref: Frame, cur: Frame) -> Task:
+        names = [name for name in ref.columns if name[0] in kinds]
+
+        def prepare() -> ClassicalTests:
+            return ClassicalTests(ref[names], tests=tests)
+
+        def check(fitted: ClassicalTests) -> dict[str, float]:
+            found = fitted.compare(cur[names]).results
+            return {f"{one.column} {one.test}": one.statistic for one in found}
+
+        return prepare, check
+
+    return task
 
 
-def uni_ks(ref: Frame, cur: Frame) -> Task:
-    """Kolmogorov-Smirnov of every numeric column against a reference sorted once."""
-
-    def prepare() -> dict[str, Any]:
-        return {name: np.sort(values) for name, values in _numeric(ref).items()}
-
-    def check(kept: dict[str, Any]) -> dict[str, float]:
-        now = _numeric(cur)
-        return {name: kolmogorov_smirnov(values, now[name])[0] for name, values in kept.items()}
-
-    return prepare, check
-
-
-def uni_wasserstein(ref: Frame, cur: Frame) -> dict[str, float]:
-    """Wasserstein distance of every numeric column."""
-    now = _numeric(cur)
-    return {name: wasserstein(values, now[name]) for name, values in _numeric(ref).items()}
-
-
-def uni_chi2(ref: Frame, cur: Frame) -> Task:
-    """Chi-squared of every category against counts kept once."""
-
-    def prepare() -> list[Any]:
-        return [summarise(name, ref[name].to_numpy()) for name in ref.columns if name[0] == "k"]
-
-    def check(kept: list[Any]) -> dict[str, float]:
-        return {
-            p.name: chi_squared(np.array(p.counts), p.count(typed(cur[p.name].to_numpy())))[1]
-            for p in kept
-        }
-
-    return prepare, check
-
-
-def uni_psi(ref: Frame, cur: Frame) -> Task:
-    """Population stability index of every column against profiles kept once."""
-
-    def prepare() -> list[Any]:
-        return [summarise(name, values) for name, values in _columns(ref).items()]
-
-    def check(kept: list[Any]) -> dict[str, float]:
-        now = _columns(cur)
-        found = {}
-        for p in kept:
-            sides = (np.array(p.counts), p.count(now[p.name]))
-            merged = [np.bincount(p.groups(), weights=c).astype(np.int64) for c in sides]
-            found[p.name] = psi(merged[0], merged[1])
-        return found
-
-    return prepare, check
+uni_default = _fitted("ks", "chi2")
+uni_ks = _fitted("ks", kinds="n")
+uni_cvm = _fitted("cvm", kinds="n")
+uni_wasserstein = _fitted("wasserstein", kinds="n")
+uni_chi2 = _fitted("chi2", kinds="k")
+uni_psi = _fitted("psi")
+uni_js = _fitted("js")
+mv_mmd = _fitted("mmd")
+mv_classifier = _fitted("classifier")
+mv_pca = _fitted("pca")
 
 
 def uni_evidence(ref: Frame, cur: Frame) -> Task:
@@ -100,7 +74,12 @@ def profile(ref: Frame, cur: Frame) -> int:
 
 def report_json(ref: Frame, cur: Frame) -> Report:
     """Every test and distance of every column."""
-    return compare(_columns(ref), _columns(cur))
+    return compare(ref, cur)
+
+
+def report_html(ref: Frame, cur: Frame) -> int:
+    """The same as a page; its size in bytes."""
+    return len(report_html_of(compare(ref, cur), "reference", "current").encode())
 
 
 def perf_cbpe(ref: Frame, cur: Frame) -> Task:

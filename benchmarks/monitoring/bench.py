@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 from benchmarks.harness import BIN, Connection, Figure, Server, at_rest, measure, server
-from benchmarks.monitoring import quality
+from benchmarks.monitoring import checks, quality
 from scipy.stats import ks_2samp
 
 from dovetail.monitoring import Monitor
@@ -160,6 +160,8 @@ def main() -> None:
             drive(target)
     alarms()
     quality.run()
+    checks.side_by_side(100_000, 20, 9)
+    checks.large()
 
 
 if __name__ == "__main__":
