@@ -14,6 +14,8 @@ from dovetail.monitoring import Monitor, Reference, Report, compare
 from dovetail.monitoring.calibration import Calibration, expected_auc
 from dovetail.monitoring.classical import ClassicalTests
 from dovetail.monitoring.columns import Values, typed
+from dovetail.monitoring.quality.estimate import Estimator
+from dovetail.monitoring.quality.rows import Rows
 from dovetail.monitoring.ui.html import report_html as report_html_of
 
 Frame = Any
@@ -105,5 +107,17 @@ def _isotonic(ref: Frame, chunks: list[Frame]) -> list[float | None]:
     return [expected_auc(c["p"].to_numpy(), fitted(c["p"].to_numpy())) for c in chunks]
 
 
+def _shifted(ref: Frame, chunks: list[Frame]) -> list[float | None]:
+    names = [name for name in ref.columns if name[0] == "x"]
+
+    def columns(frame: Frame) -> dict[str, Any]:
+        return {name: frame[name].to_numpy() for name in names}
+
+    labelled = Rows.read(ref["p"].to_numpy(), ref["y"].to_numpy())
+    fitted = Estimator.fit(labelled, columns(ref))
+    found = [fitted.estimate(Rows.read(c["p"].to_numpy()), columns(c)) for c in chunks]
+    return [one.figures[0].value for one in found]
+
+
 DETECTORS = {"evidence": _evidence}
-ESTIMATORS = {"isotonic": _isotonic}
+ESTIMATORS = {"isotonic": _isotonic, "shifted": _shifted}

@@ -4,6 +4,7 @@ DovetailError
 |- InvalidInputError
 |  |- EventInvalidError       event-invalid
 |  |- ReferenceInvalidError   reference-invalid
+|  |- RowsInvalidError        rows-invalid
 |  |- AlertStatusError        alert-status
 |  |- ChoiceInvalidError      choice-invalid
 |  `- DayInvalidError         day-invalid
@@ -25,6 +26,12 @@ class ReferenceInvalidError(InvalidInputError):
     """A reference sample cannot be summarised."""
 
     code = "reference-invalid"
+
+
+class RowsInvalidError(InvalidInputError):
+    """Answers and labels cannot be measured as they are."""
+
+    code = "rows-invalid"
 
 
 class DayInvalidError(InvalidInputError):

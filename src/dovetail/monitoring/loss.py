@@ -1,8 +1,9 @@
 """Has the model become worse? Realised losses against those of the reference, as they arrive.
 
 The inputs may drift without harm, and a model may fail without drift; only outcomes tell. Each
-labelled row's log-loss is ranked among the losses of the reference and of all rows before it, and
-bets are placed on larger ones, with the same alarm budget as for drift.
+labelled row's loss (the log-loss, or the absolute error of a regression) is ranked among the losses
+of the reference and of all rows before it, and bets are placed on larger ones, with the same alarm
+budget as for drift.
 """
 
 import math
@@ -23,7 +24,7 @@ class Loss(Struct, frozen=True, kw_only=True):
 
     Attributes:
         rows: Labelled rows that were new.
-        loss: Their summed log-loss.
+        loss: Their summed loss.
         evidence: Decimal logarithm of the evidence so far.
         threshold: Where the alarm budget lets it become an alarm.
         alarm: Whether it is over that.
@@ -60,6 +61,19 @@ def assess_loss(
     """
     fit = np.isfinite(scores) & (scores >= 0) & (scores <= 1) & ((labels == 0) | (labels == 1))
     losses = scoring.log_losses(scores[fit], labels[fit])
+    return assess_losses(watch, day, losses, alpha=alpha, about=about)
+
+
+def assess_losses(watch: Watch, day: str, losses: Floats, *, alpha: float, about: str = "") -> Loss:
+    """The same for losses of any kind, those of the watch's reference.
+
+    Args:
+        watch: The evidence so far; it moves on.
+        day: The day on which the outcomes are counted.
+        losses: One of each newly labelled row, shape (n,).
+        alpha: The chance of a false alarm that a quiet year may have.
+        about: What is watched.
+    """
     evidence = watch.step(day, [watch.profiles[0].count(losses)], about)
     threshold = -math.log(alpha)
     suspicious = evidence.log_e > _DECIMAL
