@@ -15,7 +15,8 @@ from dataclasses import dataclass
 import httpx
 
 from dovetail.tracking.errors import InvalidParameterError, UnresolvedHostError
-from dovetail.tracking.webhooks.policy import Policy, Target
+from dovetail.tracking.webhooks.policy import Policy
+from dovetail.web.outbound import Target
 from dovetail.wire.mlflow.signature import DELIVERY, SIGNATURE, TIMESTAMP, sign
 
 __all__ = ["Outcome", "Sender"]
