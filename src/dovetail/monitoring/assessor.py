@@ -6,7 +6,7 @@ once however often, and by however many servers, it is closed.
 """
 
 import threading
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, timedelta
 from typing import Any, Literal
 
@@ -23,14 +23,14 @@ from dovetail.monitoring.drift import Watch, assess, join, watch_inputs
 from dovetail.monitoring.evidence import DaySums
 from dovetail.monitoring.labelled import Labelled, mark_judged, newly_labelled
 from dovetail.monitoring.loss import Loss, assess_loss, watch_loss
-from dovetail.monitoring.messages import drift_alert, loss_alert
+from dovetail.monitoring.messages import Context, drift_alert, look_closer, loss_alert
 from dovetail.monitoring.reference import Reference
 from dovetail.monitoring.references import References
 from dovetail.monitoring.store import Slice, Store
 from dovetail.wire.monitoring import Alert, Drift
 
 Kind = Literal["drift", "performance"]
-_GONE = timedelta(days=7)
+_GONE, _USUAL = timedelta(days=7), 28
 """A version that has not answered live for so long has been replaced; its alerts are resolved."""
 
 
@@ -60,6 +60,7 @@ class _Step:
     watch: Watch
     reference: Reference
     found: Drift | Loss
+    context: Context = field(default_factory=Context)
 
 
 class Assessor:
@@ -98,21 +99,26 @@ class Assessor:
                 raised += self._close_one(model, one)
             return raised
 
-    def settled(self, model: str, today: str, before_ms: int) -> str | None:
-        """The last day before today up to which nothing has arrived since a moment, if any."""
+    def settled(self, today: str, before_ms: int) -> dict[str, str]:
+        """For each model the last open day before today up to which nothing came lately.
+
+        One query for all models, for there may be thousands of which few have an open day.
+        """
         d, c = t.days.c, t.closed_days.c
-        closed = sa.select(c.day).where(c.model == model)
         query = (
-            sa.select(d.day, d.arrived_ms)
-            .where(d.model == model, d.day < today, d.day.not_in(closed))
-            .order_by(d.day)
+            sa.select(d.model, d.day, d.arrived_ms)
+            .outerjoin(t.closed_days, (c.model == d.model) & (c.day == d.day))
+            .where(d.day < today, c.day.is_(None))
+            .order_by(d.model, d.day)
         )
-        last = None
-        for day, arrived_ms in self._database.read(lambda x: list(x.execute(query))):
+        found: dict[str, str] = {}
+        unsettled: set[str] = set()
+        for model, day, arrived_ms in self._database.read(lambda x: x.execute(query).all()):
             if arrived_ms > before_ms:
-                break
-            last = day
-        return last
+                unsettled.add(model)
+            elif model not in unsettled:
+                found[model] = day
+        return found
 
     def between(self, model: str, start: str, end: str) -> list[Assessment]:
         """The assessments of the days from start to end, oldest first."""
@@ -123,10 +129,24 @@ class Assessor:
             .order_by(c.day, c.version)
         )
         rows = self._database.read(lambda x: list(x.execute(query)))
-        kinds: dict[str, Any] = {"drift": Drift, "performance": Loss}
         return [
-            Assessment(version, kind, day, msgspec.json.decode(body, type=kinds[kind]))
-            for version, kind, day, body in rows
+            Assessment(version, kind, day, _found(kind, body)) for version, kind, day, body in rows
+        ]
+
+    def latest(self) -> list[tuple[str, Assessment]]:
+        """The last assessment of each kind for every version of every model."""
+        a = t.assessments.c
+        last = (
+            sa.select(a.model, a.version, a.kind, sa.func.max(a.day).label("day"))
+            .group_by(a.model, a.version, a.kind)
+            .subquery()
+        )
+        same = [a[name] == last.c[name] for name in ("model", "version", "kind", "day")]
+        query = sa.select(a.model, a.version, a.kind, a.day, a.body).join(last, sa.and_(*same))
+        rows = self._database.read(lambda x: x.execute(query).all())
+        return [
+            (model, Assessment(version, kind, day, _found(kind, body)))
+            for model, version, kind, day, body in rows
         ]
 
     def restart_in(self, connection: Connection, alert: Alert) -> None:
@@ -172,7 +192,19 @@ class Assessor:
         about = f"{model}\0{version}\0drift"
         alpha = reference.budget(self._alpha)
         found = assess(watch, day, columns, part.scores, alpha=alpha, about=about)
-        return [_Step(version, "drift", watch, reference, found)]
+        context = Context()
+        if found.alarm:
+            before = self._rows_before(model, version, day)
+            located = self._store.located(model, version, day)
+            context = look_closer(model, reference, found, columns, located, before)
+        return [_Step(version, "drift", watch, reference, found, context)]
+
+    def _rows_before(self, model: str, version: str, day: str) -> list[int]:
+        """Rows of the days assessed lately, for what is usual."""
+        c = t.assessments.c
+        here = (c.model == model) & (c.version == version) & (c.kind == "drift") & (c.day < day)
+        query = sa.select(c.rows).where(here).order_by(c.day.desc()).limit(_USUAL)
+        return self._database.read(lambda x: list(x.execute(query).scalars()))
 
     def _loss(self, model: str, day: str, reference: Reference, rows: Labelled) -> list[_Step]:
         version, fresh = reference.version, watch_loss(reference)
@@ -282,7 +314,13 @@ class Assessor:
             return None
         at = self._clock.now()
         if isinstance(step.found, Drift):
-            alert = drift_alert(model, step.reference, day, step.found, at)
+            alert = drift_alert(model, step.reference, day, step.found, at, step.context)
         else:
             alert = loss_alert(model, step.reference, day, step.found, at)
         return self._alerts.raise_in(connection, alert)
+
+
+def _found(kind: str, body: bytes) -> Drift | Loss:
+    if kind == "drift":
+        return msgspec.json.decode(body, type=Drift)
+    return msgspec.json.decode(body, type=Loss)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from dovetail.monitoring.cli_alerts import alerts, check
 from dovetail.web.commands import json_option, print_json, print_table, run, server_options
 
 if TYPE_CHECKING:
@@ -21,12 +22,20 @@ def commands() -> None:
     """Is the model still right? Drift, estimated and realised performance."""
 
 
+commands.add_command(alerts)
+commands.add_command(check)
+
+
 @commands.command(name="run")
 @server_options
 @click.option("--webhook", help="URL that gets every alert as a CloudEvent.")
+@click.option("--rules", help="File of alert rules; `dovetail monitoring check` checks one.")
 @click.option("--alpha-per-year", type=float, help="Chance of a false alarm in a quiet year.")
 def run_server(
-    server: Mapping[str, Any], webhook: str | None, alpha_per_year: float | None
+    server: Mapping[str, Any],
+    webhook: str | None,
+    rules: str | None,
+    alpha_per_year: float | None,
 ) -> None:
     """Serve monitoring alone: a CloudEvents sink beside any inference server.
 
@@ -36,7 +45,7 @@ def run_server(
     """
     from dovetail.monitoring.piece import piece
 
-    run(piece, server, {"webhook": webhook, "alpha_per_year": alpha_per_year})
+    run(piece, server, {"webhook": webhook, "rules": rules, "alpha_per_year": alpha_per_year})
 
 
 @commands.command(name="list")

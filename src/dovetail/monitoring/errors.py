@@ -6,14 +6,20 @@ DovetailError
 |  |- ReferenceInvalidError   reference-invalid
 |  |- RowsInvalidError        rows-invalid
 |  |- AlertStatusError        alert-status
+|  |- SilenceInvalidError     silence-invalid
+|  |- SettingsError
+|  |  `- RulesInvalidError    rules-invalid
 |  |- ChoiceInvalidError      choice-invalid
 |  `- DayInvalidError         day-invalid
 `- NotFoundError
    |- ModelUnknownError       model-unknown
+   |- RequestUnknownError     request-unknown
    `- AlertUnknownError       alert-unknown
 """
 
-from dovetail.base.errors import InvalidInputError, NotFoundError
+from pathlib import Path
+
+from dovetail.base.errors import InvalidInputError, NotFoundError, SettingsError
 
 
 class EventInvalidError(InvalidInputError):
@@ -52,6 +58,18 @@ class ModelUnknownError(NotFoundError):
         )
 
 
+class RequestUnknownError(NotFoundError):
+    """Nothing is kept of a request."""
+
+    code = "request-unknown"
+
+    def __init__(self, model: str, request_id: str) -> None:
+        super().__init__(
+            f"nothing is kept of a request '{request_id}' of the model '{model}'",
+            why="no event has named it, or its day is older than keep_days",
+        )
+
+
 class AlertUnknownError(NotFoundError):
     """There is no alert with this id."""
 
@@ -76,3 +94,21 @@ class ChoiceInvalidError(InvalidInputError):
     """Predictions were asked for by a role that there is not."""
 
     code = "choice-invalid"
+
+
+class SilenceInvalidError(InvalidInputError):
+    """A silence has no reason or no end, or an end that has passed."""
+
+    code = "silence-invalid"
+
+
+class RulesInvalidError(SettingsError):
+    """A file of alert rules cannot be used."""
+
+    code = "rules-invalid"
+
+    def __init__(self, path: Path | None, what: str, why: str = "") -> None:
+        said = f"{path}: {what}" if path else what
+        super().__init__(
+            said, why=why, fix="correct it and try `dovetail monitoring check` on the file"
+        )

@@ -5,19 +5,25 @@ from collections.abc import Callable, Sequence
 from datetime import date, timedelta
 
 import msgspec
-from sqlalchemy.engine import Connection
 
 from dovetail.base.clock import Clock, now_ms
 from dovetail.base.sql import Database
 from dovetail.monitoring import intake, metrics
+from dovetail.monitoring.actions import Actions
 from dovetail.monitoring.alerts import STATUSES, Alerts, Status
 from dovetail.monitoring.assessor import Assessor
-from dovetail.monitoring.errors import AlertStatusError, DayInvalidError, ModelUnknownError
+from dovetail.monitoring.errors import (
+    AlertStatusError,
+    DayInvalidError,
+    ModelUnknownError,
+    RequestUnknownError,
+)
 from dovetail.monitoring.figures import FigureBook, Held
 from dovetail.monitoring.outliers.book import OutlierBook, OutlierDay
 from dovetail.monitoring.performance import Choice
 from dovetail.monitoring.reference import Reference
 from dovetail.monitoring.references import References
+from dovetail.monitoring.routing import Router
 from dovetail.monitoring.settings import MonitoringSettings
 from dovetail.monitoring.store import Store, Stored
 from dovetail.wire import monitoring as wire
@@ -40,14 +46,21 @@ class Monitoring:
         database: With the tables of `dovetail.monitoring.tables`.
         settings: What the operator chose.
         clock: The time of events that state none.
+        router: What becomes of findings; made from the settings if not given.
     """
 
-    def __init__(self, database: Database, settings: MonitoringSettings, clock: Clock) -> None:
+    def __init__(
+        self,
+        database: Database,
+        settings: MonitoringSettings,
+        clock: Clock,
+        router: Router | None = None,
+    ) -> None:
         self.settings = settings
         self.clock = clock
         self.store = Store(database, shadow_features=settings.shadow_features)
         self.references = References(database)
-        self.alerts = Alerts(database, told=bool(settings.webhook))
+        self.alerts = Alerts(database, (router or Router(settings)).decide)
         self.assessor = Assessor(
             database,
             self.store,
@@ -57,8 +70,11 @@ class Monitoring:
             clock=clock,
         )
         self.outliers = OutlierBook(database, settings.outlier_rate)
+        self.actions = Actions(
+            database, self.store, self.references, self.alerts, self.assessor, clock
+        )
+        self.actions.on_change = self._alerts_changed
         self.on_alert: Callable[[], None] = lambda: None
-        self._database = database
         self._book = FigureBook(self.store, self.references)
 
     def accept(self, events: Sequence[Event]) -> Receipt:
@@ -156,24 +172,24 @@ class Monitoring:
         Raises:
             AlertUnknownError: There is none with this id.
         """
+        return self.actions.change(alert_id, status, by)
 
-        def work(connection: Connection) -> Alert:
-            before, alert = self.alerts.change_in(
-                connection, alert_id, status, by, self.clock.now()
-            )
-            if before.status != "resolved" and alert.status == "resolved":
-                self.assessor.restart_in(connection, alert)
-            return alert
+    def request(self, model: str, request_id: str) -> list[wire.Asked]:
+        """What is kept of a request.
 
-        alert = self._database.write(work)
-        self._alerts_changed()
-        return alert
+        Raises:
+            RequestUnknownError: Nothing is.
+        """
+        found = self.store.request(model, request_id)
+        if not found:
+            raise RequestUnknownError(model, request_id)
+        return found
 
     def show_state(self) -> None:
         """Set all gauges to what is stored, after a start."""
         metrics.show_alerts(self.alerts.find(status="active"))
-        for row in self.store.models():
-            self.show_evidence(row["model"], row["last"])
+        for model, one in self.assessor.latest():
+            metrics.EVIDENCE.labels(model, one.version, one.kind).set(one.found.evidence)
 
     def show_evidence(self, model: str, day: str) -> None:
         """Set the gauges to what a day's assessments found."""

@@ -1,40 +1,95 @@
 """What an alert says, in words that name the model, the finding and its strength."""
 
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import date, datetime
+from typing import Any
 
 import msgspec
 
+from dovetail.monitoring.clues import data_clues
+from dovetail.monitoring.columns import Values
+from dovetail.monitoring.examples import example_rows
 from dovetail.monitoring.loss import Loss
 from dovetail.monitoring.reference import Reference
-from dovetail.wire.monitoring import Alert, Drift
+from dovetail.monitoring.store import Located
+from dovetail.wire.monitoring import Alert, ColumnDrift, Drift
 
 _NAMED = 5
 
 
-def drift_alert(model: str, reference: Reference, day: str, found: Drift, at: datetime) -> Alert:
+@dataclass(frozen=True)
+class Context:
+    """What a closer look at the day of a finding found.
+
+    Attributes:
+        clues: What looks like a broken feed, in words; none where nothing does.
+        examples: A few rows that show it.
+    """
+
+    clues: list[str] = field(default_factory=list)
+    examples: list[dict[str, Any]] = field(default_factory=list)
+
+
+def look_closer(
+    model: str,
+    reference: Reference,
+    found: Drift,
+    columns: Mapping[str, Values],
+    located: Sequence[Located],
+    before: Sequence[int],
+) -> Context:
+    """Ask of a finding whether it is the data, and for rows that show it."""
+    guilty, profiles = _guilty(found), reference.streams
+    return Context(
+        data_clues(profiles, guilty, columns, found.rows, before),
+        example_rows(model, profiles, guilty, columns, located),
+    )
+
+
+def _guilty(found: Drift) -> list[ColumnDrift]:
+    """The columns to name; where none is strong on its own, the strongest is the best place."""
+    return [c for c in found.columns if c.evidence > 1] or list(found.columns[:1])
+
+
+def drift_alert(
+    model: str,
+    reference: Reference,
+    day: str,
+    found: Drift,
+    at: datetime,
+    context: Context,
+) -> Alert:
     """The inputs are no longer like the reference."""
-    # Where no column is strong on its own, the strongest is still the best place to look.
-    guilty = [c for c in found.columns if c.evidence > 1] or list(found.columns[:1])
+    guilty = _guilty(found)
+    total = sum(max(c.evidence, 0.0) for c in guilty) or 1.0
     names = ", ".join(f"{c.column} ({c.change})" if c.change else c.column for c in guilty[:_NAMED])
     more = f" and {len(guilty) - _NAMED} more" if len(guilty) > _NAMED else ""
     since = min((c.since for c in guilty if c.since is not None), default=date.fromisoformat(day))
+    looks = f" It looks like the data: {'; '.join(context.clues[:3])}." if context.clues else ""
     return Alert(
         id="",
         model=model,
         version=reference.version,
         kind="drift",
         severity="warn",
+        cause="data" if context.clues else "world",
         day=date.fromisoformat(day),
         raised=at.isoformat(timespec="seconds"),
         message=(
             f"The inputs of {model} version {reference.version} are no longer like its reference "
-            f"since about {since}: {names}{more}. Evidence {_odds(found.evidence)}."
+            f"since about {since}: {names}{more}. Evidence {_odds(found.evidence)}.{looks}"
         ),
         facts={
             "evidence": found.evidence,
             "threshold": found.threshold,
             "since": since.isoformat(),
-            "columns": [msgspec.to_builtins(c) for c in guilty],
+            "clues": context.clues,
+            "examples": context.examples,
+            "columns": [
+                {**msgspec.to_builtins(c), "share": round(max(c.evidence, 0.0) / total, 4)}
+                for c in guilty
+            ],
         },
     )
 

@@ -9,6 +9,11 @@ EVENTS = Counter(
     "CloudEvents received, by what became of them.",
     ["result"],
 )
+DELIVERIES = Counter(
+    "dovetail_monitoring_deliveries",
+    "Attempts to tell a receiver of an alert, by what became of them.",
+    ["receiver", "result"],
+)
 _RESULTS = tuple(EVENTS.labels(result) for result in ("accepted", "duplicates", "ignored"))
 EVIDENCE = Gauge(
     "dovetail_monitoring_evidence",

@@ -4,11 +4,14 @@ from collections.abc import Sequence
 from urllib.parse import quote
 
 from dovetail.base.sql import Database
-from dovetail.monitoring.background import Background, Webhook
+from dovetail.monitoring.background import Background
+from dovetail.monitoring.courier import Courier
 from dovetail.monitoring.direct import direct_answers
 from dovetail.monitoring.handlers import Monitoring
+from dovetail.monitoring.migrations import MIGRATIONS
 from dovetail.monitoring.outliers.routes import outlier_routes
 from dovetail.monitoring.routes import routes
+from dovetail.monitoring.routing import Router
 from dovetail.monitoring.settings import MonitoringSettings
 from dovetail.monitoring.tables import metadata
 from dovetail.monitoring.ui.pages import page_routes
@@ -16,18 +19,24 @@ from dovetail.web.piece import Attention, Context, Page, Piece, Service
 
 
 def _build(context: Context, settings: MonitoringSettings) -> Service:
-    webhook = Webhook(settings.webhook, settings.webhook_token) if settings.webhook else None
-    database = Database(context.database_url("monitoring"), metadata, name="monitoring")
-    monitoring = Monitoring(database, settings, context.clock)
-    background = Background(monitoring, monitoring.alerts, webhook, context.clock)
-    monitoring.on_alert = background.wake
+    router = Router(settings)
+    targets = router.targets()
+    database = Database(
+        context.database_url("monitoring"), metadata, name="monitoring", migrations=MIGRATIONS
+    )
+    monitoring = Monitoring(database, settings, context.clock, router)
+    background = Background(monitoring, context.clock)
+    courier = Courier(monitoring.alerts.deliveries, targets, context.clock, router.resend)
+    monitoring.on_alert = courier.wake
 
     def start() -> None:
         monitoring.show_state()
         background.start()
+        courier.start()
 
     def stop() -> None:
         background.stop()
+        courier.stop()
         database.close()
 
     def attention() -> Sequence[Attention]:

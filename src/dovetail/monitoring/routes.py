@@ -1,6 +1,5 @@
 """Monitoring over HTTP: thin skins over the handlers."""
 
-from collections.abc import Callable
 from typing import Any
 
 import msgspec
@@ -11,7 +10,7 @@ from starlette.routing import BaseRoute, Route
 
 from dovetail.base.errors import TooLargeError
 from dovetail.monitoring import intake
-from dovetail.monitoring.alerts import Status
+from dovetail.monitoring.alert_routes import alert_routes
 from dovetail.monitoring.errors import (
     ChoiceInvalidError,
     DayInvalidError,
@@ -29,7 +28,7 @@ _SMALL = 4096
 
 def routes(monitoring: Monitoring) -> list[BaseRoute]:
     """All routes of the piece but its pages."""
-    return [*_taking_in(monitoring), *_figures(monitoring), *_alerts(monitoring)]
+    return [*_taking_in(monitoring), *_figures(monitoring), *alert_routes(monitoring)]
 
 
 def _taking_in(monitoring: Monitoring) -> list[BaseRoute]:
@@ -76,33 +75,16 @@ def _figures(monitoring: Monitoring) -> list[BaseRoute]:
         """Return the same figures month by month."""
         return _json(monitoring.months(request.path_params["name"], _choice(request)))
 
+    def asked(request: Request) -> Response:
+        """Return what is kept of one request: features, scores, outcomes."""
+        return _json(monitoring.request(request.path_params["name"], request.path_params["id"]))
+
     return [
+        Route(f"{_MODEL}/requests/{{id}}", asked, methods=["GET"]),
         Route("/monitoring/models", models, methods=["GET"]),
         Route(f"{_MODEL}/performance", performance, methods=["GET"]),
         Route(f"{_MODEL}/days", days, methods=["GET"]),
         Route(f"{_MODEL}/months", months, methods=["GET"]),
-    ]
-
-
-def _alerts(monitoring: Monitoring) -> list[BaseRoute]:
-    def alerts(request: Request) -> Response:
-        """List alerts, of one `status` or `model` if given."""
-        query = request.query_params
-        found = monitoring.find_alerts(query.get("status", ""), query.get("model", ""))
-        return _json(found)
-
-    def change(status: Status) -> Callable[[Request], Response]:
-        def endpoint(request: Request) -> Response:
-            """Acknowledge or resolve an alert."""
-            by = request.state.principal.name
-            return _json(monitoring.change_alert(request.path_params["id"], status, by))
-
-        return endpoint
-
-    return [
-        Route("/monitoring/alerts", alerts, methods=["GET"]),
-        Route("/monitoring/alerts/{id}/acknowledge", change("acknowledged"), methods=["POST"]),
-        Route("/monitoring/alerts/{id}/resolve", change("resolved"), methods=["POST"]),
     ]
 
 

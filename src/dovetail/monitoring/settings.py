@@ -30,6 +30,23 @@ class MonitoringSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unkno
         ),
     ] = ""
     webhook_token: Annotated[str, _about("Bearer token for the webhook.")] = ""
+    rules: Annotated[
+        str, _about("File of alert rules: which findings alert, how severe, who is told.")
+    ] = ""
+    receiver_allow: Annotated[
+        tuple[str, ...],
+        _about(
+            "Hosts, `*.` and a suffix, addresses or networks that receivers in the rules may have "
+            "although they are not public, and over plain HTTP."
+        ),
+    ] = ()
+    resend_seconds: Annotated[
+        int,
+        msgspec.Meta(ge=1, description="How often an Alertmanager is told of an alert that lasts."),
+    ] = 60
+    public_url: Annotated[
+        str, _about("Where people reach this server; begins the links in alerts.")
+    ] = ""
     settle_minutes: Annotated[
         int,
         msgspec.Meta(

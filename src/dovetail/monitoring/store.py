@@ -5,8 +5,9 @@ an outcome waits for its prediction, and a change to a day raises that day's rev
 everything computed from it knows that it is stale.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from functools import lru_cache
 from hashlib import sha256
 from typing import Any
@@ -22,6 +23,7 @@ from dovetail.monitoring import tables as t
 from dovetail.monitoring.intake import Inference, Item, Outcomes, day_of
 from dovetail.monitoring.numeric import Floats
 from dovetail.monitoring.tensors import Features, Schema
+from dovetail.wire.monitoring import Asked
 
 _CHUNK = 400
 _NEVER = -1
@@ -50,6 +52,19 @@ class Slice:
     version: str
     scores: Floats
     labels: Floats
+
+
+@dataclass(frozen=True)
+class Located:
+    """A request that brought rows.
+
+    Attributes:
+        request_id: Which.
+        rows: How many.
+    """
+
+    request_id: str
+    rows: int
 
 
 @dataclass
@@ -272,6 +287,57 @@ class Store:
         rows = self.database.read(lambda x: x.execute(query).all())
         schemas = {body: msgspec.json.decode(body, type=Schema) for _, _, body in rows}
         return [Features(schemas[body], n, data).columns() for n, data, body in rows]
+
+    def located(self, model: str, version: str, day: str) -> list[Located]:
+        """Which requests brought the rows of `features`, in the same order."""
+        c = t.inferences.c
+        query = (
+            sa.select(c.request_id, c.asked_rows)
+            .where(c.model == model, c.day == day, c.role == "live", c.version == version)
+            .where(c.schema.is_not(None))
+            .order_by(c.time_ms, c.request_id)
+        )
+        return self.database.read(lambda x: [Located(*row) for row in x.execute(query)])
+
+    def request(self, model: str, request_id: str) -> list[Asked]:
+        """What is kept of a request: live, and shadow where there is one."""
+        i, o = t.inferences.c, t.outcomes.c
+        query = (
+            sa.select(t.inferences, t.schemas.c.body)
+            .outerjoin(t.schemas, t.schemas.c.digest == i.schema)
+            .where(i.model == model, i.request_id == request_id)
+            .order_by(i.role)
+        )
+        said = sa.select(o.event, o.time_ms, o.rows, o["values"]).where(
+            o.model == model, o.request_id == request_id
+        )
+
+        def work(connection: Connection) -> tuple[list[Any], list[Any]]:
+            return list(connection.execute(query).mappings()), list(connection.execute(said))
+
+        found, outcomes = self.database.read(work)
+        latest = _Latest()
+        for event, time_ms, rows, values in outcomes:
+            latest.add(time_ms, event, rows, values)
+        return [_asked(row, latest) for row in found]
+
+
+def _asked(row: Mapping[Any, Any], latest: _Latest) -> Asked:
+    columns: dict[str, list[Any]] = {}
+    if row["body"] is not None:
+        schema = msgspec.json.decode(row["body"], type=Schema)
+        kept = Features(schema, row["asked_rows"], row["features"]).columns()
+        columns = {name: np.asarray(values, object).tolist() for name, values in kept.items()}
+    scores = np.frombuffer(row["scores"] or b"", "<f8")
+    return Asked(
+        request_id=row["request_id"],
+        role=row["role"],
+        version=row["version"],
+        time=datetime.fromtimestamp(row["time_ms"] / 1000, UTC),
+        features=columns,
+        scores=scores.tolist(),
+        outcomes=latest.labels(row["rows"]).tolist(),
+    )
 
 
 @lru_cache(maxsize=512)

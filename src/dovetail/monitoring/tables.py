@@ -122,7 +122,6 @@ alerts = sa.Table(
     sa.Column("kind", sa.String(16), nullable=False),
     sa.Column("status", sa.String(16), nullable=False),
     sa.Column("body", sa.LargeBinary, nullable=False),
-    sa.Column("unsent", sa.Boolean, nullable=False),  # the webhook has not taken the latest state
     sa.Index(
         "one_active_alert",
         "model",
@@ -132,4 +131,27 @@ alerts = sa.Table(
         sqlite_where=sa.text("status <> 'resolved'"),
         postgresql_where=sa.text("status <> 'resolved'"),
     ),
+)
+
+alert_changes = sa.Table(
+    "alert_changes",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("alert", sa.String(32), nullable=False, index=True),
+    sa.Column("at", sa.String(40), nullable=False),
+    sa.Column("by", sa.Text, nullable=False),
+    sa.Column("action", sa.String(16), nullable=False),
+    sa.Column("reason", sa.Text, nullable=False),
+    sa.Column("until", sa.String(40)),  # the end of a silence
+)
+
+deliveries = sa.Table(
+    "deliveries",
+    metadata,
+    sa.Column("alert", sa.String(32), primary_key=True),
+    sa.Column("receiver", sa.Text, primary_key=True),
+    sa.Column("revision", sa.Integer, nullable=False),
+    sa.Column("due_ms", sa.BigInteger),  # None: nothing to tell
+    sa.Column("tries", sa.Integer, nullable=False),
+    sa.Index("deliveries_due", "due_ms"),
 )

@@ -13,6 +13,7 @@ import msgspec
 from dovetail.wire import cloudevents
 from dovetail.wire.http import HttpClient, segment
 
+ALERT = "dev.dovetail.alert"
 OUTCOME = "dev.dovetail.outcome"
 REQUEST = "org.kubeflow.serving.inference.request"
 RESPONSE = "org.kubeflow.serving.inference.response"
@@ -22,11 +23,14 @@ Role = Literal["live", "shadow"]
 Interval = tuple[float, float]
 
 __all__ = [
+    "ALERT",
     "EVENTS",
     "OUTCOME",
     "REQUEST",
     "RESPONSE",
     "Alert",
+    "AlertChange",
+    "Asked",
     "Client",
     "ColumnDrift",
     "Day",
@@ -172,10 +176,13 @@ class Alert(msgspec.Struct, frozen=True, kw_only=True):
         message: In words.
         version: Which version, where it is about one.
         severity: "warn" or "alarm".
+        cause: "data" where it looks like a broken feed, "world" where it does not.
         day: The closed day on which the evidence sufficed.
         raised: When.
         changed: When its status last changed, and by whom.
         changed_by: Who changed its status.
+        reason: Why, where somebody said so.
+        silenced_until: Until when nobody is told of it.
         facts: The figures behind it.
     """
 
@@ -186,11 +193,54 @@ class Alert(msgspec.Struct, frozen=True, kw_only=True):
     message: str = ""
     version: str | None = None
     severity: str = "warn"
+    cause: str = "world"
     day: date | None = None
     raised: str | None = None
     changed: str | None = None
     changed_by: str | None = None
+    reason: str | None = None
+    silenced_until: str | None = None
     facts: dict[str, Any] = {}
+
+
+class Asked(msgspec.Struct, frozen=True, kw_only=True):
+    """What is kept of one request; NaN is null in JSON.
+
+    Attributes:
+        request_id: Which.
+        role: "live" or "shadow".
+        version: Who answered, None while only the request is known.
+        time: When.
+        features: The inputs by column.
+        scores: One a row.
+        outcomes: What came true, one a row.
+    """
+
+    request_id: str
+    role: str
+    version: str | None = None
+    time: datetime
+    features: dict[str, list[Any]] = {}
+    scores: list[float | None] = []
+    outcomes: list[float | None] = []
+
+
+class AlertChange(msgspec.Struct, frozen=True, kw_only=True):
+    """Something that was done with an alert.
+
+    Attributes:
+        at: When.
+        by: Who did it.
+        action: "acknowledged", "silenced" or "resolved".
+        reason: Why, where somebody said so.
+        until: The end of a silence.
+    """
+
+    at: str
+    by: str
+    action: str
+    reason: str = ""
+    until: str | None = None
 
 
 class Model(msgspec.Struct, frozen=True, kw_only=True):
@@ -322,13 +372,30 @@ class Client(HttpClient):
         query = _query(status=status, model=model)
         return self.get("/monitoring/alerts", list[Alert], query)
 
-    def acknowledge(self, alert: str) -> None:
-        """Say that somebody has seen an alert."""
-        self.send("POST", f"/monitoring/alerts/{segment(alert)}/acknowledge")
+    def history(self, alert: str) -> list[AlertChange]:
+        """What was done with an alert, oldest first."""
+        return self.get(f"/monitoring/alerts/{segment(alert)}/history", list[AlertChange])
 
-    def resolve(self, alert: str) -> None:
+    def acknowledge(self, alert: str, *, reason: str = "") -> Alert:
+        """Say that somebody has seen an alert."""
+        return self._change(alert, "acknowledge", reason=reason)
+
+    def resolve(self, alert: str, *, reason: str = "") -> Alert:
         """Say that an alert is dealt with."""
-        self.send("POST", f"/monitoring/alerts/{segment(alert)}/resolve")
+        return self._change(alert, "resolve", reason=reason)
+
+    def silence(self, alert: str, *, reason: str, until: datetime) -> Alert:
+        """Tell nobody of an alert until a moment."""
+        return self._change(alert, "silence", reason=reason, until=until.isoformat())
+
+    def expect(self, alert: str, *, reason: str, since: date | None = None) -> Alert:
+        """Say that a change is here to stay: the days since then are the reference from now on."""
+        day = since.isoformat() if since else ""
+        return self._change(alert, "expect", reason=reason, since=day)
+
+    def _change(self, alert: str, verb: str, **said: str) -> Alert:
+        body = {name: value for name, value in said.items() if value}
+        return self.post(f"/monitoring/alerts/{segment(alert)}/{verb}", body, Alert)
 
 
 def _model(model: str) -> str:
