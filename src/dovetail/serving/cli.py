@@ -119,11 +119,18 @@ def _check(models: tuple[str, ...], trusted: tuple[str, ...]) -> None:
     from dovetail.serving.trust import Trust
 
     trust = Trust.of(trusted)
+    places: dict[str, str] = {}
     for entry in models:
-        _, place = name_of(entry)
+        name, place = name_of(entry)
         if is_repository(Path(entry)):
             continue
         if parse_uri(place) is None:
+            if name in places:
+                raise InvalidInputError(
+                    f"{places[name]!r} and {place!r} would both be the model {name!r}",
+                    fix=f"give one of them another name: OTHER={place}",
+                )
+            places[name] = place
             path = Path(unquote(urlsplit(place).path) if ":" in place else place)
             formats.check(path, trusted=trust.covers(place))
 

@@ -7,8 +7,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from dovetail.base.errors import DovetailError
 from dovetail.base.telemetry import logger
 from dovetail.serving import batching, formats
@@ -24,6 +22,7 @@ from dovetail.serving.scheduler import Job, Lane
 from dovetail.serving.signature import MatrixSignature
 from dovetail.serving.statistics import Statistics
 from dovetail.serving.table import TableSignature
+from dovetail.serving.tabular import tensors_of
 from dovetail.serving.tallies import Tally
 from dovetail.serving.tensors import Array
 from dovetail.serving.watched import CURRENT
@@ -300,8 +299,17 @@ class Model:
             return self.lane.answer(counted.job)
 
     def predict(self, rows: Any) -> Array:
-        """Return the first output for a matrix of rows by features."""
-        return next(iter(self.infer({"input": np.asarray(rows)}).values()))
+        """Return the first output for rows.
+
+        Args:
+            rows: a matrix of rows by features, or a table: a DataFrame of pandas or Polars, or a
+                mapping of columns. What a model has no column for is left out of a DataFrame.
+
+        Raises:
+            BadTensorError: they do not fit the model.
+            InferenceFailedError: the model itself failed.
+        """
+        return next(iter(self.infer(tensors_of(rows, self.columns)).values()))
 
     @contextmanager
     def _counted(self, tensors: Mapping[str, Array]) -> Iterator["_Asked"]:

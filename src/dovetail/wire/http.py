@@ -315,6 +315,8 @@ def explain(response: httpx.Response) -> tuple[str, str]:
             said = json.loads(said)
     except ValueError:
         text = response.text.strip()
+        if text.startswith("<"):  # a page for people: of a proxy, or of another kind of server
+            return "", f"{fallback}, and a page instead of an answer: is this the right address?"
         return "", text[:500] if text else fallback
     if isinstance(said, str):
         return "", said

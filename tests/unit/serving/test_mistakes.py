@@ -4,10 +4,13 @@ import httpx
 import pytest
 from tests.unit.serving.layouts.conftest import adder
 
+from dovetail.base.clock import SystemClock
+from dovetail.base.errors import SettingsError
 from dovetail.cli import main
 from dovetail.serving.errors import did_you_mean
 from dovetail.serving.follow import Follower
 from dovetail.serving.layouts.catalog import is_repository
+from dovetail.serving.payload import PayloadLog, PayloadSink
 from dovetail.serving.piece import piece
 from dovetail.serving.settings import ServingSettings
 from dovetail.web.testing import run_piece
@@ -132,3 +135,18 @@ def test_a_folder_is_one_model_or_many(tmp_path, files, is_one):
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_bytes(adder() if name.endswith("onnx") else b"tree\nversion=v4\n")
     assert is_repository(tmp_path) is is_one
+
+
+def test_two_files_of_one_name(tmp_path, capsys):
+    for name in ("a.onnx", "b.onnx"):
+        (tmp_path / name).write_bytes(adder())
+    with pytest.raises(SystemExit) as ended:
+        main(["serving", "run", f"m={tmp_path}/a.onnx", f"m={tmp_path}/b.onnx"])
+    assert ended.value.code == 2
+    assert "would both be the model 'm'. give one of them another name" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("place", ["s3://bucket/requests", "ftp://host/requests", "late"])
+def test_a_payload_log_to_a_place_that_is_none(place):
+    with pytest.raises(SettingsError, match=f"a payload log cannot go to {place!r}"):
+        PayloadLog([PayloadSink(to=place)], lambda _: None, SystemClock())

@@ -45,7 +45,11 @@ def test_an_error_answer_becomes_the_error_of_its_status(script, status, kind, b
         ("plain", "", "plain"),
         ([1], "", "Bad Request"),
         ({}, "", "Bad Request"),
-        (b"<html>oops</html>", "", "<html>oops</html>"),
+        (
+            b"<html>oops</html>",
+            "",
+            "Bad Request, and a page instead of an answer: is this the right address?",
+        ),
         (b"", "", "Bad Request"),
     ],
     ids=[

@@ -92,4 +92,4 @@ class PayloadSink(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     @property
     def is_folder(self) -> bool:
         """Whether Parquet files go to a folder."""
-        return not self.is_http and (self.to.startswith("file:") or "/" in self.to)
+        return self.to.startswith("file:") or ("/" in self.to and "://" not in self.to)
