@@ -15,6 +15,8 @@ from dovetail.base.errors import InvalidInputError
 from dovetail.monitoring.calibration import Calibration
 from dovetail.monitoring.classical import ClassicalTests, TestResults
 from dovetail.monitoring.classical.catalogue import fit_column
+from dovetail.monitoring.classical.fitted import is_changed
+from dovetail.monitoring.classical.joint import Separation
 from dovetail.monitoring.classical.rows import columns_of
 from dovetail.monitoring.classical.samples import Coded, sample
 from dovetail.monitoring.columns import typed
@@ -23,9 +25,10 @@ from dovetail.monitoring.distances import holm
 from dovetail.monitoring.numeric import Floats
 from dovetail.monitoring.performance import measure
 from dovetail.monitoring.store import Slice
+from dovetail.monitoring.together import Joint, Together
 from dovetail.wire.monitoring import Figures
 
-__all__ = ["Comparison", "Report", "compare"]
+__all__ = ["Comparison", "Joint", "Report", "compare"]
 
 
 class Report(msgspec.Struct, frozen=True, kw_only=True):
@@ -36,6 +39,8 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
         alpha: The chance that the verdict is "drift" though nothing changed.
         rows: Rows of the reference and now.
         columns: The columns that both have, what changed most first.
+        joint: All columns together, so that a change of correlations is seen; None with fewer
+            than 100 rows (200 of the reference), one column, or more than about 100.
         absent: Columns of the reference that are no longer there; they count as drift.
         added: Columns that the reference did not have.
         skipped: Columns of the reference that were not compared, and why not.
@@ -47,6 +52,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     alpha: float
     rows: tuple[int, int]
     columns: list[Comparison]
+    joint: Joint | None = None
     absent: list[str] = []
     added: list[str] = []
     skipped: dict[str, str] = {}
@@ -101,20 +107,16 @@ def compare(
         chosen = {name: before[name] for name in shared}
         fitted = ClassicalTests(chosen, tests=tests, alpha=alpha, correction=correction)
         classical = fitted.compare(now)
-    found, rows = [], (0, 0)
-    for name in shared:
-        then, here = sample(before[name]), sample(now[name])
-        rows = (then.rows, here.rows)
-        if not all(rows):
-            raise InvalidInputError("one of the two tables has no rows")
-        found.append(difference(name, fit_column(then), here, _types(name, before, now)))
-    columns = _judge(found, alpha)
+    found, rows, separation = _differences(before, now, shared)
+    columns, joint = _judge(found, separation, alpha)
     absent = [name for name in before if name not in now and name not in left_out]
+    changed = absent or (joint and joint.drift) or any(c.drift for c in columns)
     return Report(
-        verdict="drift" if absent or any(c.drift for c in columns) else "no drift",
+        verdict="drift" if changed else "no drift",
         alpha=alpha,
         rows=rows,
         columns=sorted(columns, key=lambda c: (not c.drift, c.p, -c.psi)),
+        joint=joint,
         absent=absent,
         added=[name for name in now if name not in before],
         skipped=skipped,
@@ -141,10 +143,40 @@ def _types(name: str, before: Mapping[str, Any], now: Mapping[str, Any]) -> tupl
     return said[0], said[1]
 
 
-def _judge(found: list[tuple[Comparison, list[Test]]], alpha: float) -> list[Comparison]:
+Found = list[tuple[Comparison, list[Test]]]
+
+
+def _differences(
+    before: Mapping[str, Any], now: Mapping[str, Any], shared: list[str]
+) -> tuple[Found, tuple[int, int], Separation | None]:
+    """Each column's difference, the rows of both, and how far all columns tell them apart.
+
+    Every column is read once.
+    """
+    found: Found = []
+    rows = (0, 0)
+    together: Together | None = None
+    for name in shared:
+        values = (before[name], now[name])
+        then, here = (sample(v) for v in values)
+        rows = (then.rows, here.rows)
+        if not all(rows):
+            raise InvalidInputError("one of the two tables has no rows")
+        found.append(difference(name, fit_column(then), here, _types(name, before, now)))
+        together = together or Together(*rows)
+        if not is_changed(then, here):
+            together.add(name, *values)
+    return found, rows, together.separation() if together else None
+
+
+def _judge(
+    found: Found, separation: Separation | None, alpha: float
+) -> tuple[list[Comparison], Joint | None]:
     """Each column with its smallest p-value, adjusted over all tests of all columns."""
-    tests = [test for _, several in found for test in several]
-    adjusted = iter(holm(np.array([p for _, _, p in tests])).tolist() if tests else [])
+    all_p = [p for _, several in found for _, _, p in several]
+    if separation is not None:
+        all_p.append(separation.p)
+    adjusted = iter(holm(np.array(all_p)).tolist() if all_p else [])
     judged = []
     for made, several in found:
         mine = [(next(adjusted), test) for test in several]
@@ -154,7 +186,10 @@ def _judge(found: list[tuple[Comparison, list[Test]]], alpha: float) -> list[Com
                 made, p=p, test=name, statistic=statistic, drift=p < alpha
             )
         judged.append(made)
-    return judged
+    if separation is None:
+        return judged, None
+    p = next(adjusted)
+    return judged, Joint(auc=separation.auc, p=p, drift=p < alpha)
 
 
 def _performance(

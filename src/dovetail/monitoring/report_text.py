@@ -26,6 +26,9 @@ def print_report(found: Report) -> None:
     )
     if len(found.columns) > _LINES:
         click.echo(f"and {len(found.columns) - _LINES} more columns; --json prints all")
+    if found.joint is not None:
+        word = "differ" if found.joint.drift else "do not differ"
+        click.echo(f"all columns together {word}: AUC {found.joint.auc:.3f}, p {found.joint.p:.2g}")
     _print_tests(found)
     for name in found.absent:
         click.echo(f"column {name} is no longer there")

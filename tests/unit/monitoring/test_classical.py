@@ -136,6 +136,23 @@ def test_the_joint_tests_keep_their_level(test):
     assert sum(one.results[0].drift for one in found) <= 9
 
 
+@pytest.mark.parametrize("test", ["mmd", "classifier", "pca"])
+def test_the_joint_tests_keep_their_level_where_nearly_every_level_is_new(test):
+    def ids(seed):
+        r = np.random.default_rng(seed)
+        return {
+            "id": [f"{v:.9f}" for v in r.random(400)],
+            "zip": r.integers(0, 300, 400).astype(str).tolist(),
+            "x": r.normal(size=400),
+        }
+
+    found = [
+        ClassicalTests(ids(seed), tests=[test], seed=seed).compare(ids(500 + seed))
+        for seed in range(60)
+    ]
+    assert sum(one.results[0].drift for one in found) <= 9
+
+
 def test_what_changed_is_named_first_and_distances_come_last():
     tests = ClassicalTests(table(0), tests=["ks", "chi2", "psi", "wasserstein", "mmd"])
     found = tests.compare(table(1, shift=0.5))

@@ -31,6 +31,22 @@ def test_the_share_of_alarms_on_unchanged_rows_is_the_rate_asked_for(method):
     assert np.mean(shares) == pytest.approx(0.02, abs=0.005)
 
 
+def test_levels_that_are_new_on_every_row_do_not_exceed_the_rate():
+    def ids(seed, rows):
+        r = np.random.default_rng(seed)
+        return {
+            "id": [f"{v:.9f}" for v in r.random(rows)],
+            "zip": r.integers(0, 2000, rows).astype(str).tolist(),
+            "x": r.normal(size=rows),
+        }
+
+    shares = [
+        Outliers(ids(seed, 4000), alarm_rate=0.02, seed=seed).update(ids(90 + seed, 3000))
+        for seed in range(5)
+    ]
+    assert np.mean([one.flags.mean() for one in shares]) == pytest.approx(0.02, abs=0.006)
+
+
 @pytest.mark.parametrize("method", METHODS)
 def test_what_the_reference_never_had_alarms_and_is_named(method):
     outliers = Outliers(table(0, 6000), method=method, alarm_rate=0.01)
@@ -45,7 +61,7 @@ def test_what_the_reference_never_had_alarms_and_is_named(method):
 
 
 def test_a_row_that_breaks_a_correlation_is_found_though_each_value_is_ordinary():
-    outliers = Outliers(table(0, 6000))
+    outliers = Outliers(table(0, 6000), alarm_rate=0.005)
     rows = table(1, 2)
     rows["x0"][:], rows["x1"][:] = [1.6, 1.6], [1.5, -1.6]
     found = outliers.update(rows)

@@ -199,6 +199,25 @@ def test_the_words_say_what_changed():
     assert (found["kind"].test, found["kind"].what) == ("type", "held numbers and now texts")
 
 
+def test_identifiers_are_no_drift():
+    before, now = (table(seed) | {"id": [f"{seed}-{i}" for i in range(600)]} for seed in (0, 1))
+    assert compare(before, now).verdict == "no drift"
+
+
+def test_a_change_of_how_columns_go_together_is_drift_though_no_column_differs():
+    r = np.random.default_rng(0)
+    x, y = r.normal(size=(2, 3000, 2))
+    y[:, 1] = 0.4 * y[:, 0] + np.sqrt(1 - 0.16) * y[:, 1]
+    before, now = ({"a": z[:, 0], "b": z[:, 1]} for z in (x, y))
+    found = compare(before, now)
+    assert (found.verdict, found.drifted) == ("drift", [])
+    assert found.joint.drift
+    assert "none differs by itself" in report_html(found, "a", "b")
+    quiet = compare(before, {"a": x[::-1, 0], "b": x[::-1, 1]})
+    assert (quiet.verdict, quiet.joint.drift) == ("no drift", False)
+    assert compare({"a": x[:, 0]}, {"a": y[:, 0]}).joint is None
+
+
 def test_moments_and_nested_columns_are_left_out_and_said_so(tmp_path):
     arrow = pytest.importorskip("pyarrow")
     from datetime import datetime

@@ -10,7 +10,7 @@ from dovetail.base.errors import InvalidInputError
 from dovetail.monitoring.classical import joint
 from dovetail.monitoring.classical.catalogue import TESTS, FittedColumn, apply, fit_column
 from dovetail.monitoring.classical.corrections import CORRECTIONS
-from dovetail.monitoring.classical.rows import Encoder, columns_of
+from dovetail.monitoring.classical.rows import Encoder, columns_of, fit_encoder, split_rows
 from dovetail.monitoring.classical.samples import Sample, sample
 from dovetail.monitoring.errors import ReferenceInvalidError
 from dovetail.monitoring.numeric import Floats
@@ -108,18 +108,17 @@ class ClassicalTests:
         self._seed = seed
         columns = columns_of(reference)
         self._columns: dict[str, FittedColumn] = {}
-        samples: dict[str, Sample] = {}
         for name in columns:
-            one = sample(columns[name])
-            self._columns[name] = fit_column(one)
-            samples[name] = self._columns[name].sample
-        rows = next((one.rows for one in samples.values()), 0)
+            self._columns[name] = fit_column(sample(columns[name]))
+        rows = next((one.sample.rows for one in self._columns.values()), 0)
         if not rows:
             raise ReferenceInvalidError("the reference has no rows", fix="give at least one column")
-        self._encoder = self._rows = None
+        self._encoder: Encoder | None = None
+        self._rows: Floats | None = None
         if any(TESTS[name].joint for name in tests):
-            self._encoder = Encoder(samples)
-            self._rows = self._encoder.encode(columns, self._some(rows))
+            learnt, looked = split_rows(rows, seed, _JOINT_ROWS)
+            self._encoder = fit_encoder(columns, learnt)
+            self._rows = self._encoder.encode(columns, looked)
 
     def column(self, name: str) -> FittedColumn:
         """The reference's column of this name."""

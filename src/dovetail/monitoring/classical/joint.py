@@ -47,7 +47,7 @@ def mmd(x: Floats, y: Floats, *, permutations: int = 200, seed: int = 0) -> Disc
     n, m = len(x), len(y)
     rows = np.vstack([x, y])
     kernel = _squares(rows)
-    above = kernel[np.triu_indices(n + m, 1)]
+    above = np.concatenate([row[i + 1 :] for i, row in enumerate(kernel)])
     np.sqrt(above, out=above)
     width = float(np.median(above)) or 1.0
     np.exp(np.divide(kernel, -2 * width * width, out=kernel), out=kernel)

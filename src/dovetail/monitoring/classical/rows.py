@@ -17,6 +17,7 @@ from dovetail.monitoring.numeric import Floats
 
 _LEVELS = 10
 _SPREAD = 1e-12
+_LEARNT = 20_000
 _UNSEEN = 5.0
 """A level or a gap that the reference never had, in the standard deviations of numbers."""
 
@@ -185,6 +186,23 @@ def columns_of(table: Any) -> Mapping[str, Any]:
     return {str(name): table[name] for name in names}
 
 
-def fit_encoder(columns: Mapping[str, Any]) -> Encoder:
-    """An encoder for columns as they are; see `Encoder`."""
-    return Encoder({name: sample(values) for name, values in columns.items()})
+def fit_encoder(columns: Mapping[str, Any], at: npt.NDArray[np.int64]) -> Encoder:
+    """An encoder that knows some rows only.
+
+    What is then encoded must be other rows: levels that an encoder has met would tell its own rows
+    from new ones although nothing has changed.
+    """
+    return Encoder({name: sample(_part(columns[name], at)) for name in columns})
+
+
+def _part(values: Any, at: npt.NDArray[np.int64]) -> Any:
+    return Coded(values.codes[at], values.levels) if isinstance(values, Coded) else take(values, at)
+
+
+def split_rows(
+    rows: int, seed: int, most: int
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    """Random rows to learn an encoder from, and others to look at: at most `most`, half at most."""
+    order = np.random.default_rng(seed).permutation(rows)
+    looked = min(most, rows // 2)
+    return np.sort(order[looked : looked + _LEARNT]), np.sort(order[:looked])

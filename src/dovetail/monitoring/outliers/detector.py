@@ -14,8 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from dovetail.base.errors import InvalidInputError
-from dovetail.monitoring.classical.rows import Encoder, columns_of, take
-from dovetail.monitoring.classical.samples import sample
+from dovetail.monitoring.classical.rows import Encoder, columns_of, fit_encoder, take
 from dovetail.monitoring.errors import ReferenceInvalidError
 from dovetail.monitoring.numeric import Floats
 from dovetail.monitoring.outliers.forest import Forest
@@ -109,10 +108,9 @@ class Outliers:
             )
         self.method, self.alarm_rate, self._adapt = method, alarm_rate, adapt
         columns = columns_of(reference)
-        samples = {name: sample(columns[name]) for name in columns}
-        total = next((one.rows for one in samples.values()), 0)
+        total = len(next(iter(columns.values()))) if columns else 0
         teaching, calibrating = self._halves(total, seed)
-        self._encoder = Encoder(samples)
+        self._encoder = fit_encoder(columns, teaching)
         rows = self._encoder.encode(columns, teaching)
         self._held = self._encoder.encode(columns, calibrating)
         known = None if outputs is None else _outputs(outputs, total)
