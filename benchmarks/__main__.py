@@ -40,6 +40,18 @@ def merged(new: list[Line], pieces: list[str]) -> list[Line]:
     return sorted([*others, *new], key=lambda line: str(line["piece"]))
 
 
+def added(new: list[Line]) -> list[Line]:
+    """All kept figures, with those of the same name and subject replaced by new ones."""
+    said = {(line["piece"], line["name"], line["subject"], line["unit"]) for line in new}
+    kept = map(json.loads, LINES.read_text().splitlines() if LINES.exists() else [])
+    others = [
+        line
+        for line in kept
+        if (line["piece"], line["name"], line["subject"], line["unit"]) not in said
+    ]
+    return sorted([*others, *new], key=lambda line: str(line["piece"]))
+
+
 def page(lines: list[Line]) -> str:
     """The figures as tables, one a piece: a row a figure, a column a subject."""
     text = [
@@ -79,10 +91,18 @@ def main() -> None:
     """Run the command."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("piece", nargs="*", help=f"which; all of {', '.join(known())} if none")
-    pieces = parser.parse_args().piece or known()
+    parser.add_argument(
+        "--add", nargs="+", type=Path, help="files of lines printed before; nothing is run"
+    )
+    chosen = parser.parse_args()
+    pieces = chosen.piece or known()
     if unknown := set(pieces) - set(known()):
         parser.error(f"no benchmark is named {', '.join(sorted(unknown))}")
-    lines = merged([line for piece in pieces for line in run(piece)], pieces)
+    if chosen.add:
+        printed = [line for path in chosen.add for line in path.read_text().splitlines()]
+        lines = added([json.loads(line) for line in printed])
+    else:
+        lines = merged([line for piece in pieces for line in run(piece)], pieces)
     LINES.write_text("".join(json.dumps(line) + "\n" for line in lines))
     RESULTS.write_text(page(lines))
     print(f"wrote {RESULTS.relative_to(FOLDER.parent)}")

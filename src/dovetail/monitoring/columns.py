@@ -96,7 +96,7 @@ class ColumnProfile(msgspec.Struct, frozen=True, kw_only=True):
         """The bin of every value."""
         missing = len(self.counts) - 1
         if self.kind == "numeric":
-            numbers = _numbers(values)
+            numbers = numbers_of(values)
             found = np.searchsorted(np.asarray(self.cuts), numbers).astype(np.int64)
             found[np.isnan(numbers)] = missing
             return found
@@ -247,7 +247,7 @@ def typed(values: Sequence[Any] | npt.NDArray[Any]) -> Values:
     return np.array([math.nan if v is None else v for v in items], dtype=np.float64)
 
 
-def _numbers(values: Values) -> Floats:
+def numbers_of(values: Values) -> Floats:
     """Read a column as numbers; what is no number counts as missing."""
     if isinstance(values, np.ndarray):
         return values

@@ -13,7 +13,7 @@ from itertools import combinations
 import msgspec
 import numpy as np
 
-from dovetail.monitoring.columns import ColumnProfile, Roles, Values, profile
+from dovetail.monitoring.columns import ColumnProfile, Roles, Values, numbers_of, profile
 from dovetail.monitoring.numeric import Floats
 
 PAIRED = 20
@@ -60,9 +60,10 @@ class Joint(msgspec.Struct, frozen=True, kw_only=True):
 def _sum(terms: Sequence[Term], columns: Mapping[str, Values], rows: int) -> Floats:
     total = np.zeros(rows)
     for term in terms:
-        values = columns.get(term.column)
-        if not isinstance(values, np.ndarray):
+        if term.column not in columns:
             return np.full(rows, np.nan)
+        # One stray string makes a batch of strings; what reads as a number still is one.
+        values = numbers_of(columns[term.column])
         finite = np.where(np.isfinite(values), values, np.nan)
         total += term.weight * (finite - term.centre)
     return total

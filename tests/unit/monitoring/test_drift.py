@@ -170,6 +170,14 @@ def test_a_reference_of_an_earlier_version_goes_on(reference):
     assert monitor.update(table(r, shift=0.8), day=MONDAY + timedelta(days=1)).alarm
 
 
+def test_one_stray_string_among_numbers_is_one_missing_value(reference):
+    rows = table(np.random.default_rng(11))
+    rows["a"] = [*rows["a"].tolist()[:-1], "n/a"]
+    found = Monitor(reference).update(rows, day=MONDAY)
+    assert not found.alarm
+    assert {c.column: c.missing for c in found.drift.columns}["a"] == 1 / 400
+
+
 def test_a_wide_table_is_watched_together_by_projections():
     r = np.random.default_rng(10)
 
