@@ -286,6 +286,10 @@ class Monitoring:
         versions = [version] if version else self.outliers.versions(model)
         return [self.outliers.find(model, one, chosen) for one in versions]
 
+    def days_between(self, model: str, start: str, end: str) -> list[str]:
+        """The days of a window that hold anything; see `performance` for what it raises."""
+        return list(self._between(model, start, end))
+
     def _between(self, model: str, start: str, end: str) -> Held:
         first, last = _day(start or "0001-01-01"), _day(end or "9999-12-31")
         if first > last:

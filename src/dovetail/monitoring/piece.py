@@ -10,6 +10,7 @@ from dovetail.monitoring.direct import direct_answers
 from dovetail.monitoring.handlers import Monitoring
 from dovetail.monitoring.migrations import MIGRATIONS
 from dovetail.monitoring.outliers.routes import outlier_routes
+from dovetail.monitoring.quality.routes import quality_routes
 from dovetail.monitoring.routes import routes
 from dovetail.monitoring.routing import Router
 from dovetail.monitoring.settings import MonitoringSettings
@@ -50,7 +51,12 @@ def _build(context: Context, settings: MonitoringSettings) -> Service:
         ]
 
     return Service(
-        routes=[*routes(monitoring), *outlier_routes(monitoring), *page_routes(monitoring)],
+        routes=[
+            *routes(monitoring),
+            *outlier_routes(monitoring),
+            *quality_routes(monitoring),
+            *page_routes(monitoring),
+        ],
         direct=direct_answers(monitoring),
         pages=[Page("/monitoring", "Monitoring")],
         start=start,

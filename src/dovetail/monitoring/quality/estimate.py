@@ -11,6 +11,7 @@ Labels" (2024); H. Shimodaira, Journal of Statistical Planning and Inference 90 
 J. Langford and L. Li, "Doubly Robust Policy Evaluation and Learning" (2011).
 """
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
@@ -194,6 +195,26 @@ def _ends(moves: Floats) -> tuple[Floats, Floats]:
         if len(known):
             found[:, k] = np.quantile(known, [0.025, 0.975])
     return found[0], found[1]
+
+
+def expect(scores: Floats, probabilities: Floats, *, threshold: float, labelled: int) -> Estimated:
+    """The figures that calibrated scores promise, where no reference rows are at hand.
+
+    Args:
+        scores: Probabilities that a binary model gave, shape (n,).
+        probabilities: The same, calibrated, shape (n,).
+        threshold: At and above it a score counts as positive.
+        labelled: Labelled rows of the reference; few of them widen the intervals.
+    """
+    now, here = Soft(scores, threshold), np.ones(len(scores))
+    r, value = np.random.default_rng(0), now(probabilities, here)
+    moves = [now(_draw(r, probabilities), here) - value for _ in range(_DRAWS)]
+    # The reference errs as as many rows of its own would: the variances add.
+    low, high = (m * math.sqrt(1 + len(scores) / labelled) for m in _ends(np.array(moves)))
+    return Estimated(
+        figures=[_figure(n, value[k], low[k], high[k]) for k, n in enumerate(NAMES)],
+        assumption=BY_SCORES,
+    )
 
 
 def _jackknife(
