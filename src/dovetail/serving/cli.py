@@ -41,7 +41,10 @@ commands.add_command(fetch)
     help="Folder of models: MLServer's layout, Triton's, or model files. May be repeated.",
 )
 @click.option("--registry", help="MLflow server that models:/ URIs are looked up in.")
-@click.option("--payload-log", help="URL that requests and answers are sent to as CloudEvents.")
+@click.option(
+    "--payload-log",
+    help="Where requests and answers go: a URL for CloudEvents, or a folder for Parquet files.",
+)
 @click.option(
     "--trust",
     multiple=True,
