@@ -8,7 +8,15 @@ import numpy as np
 import pytest
 
 from dovetail.base.errors import InvalidInputError
-from dovetail.monitoring.classical import ClassicalTests, corrections, counts, joint, ranks, tails
+from dovetail.monitoring.classical import (
+    TESTS,
+    ClassicalTests,
+    corrections,
+    counts,
+    joint,
+    ranks,
+    tails,
+)
 from dovetail.monitoring.classical.fitted import ALL
 from dovetail.monitoring.classical.samples import KEPT, Coded, numbers, sample
 from dovetail.monitoring.errors import ReferenceInvalidError
@@ -217,6 +225,26 @@ def test_a_large_reference_is_thinned_and_says_nearly_the_same():
     assert found["wasserstein"].statistic == pytest.approx(
         ranks.wasserstein(np.sort(x), np.sort(y)) / x.std(), abs=1e-4
     )
+
+
+ODD = {
+    "one": [1.0],
+    "two": [1.0, 2.0],
+    "same": [3.0] * 40,
+    "huge": [1e300, -1e300, np.inf] * 20,
+    "tiny": [1e-320] * 30,
+    "nothing": [None] * 9,
+    "texts": ["", "a", None] * 5,
+    "mixed": [1, "a", None, 2.5],
+}
+
+
+@pytest.mark.parametrize("now", ODD)
+@pytest.mark.parametrize("before", ODD)
+def test_no_pair_of_odd_columns_breaks_a_test_or_warns(before, now):
+    tests = ClassicalTests({"c": ODD[before]}, tests=list(TESTS))
+    for one in tests.compare({"c": ODD[now]}).results:
+        assert one.p is None or 0 <= one.p <= 1
 
 
 def test_corrections_are_the_textbook_ones():

@@ -18,6 +18,7 @@ from dovetail.monitoring.numeric import Floats
 ALL = "(all columns)"
 """What the tests that look at all columns together name as their column."""
 _JOINT_ROWS = 2000
+_JOINT_LEAST = 10
 
 
 class TestResult(msgspec.Struct, frozen=True, kw_only=True):
@@ -188,7 +189,9 @@ class ClassicalTests:
         if self._encoder is None or self._rows is None:
             return []
         now = self._encoder.encode(columns, self._some(rows))
-        found = []
+        found: list[TestResult] = []
+        if min(len(self._rows), len(now)) < _JOINT_LEAST:
+            return found
         for name in self.tests:
             if TESTS[name].joint:
                 statistic, p = _joint(name, self._rows, now, self._seed)

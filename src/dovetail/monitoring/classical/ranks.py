@@ -12,6 +12,8 @@ import numpy.typing as npt
 from dovetail.monitoring.classical import tails
 from dovetail.monitoring.numeric import Floats
 
+_LARGE = 1e150
+
 
 def kolmogorov_smirnov(a: Floats, b: Floats) -> float:
     """The largest difference of the two distribution functions.
@@ -60,6 +62,8 @@ def cramer_von_mises(a: Floats, b: Floats) -> tuple[float, float]:
     mean = (1 + 1 / both) / 6
     spread: float = (both + 1) * (4 * product * both - 3 * (n * n + m * m) - 2 * product)
     spread /= 45 * both * both * 4 * product
+    if spread <= 0:  # a row or two a side say nothing
+        return float(statistic), 1.0
     scaled = 1 / 6 + (statistic - mean) / math.sqrt(45 * spread)
     return float(statistic), tails.cramer_von_mises_survival(float(scaled))
 
@@ -90,7 +94,7 @@ def anderson_darling(a: Floats, b: Floats) -> tuple[float, float]:
     total, parts = len(a) + len(b), 2
     both = np.sort(np.concatenate([a, b]))
     distinct, times = np.unique(both, return_counts=True)
-    if len(distinct) < 2:
+    if len(distinct) < 2 or total < 4:
         return 0.0, 0.25
     middle = np.cumsum(times) - times / 2
     whole = 0.0
@@ -138,6 +142,9 @@ def welch(a: Floats, b: Floats) -> tuple[float, float]:
     n, m = len(a), len(b)
     if min(n, m) < 2:
         return 0.0, 1.0
+    largest = max(float(np.abs(a).max()), float(np.abs(b).max()))
+    if largest > _LARGE:  # t does not change with the unit, squares would overflow
+        a, b = a / largest, b / largest
     left, right = a.var(ddof=1) / n, b.var(ddof=1) / m
     both = left + right
     if both == 0:

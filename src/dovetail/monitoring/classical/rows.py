@@ -18,6 +18,7 @@ from dovetail.monitoring.numeric import Floats
 _LEVELS = 10
 _SPREAD = 1e-12
 _LEARNT = 20_000
+_FAR = 1e6
 _UNSEEN = 5.0
 """A level or a gap that the reference never had, in the standard deviations of numbers."""
 
@@ -42,8 +43,9 @@ class _Column:
             return self._shares(values)
         numbers = _floats(values)
         unknown = ~np.isfinite(numbers)
-        scaled = (numbers - self.mean) / self.deviation
-        scaled[unknown] = 0.0
+        with np.errstate(over="ignore", invalid="ignore"):
+            scaled = np.clip((numbers - self.mean) / self.deviation, -_FAR, _FAR)
+        scaled[unknown | np.isnan(scaled)] = 0.0
         return np.stack([scaled, (unknown - self.missing) / self._spread], axis=1)
 
     @property

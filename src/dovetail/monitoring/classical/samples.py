@@ -38,12 +38,14 @@ class Numbers:
     @cached_property
     def mean(self) -> float:
         """Mean of the values, NaN where there are none."""
-        return float(self.values.mean()) if len(self.values) else math.nan
+        with np.errstate(over="ignore"):
+            return float(self.values.mean()) if len(self.values) else math.nan
 
     @cached_property
     def deviation(self) -> float:
         """Standard deviation, divided by n."""
-        return float(self.values.std()) if len(self.values) else math.nan
+        with np.errstate(over="ignore", invalid="ignore"):  # squares of 1e200: infinite, not wrong
+            return float(self.values.std()) if len(self.values) else math.nan
 
     def cuts(self, groups: int) -> Floats:
         """The inner edges of so many groups of equal weight; fewer where values repeat."""

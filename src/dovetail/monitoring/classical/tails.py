@@ -27,6 +27,8 @@ def student_two_sided(t: float, freedom: float) -> float:
     if not math.isfinite(t):
         return 0.0
     x = freedom / (freedom + t * t)
+    if x < 1e-300:
+        return 0.0
     a, b = freedom / 2, 0.5
     if x >= 1:
         return 1.0
