@@ -3,10 +3,12 @@
 The inputs may drift without harm, and a model may fail without drift; only outcomes tell. Each
 labelled row's loss (the log-loss, or the absolute error of a regression) is ranked among the losses
 of the reference and of all rows before it, and bets are placed on larger ones, with the same alarm
-budget as for drift.
+budget as for drift. Half of the bets of a classifier are on the loss beyond what its probabilities
+promise: without the noise of hard and easy rows, a changed world shows sooner.
 """
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 from msgspec import Struct
@@ -43,7 +45,8 @@ def watch_loss(reference: Reference) -> Watch | None:
     """Watch the loss of a version; None where its reference has no labels."""
     if reference.loss is None:
         return None
-    return Watch.fresh([reference.loss], season=reference.season, upward=True)
+    streams = [reference.loss, *([reference.surprise] if reference.surprise else [])]
+    return Watch.fresh(streams, season=reference.season, upward=True)
 
 
 def assess_loss(
@@ -60,21 +63,30 @@ def assess_loss(
         about: What is watched.
     """
     fit = np.isfinite(scores) & (scores >= 0) & (scores <= 1) & ((labels == 0) | (labels == 1))
-    losses = scoring.log_losses(scores[fit], labels[fit])
-    return assess_losses(watch, day, losses, alpha=alpha, about=about)
+    streams = [
+        scoring.log_losses(scores[fit], labels[fit]),
+        scoring.surprises(scores[fit], labels[fit]),
+    ]
+    return assess_losses(watch, day, streams, alpha=alpha, about=about)
 
 
-def assess_losses(watch: Watch, day: str, losses: Floats, *, alpha: float, about: str = "") -> Loss:
+def assess_losses(
+    watch: Watch, day: str, streams: Sequence[Floats], *, alpha: float, about: str = ""
+) -> Loss:
     """The same for losses of any kind, those of the watch's reference.
 
     Args:
         watch: The evidence so far; it moves on.
         day: The day on which the outcomes are counted.
-        losses: One of each newly labelled row, shape (n,).
+        streams: The loss of each newly labelled row, shape (n,), then what else is watched; those
+            beyond the streams of the watch, which an older reference may lack, are left out.
         alpha: The chance of a false alarm that a quiet year may have.
         about: What is watched.
     """
-    evidence = watch.step(day, [watch.profiles[0].count(losses)], about)
+    losses = streams[0]
+    counts = [p.count(values) for p, values in zip(watch.profiles, streams, strict=False)]
+    evidence = watch.step(day, counts, about)
+    strongest = int(evidence.streams.argmax())
     threshold = -math.log(alpha)
     suspicious = evidence.log_e > _DECIMAL
     return Loss(
@@ -83,5 +95,5 @@ def assess_losses(watch: Watch, day: str, losses: Floats, *, alpha: float, about
         evidence=decimal(evidence.log_e),
         threshold=threshold / _DECIMAL,
         alarm=evidence.log_e >= threshold,
-        since=watch.days[int(evidence.since[0])][0] if suspicious else None,
+        since=watch.days[int(evidence.since[strongest])][0] if suspicious else None,
     )

@@ -44,6 +44,7 @@ class Reference(msgspec.Struct, frozen=True, kw_only=True):
         columns: Profiles of the features, in the order given.
         prediction: Profile of the scores, where they were given.
         loss: Profile of the log-losses, where labels were given too.
+        surprise: Profile of the log-losses beyond what the scores promise; likewise.
         performance: Realised figures on the reference.
         knots: Knots of the calibration from score to probability.
         heights: Probabilities at the knots.
@@ -57,6 +58,7 @@ class Reference(msgspec.Struct, frozen=True, kw_only=True):
     columns: list[ColumnProfile]
     prediction: ColumnProfile | None = None
     loss: ColumnProfile | None = None
+    surprise: ColumnProfile | None = None
     performance: Performance | None = None
     knots: list[float] = []
     heights: list[float] = []
@@ -178,6 +180,7 @@ def _with_labels(made: Reference, scores: Floats, labels: Floats, roles: Roles) 
     return msgspec.structs.replace(
         made,
         loss=profile("(loss)", losses, roles),
+        surprise=profile("(surprise)", scoring.surprises(scores, labels), roles),
         performance=Performance(
             auc=scoring.auc(scores, labels),
             log_loss=float(losses.mean()),

@@ -85,6 +85,17 @@ def log_losses(scores: Floats, labels: Floats) -> Floats:
     return np.asarray(-np.log(np.where(labels > 0.5, p, 1 - p)), dtype=np.float64)
 
 
+def surprises(scores: Floats, labels: Floats) -> Floats:
+    """The log-loss of every row beyond what its score promises: loss minus entropy.
+
+    Its mean is 0 for a calibrated model whatever the inputs, so it tells a model that errs from
+    rows that are hard.
+    """
+    p = np.clip(scores, _TINY, 1 - _TINY)
+    entropy = -(p * np.log(p) + (1 - p) * np.log1p(-p))
+    return np.asarray(log_losses(scores, labels) - entropy, dtype=np.float64)
+
+
 def brier_losses(scores: Floats, labels: Floats) -> Floats:
     """The squared error of every row's probability."""
     return np.asarray((scores - labels) ** 2, dtype=np.float64)

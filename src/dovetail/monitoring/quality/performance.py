@@ -16,7 +16,7 @@ from dovetail.monitoring.quality.design import Columns, length
 from dovetail.monitoring.quality.direct import DirectLoss
 from dovetail.monitoring.quality.estimate import Estimated, Estimator
 from dovetail.monitoring.quality.ledger import Ledger, Said
-from dovetail.monitoring.quality.realised import row_losses
+from dovetail.monitoring.quality.realised import loss_streams
 from dovetail.monitoring.quality.report import Quality, describe
 from dovetail.monitoring.quality.rows import Column, Rows, Task
 
@@ -94,9 +94,10 @@ class Performance:
         self.threshold, self._alpha = threshold, alpha_per_year
         self._functions = dict(functions or {})
         self._estimator = _estimator(reference, columns, threshold)
-        losses = row_losses(reference.at(reference.known))
-        roles = Roles.draw(len(losses))  # some rows shape the bins, others calibrate: exact
-        self._watch = Watch.fresh([profile("(loss)", losses, roles)], upward=True)
+        streams = loss_streams(reference.at(reference.known))
+        roles = Roles.draw(len(streams[0]))  # some rows shape the bins, others calibrate: exact
+        profiles = [profile(f"(loss {k})", values, roles) for k, values in enumerate(streams)]
+        self._watch = Watch.fresh(profiles, upward=True)
         self.ledger = Ledger(task, reference.classes, tuple(columns or ()))
         self._judged: set[str] = set()
         self._day: date | None = None
@@ -191,8 +192,8 @@ class Performance:
             return None
         rows, _ = ledger.rows(fresh)
         self._judged.update(fresh)
-        losses = row_losses(rows.at(rows.known))
-        return assess_losses(self._watch, at.isoformat(), losses, alpha=self._alpha)
+        streams = loss_streams(rows.at(rows.known))
+        return assess_losses(self._watch, at.isoformat(), streams, alpha=self._alpha)
 
     def _next(self, day: date | None) -> date:
         if day is None:

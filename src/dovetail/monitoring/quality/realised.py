@@ -50,6 +50,17 @@ def row_losses(rows: Rows) -> Floats:
     return np.asarray(-np.log(np.clip(chosen, 1e-15, 1.0)), dtype=np.float64)
 
 
+def loss_streams(rows: Rows) -> list[Floats]:
+    """What evidence is gathered on: the loss; of a classifier also the loss beyond its promise."""
+    losses = row_losses(rows)
+    if rows.task == "regression":
+        return [losses]
+    if rows.task == "binary":
+        return [losses, scoring.surprises(rows.answers, rows.labels)]
+    p = np.clip(rows.answers, 1e-15, 1.0)
+    return [losses, losses + (p * np.log(p)).sum(axis=1)]
+
+
 def _binary(rows: Rows, threshold: float) -> list[Measured]:
     p, y = rows.answers, rows.labels
     said, true = p >= threshold, y > 0.5
