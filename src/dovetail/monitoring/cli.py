@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from dovetail.monitoring.cli_alerts import alerts, check
+from dovetail.monitoring.cli_tap import tap_alone
 from dovetail.web.commands import json_option, print_json, print_table, run, server_options
 
 if TYPE_CHECKING:
@@ -24,28 +25,41 @@ def commands() -> None:
 
 commands.add_command(alerts)
 commands.add_command(check)
+commands.add_command(tap_alone)
 
 
 @commands.command(name="run")
 @server_options
 @click.option("--webhook", help="URL that gets every alert as a CloudEvent.")
 @click.option("--rules", help="File of alert rules; `dovetail monitoring check` checks one.")
+@click.option("--tap", help="Open Inference server to pass requests on to, and to log.")
+@click.option("--tap-port", type=click.IntRange(0, 65535), help="Where the tap listens.")
 @click.option("--alpha-per-year", type=float, help="Chance of a false alarm in a quiet year.")
 def run_server(
     server: Mapping[str, Any],
     webhook: str | None,
     rules: str | None,
+    tap: str | None,
+    tap_port: int | None,
     alpha_per_year: float | None,
 ) -> None:
     """Serve monitoring alone: a CloudEvents sink beside any inference server.
 
     \b
     dovetail monitoring run --port 8080
+    dovetail monitoring run --tap http://mlserver:8080 --tap-port 8090
     curl http://127.0.0.1:8080/monitoring/models
     """
     from dovetail.monitoring.piece import piece
 
-    run(piece, server, {"webhook": webhook, "rules": rules, "alpha_per_year": alpha_per_year})
+    own = {
+        "webhook": webhook,
+        "rules": rules,
+        "tap": tap,
+        "tap_port": tap_port,
+        "alpha_per_year": alpha_per_year,
+    }
+    run(piece, server, own)
 
 
 @commands.command(name="list")

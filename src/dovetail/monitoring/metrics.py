@@ -14,6 +14,11 @@ DELIVERIES = Counter(
     "Attempts to tell a receiver of an alert, by what became of them.",
     ["receiver", "result"],
 )
+TAPPED = Counter(
+    "dovetail_monitoring_tapped",
+    "Inferences that passed the tap: logged, unreadable, or dropped because the log was behind.",
+    ["result"],
+)
 _RESULTS = tuple(EVENTS.labels(result) for result in ("accepted", "duplicates", "ignored"))
 EVIDENCE = Gauge(
     "dovetail_monitoring_evidence",

@@ -15,6 +15,7 @@ from dovetail.monitoring.routes import routes
 from dovetail.monitoring.routing import Router
 from dovetail.monitoring.settings import MonitoringSettings
 from dovetail.monitoring.tables import metadata
+from dovetail.monitoring.tap.thread import Tap
 from dovetail.monitoring.ui.pages import page_routes
 from dovetail.web.piece import Attention, Context, Page, Piece, Service
 
@@ -29,13 +30,20 @@ def _build(context: Context, settings: MonitoringSettings) -> Service:
     background = Background(monitoring, context.clock)
     courier = Courier(monitoring.alerts.deliveries, targets, context.clock, router.resend)
     monitoring.on_alert = courier.wake
+    tap = None
+    if settings.tap:
+        tap = Tap(settings.tap, context.server.host, settings.tap_port, monitoring.accept)
 
     def start() -> None:
         monitoring.show_state()
         background.start()
         courier.start()
+        if tap is not None:
+            tap.start()
 
     def stop() -> None:
+        if tap is not None:
+            tap.stop()
         background.stop()
         courier.stop()
         database.close()
@@ -60,6 +68,7 @@ def _build(context: Context, settings: MonitoringSettings) -> Service:
         direct=direct_answers(monitoring),
         pages=[Page("/monitoring", "Monitoring")],
         start=start,
+        addresses=lambda: {"tap": tap.address} if tap is not None else {},
         stop=stop,
         attention=attention,
     )

@@ -47,6 +47,16 @@ class MonitoringSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unkno
     public_url: Annotated[
         str, _about("Where people reach this server; begins the links in alerts.")
     ] = ""
+    tap: Annotated[
+        str,
+        _about(
+            "Address of an Open Inference server that sends no payload log. What comes to "
+            "`tap_port` is passed on to it unchanged, and inferences are logged."
+        ),
+    ] = ""
+    tap_port: Annotated[
+        int, msgspec.Meta(ge=0, le=65535, description="Where the tap listens; 0 for a free port.")
+    ] = 8090
     settle_minutes: Annotated[
         int,
         msgspec.Meta(

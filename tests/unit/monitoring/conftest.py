@@ -1,7 +1,7 @@
 """A payload log in miniature: what serving and a client with outcomes would send."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -86,6 +86,7 @@ class Server:
     """A running piece and ways to call it."""
 
     http: httpx.Client
+    addresses: Mapping[str, str] = field(default_factory=dict)
 
     def send(self, *events: Event) -> dict[str, Any]:
         headers, body = encode_batch(list(events))
@@ -122,7 +123,7 @@ def start(tmp_path: Path):
             run_piece(piece, settings, state=tmp_path / "state", **more) as running,
             httpx.Client(base_url=running.url, timeout=30) as http,
         ):
-            yield Server(http)
+            yield Server(http, running.addresses)
 
     return run
 

@@ -81,7 +81,7 @@ def test_the_operators_own_webhook_is_told_of_every_alert(file):
     [
         ("[[rules]]", "[[rules]", "is not TOML"),
         ('severity = "alarm"', 'severity = "alram"', "rule 3: Invalid enum value 'alram'"),
-        ("severity =", "severities =", "rule 3: 'severities', did you mean 'severity'?"),
+        ("severity =", "severities =", "'severities', did you mean 'severity'?"),
         ('"oncall", "team"', '"onkall"', "rule 3: there is no receiver 'onkall', did you mean"),
         ("https://alertmanager", "ftp://alertmanager", "receiver 'oncall': 'ftp://alertmanager"),
         ('name = "team"', 'name = "oncall"', "has two receivers named 'oncall'"),
