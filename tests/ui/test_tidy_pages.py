@@ -50,7 +50,7 @@ def test_plan_confirm_and_done_by_keyboard(
     plan = page.get_by_role("region", name="Plan")
     expect(plan.get_by_text("attempt 1")).to_be_visible()
     expect(plan.get_by_text("version 1 of flights points at it")).to_be_visible()
-    expect(plan.get_by_text("99")).to_be_visible()
+    expect(plan.get_by_text("99", exact=True)).to_be_visible()
     check_page(page, name="tracking-tidy-plan")
     page.get_by_role("button", name="Remove exactly this for good").focus()
     page.keyboard.press("Enter")

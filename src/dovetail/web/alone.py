@@ -8,6 +8,9 @@ from typing import Any
 
 import msgspec
 from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+from starlette.routing import BaseRoute, Route
 
 from dovetail.base import telemetry
 from dovetail.base.clock import Clock, SystemClock
@@ -16,7 +19,7 @@ from dovetail.base.settings import ServerSettings
 from dovetail.web.app import Mounted, create_app
 from dovetail.web.auth import LOOPBACK, Tokens
 from dovetail.web.inprocess import InProcessTransport
-from dovetail.web.piece import Context, Endpoint, Piece
+from dovetail.web.piece import Context, Endpoint, Piece, Service
 from dovetail.web.serve import (
     RunningApp,
     addresses_of,
@@ -107,10 +110,28 @@ class Surroundings:
         return self._tokens
 
 
+def _front(service: Service) -> list[BaseRoute]:
+    """Return the way from the bare address to the piece's own first page."""
+    if not service.pages:
+        return []
+    first = service.pages[0].path
+
+    def front(_: Request) -> Response:
+        """Lead to the first page."""
+        return RedirectResponse(first)
+
+    return [Route("/", front)]
+
+
 def build_alone(piece: Piece, settings: msgspec.Struct, around: Surroundings) -> Starlette:
     """Return the app of a single piece."""
     service = piece.build(around.context(), settings)
-    return create_app([Mounted(piece, service)], transport=around.transport, tokens=around.tokens())
+    return create_app(
+        [Mounted(piece, service)],
+        transport=around.transport,
+        tokens=around.tokens(),
+        routes=_front(service),
+    )
 
 
 def run_alone(

@@ -243,3 +243,9 @@ def test_pages_and_their_twins(client):
     assert one["example"].startswith(f"curl -s {client.base_url}".rstrip("/"))
     assert "lightgbm_text" in client.get("/serving/late").text
     assert client.get("/serving/nope").status_code == 404
+
+
+def test_the_bare_address_of_a_piece_that_runs_alone_leads_to_its_page(run):
+    with run() as server:
+        answer = httpx.get(server.url + "/", follow_redirects=False)
+    assert (answer.status_code, answer.headers["location"]) == (307, "/serving")

@@ -100,9 +100,14 @@ def test_a_path_is_trusted_only_by_the_setting(run, tmp_path, loads, trusted):
     with run(**settings) as server:
         answer = httpx.post(
             f"{server.url}/v2/repository/models/echo/load",
+            json={"parameters": {"uri": str(file)}},
+        )
+        wished = httpx.post(
+            f"{server.url}/v2/repository/models/echo/load",
             json={"parameters": {"uri": str(file), "trusted": True}},
         )
     assert answer.status_code == (200 if trusted else 403)
+    assert wished.status_code == 400
     assert loads == [trusted]
 
 
