@@ -129,6 +129,7 @@ class Monitoring:
             version=body.version,
             season=body.season,
             days=body.days,
+            task=body.task,
         )
         if self.references.put(model, reference, now_ms(self.clock)):
             for alert in self.alerts.find(status="active", model=model):

@@ -16,7 +16,7 @@ from msgspec import Struct
 from dovetail.monitoring import scores as scoring
 from dovetail.monitoring.drift import Watch, decimal
 from dovetail.monitoring.numeric import Floats
-from dovetail.monitoring.reference import Reference
+from dovetail.monitoring.reference import ERROR, Reference
 
 _DECIMAL = math.log(10)
 
@@ -57,11 +57,14 @@ def assess_loss(
     Args:
         watch: The evidence so far; it moves on.
         day: The day on which the outcomes are counted.
-        scores: Probabilities of the positive class.
-        labels: What came true, 0 or 1.
+        scores: Probabilities of the positive class, or numbers predicted.
+        labels: What came true: 0 or 1, or a number where the watch is of a regression.
         alpha: The chance of a false alarm that a quiet year may have.
         about: What is watched.
     """
+    if watch.profiles[0].name == ERROR:
+        errors = np.abs(scores - labels)
+        return assess_losses(watch, day, [errors[np.isfinite(errors)]], alpha=alpha, about=about)
     fit = np.isfinite(scores) & (scores >= 0) & (scores <= 1) & ((labels == 0) | (labels == 1))
     streams = [
         scoring.log_losses(scores[fit], labels[fit]),

@@ -96,10 +96,15 @@ def drift_alert(
 
 def loss_alert(model: str, reference: Reference, day: str, found: Loss, at: datetime) -> Alert:
     """Outcomes confirm that the model has become worse."""
-    before = reference.performance.log_loss if reference.performance else None
+    before = reference.loss.mean if reference.loss else None
+    what, key = (
+        ("Mean error", "mae") if reference.task == "regression" else ("Log-loss", "log_loss")
+    )
     since = found.since or day
     latest = found.loss / found.rows if found.rows else None
-    compared = f" Log-loss {latest:.3f} now, {before:.3f} on the reference." if latest else ""
+    compared = ""
+    if latest is not None and before is not None:
+        compared = f" {what} {latest:.3f} now, {before:.3f} on the reference."
     return Alert(
         id="",
         model=model,
@@ -116,8 +121,8 @@ def loss_alert(model: str, reference: Reference, day: str, found: Loss, at: date
             "evidence": found.evidence,
             "threshold": found.threshold,
             "since": since,
-            "log_loss": latest,
-            "reference_log_loss": before,
+            key: latest,
+            f"reference_{key}": before,
             "rows": found.rows,
         },
     )

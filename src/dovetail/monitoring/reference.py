@@ -6,7 +6,7 @@ column, as JSON, whatever the number of rows.
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 import numpy as np
@@ -23,6 +23,9 @@ from dovetail.monitoring.seasons import SEASONS, seasons_of
 PREDICTION = "(prediction)"
 """Name of the stream of scores among the columns."""
 
+ERROR = "(error)"
+"""Name of the stream of absolute errors of a regression."""
+Task = Literal["binary", "regression"]
 Column = Sequence[Any] | npt.NDArray[Any]
 
 
@@ -43,13 +46,14 @@ class Reference(msgspec.Struct, frozen=True, kw_only=True):
         rows: Rows of the sample.
         columns: Profiles of the features, in the order given.
         prediction: Profile of the scores, where they were given.
-        loss: Profile of the log-losses, where labels were given too.
+        loss: Profile of the log-losses (absolute errors of a regression), where labels were given.
         surprise: Profile of the log-losses beyond what the scores promise; likewise.
         performance: Realised figures on the reference.
         knots: Knots of the calibration from score to probability.
         heights: Probabilities at the knots.
         joints: Streams of columns together.
         season: Which days are compared with each other; one of `SEASONS`, "" for all.
+        task: "binary" (labels of 0 and 1) or "regression" (labels are numbers).
         digest: Identifies the content; a reference put twice is the same one.
     """
 
@@ -64,6 +68,7 @@ class Reference(msgspec.Struct, frozen=True, kw_only=True):
     heights: list[float] = []
     joints: list[Joint] = []
     season: str = ""
+    task: Task = "binary"
     digest: str = ""
 
     @property
@@ -92,6 +97,7 @@ class Reference(msgspec.Struct, frozen=True, kw_only=True):
         version: str = "",
         season: str = "",
         days: Sequence[Any] = (),
+        task: Task = "binary",
     ) -> "Reference":
         """Summarise a sample.
 
@@ -100,10 +106,11 @@ class Reference(msgspec.Struct, frozen=True, kw_only=True):
         Args:
             features: The columns by name, all of one length.
             scores: The model's scores on these rows.
-            labels: What came true, 0 or 1, missing where unknown.
+            labels: What came true, 0 or 1 (any number for a regression), missing where unknown.
             version: The model version.
             season: "weekday", "weekend" or "month" compares each day with days of its kind only.
             days: The date of every row, where there is a season.
+            task: "binary" or "regression".
 
         Raises:
             ReferenceInvalidError: There are no rows, lengths differ, labels lack scores, or days
@@ -123,6 +130,7 @@ class Reference(msgspec.Struct, frozen=True, kw_only=True):
             columns=[profile(name, values, roles) for name, values in columns.items()],
             joints=joints(columns, roles),
             season=season,
+            task=task,
         )
         if scores is not None:
             numbers = _floats("scores", scores)
@@ -171,8 +179,13 @@ def _with_labels(made: Reference, scores: Floats, labels: Floats, roles: Roles) 
     roles = Roles(roles.shaping[known], roles.seasons[known], roles.count)
     if len(labels) == 0:
         return made
+    if made.task == "regression":
+        return msgspec.structs.replace(made, loss=profile(ERROR, np.abs(scores - labels), roles))
     if not np.isin(labels, (0.0, 1.0)).all():
-        raise ReferenceInvalidError("labels must be 0 or 1", fix="give null where unknown")
+        raise ReferenceInvalidError(
+            "labels must be 0 or 1",
+            fix='give null where unknown, or task "regression" where the model predicts a number',
+        )
     if scores.min() < 0 or scores.max() > 1:
         raise ReferenceInvalidError("scores must lie between 0 and 1 where labels are given")
     losses = scoring.log_losses(scores, labels)

@@ -267,7 +267,7 @@ class Reference(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What a version was validated on, by columns of one length; null where unknown.
 
     With a season ("weekday", "weekend" or "month"), each day is compared only with the rows whose
-    ``days`` are of its kind.
+    ``days`` are of its kind. The labels of a "regression" are the numbers that came true.
     """
 
     version: str
@@ -276,6 +276,7 @@ class Reference(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     labels: list[float | None] = []
     season: str = ""
     days: list[date] = []
+    task: Literal["binary", "regression"] = "binary"
 
 
 class Outcomes(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

@@ -47,3 +47,31 @@ def test_a_reference_of_before_is_watched_by_its_loss_alone():
     watch = watch_loss(Reference.unpack(reference.pack()))
     assert len(watch.profiles) == 1
     assert not assess_loss(watch, "2026-03-01", p[:100], y[:100], alpha=0.05).alarm
+
+
+def test_the_errors_of_a_regression_are_watched_by_the_service(server, log):
+    r = np.random.default_rng(0)
+    said = r.normal(50, 10, 2000)
+    server.put(
+        "/models/delay/reference",
+        version="1",
+        task="regression",
+        scores=said.tolist(),
+        labels=(said + r.normal(0, 2, 2000)).tolist(),
+    )
+    log = type(log)("delay")
+    raised = []
+    for day in range(1, 13):
+        at, error = f"2013-04-{day:02d}T06:00:00Z", 2.0 if day < 9 else 3.0
+        said = r.normal(50, 10, 500)
+        server.send(log.response(f"r{day}", said.tolist(), at=at))
+        came = (said + r.normal(0, error, 500)).tolist()
+        server.send(log.outcomes(f"o{day}", {(f"r{day}", i): y for i, y in enumerate(came)}))
+        raised += server.post("/models/delay/close", day=f"2013-04-{day:02d}")
+    (alert,) = raised
+    assert alert["kind"] == "performance"
+    assert "2013-04-09" <= alert["day"] <= "2013-04-10"
+    assert "Mean error" in alert["message"]
+    assert alert["facts"]["mae"] > alert["facts"]["reference_mae"] * 1.2
+    assert server.get("/models/delay/quality")["task"] == "regression"
+    assert server.http.get("/monitoring/delay").status_code == 200

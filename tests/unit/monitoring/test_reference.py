@@ -45,7 +45,8 @@ def test_without_labels_there_is_no_calibration():
         ),
         (
             {"features": {}, "scores": [0.1], "labels": [2.0]},
-            "labels must be 0 or 1. give null where unknown.",
+            'labels must be 0 or 1. give null where unknown, or task "regression" where the model '
+            "predicts a number.",
         ),
         (
             {"features": {}, "scores": [7.0], "labels": [1.0]},

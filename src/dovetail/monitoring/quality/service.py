@@ -56,7 +56,7 @@ def measure(
             f"no request of '{model}' has the feature '{asked.by}'",
             why="the window's requests carry no such column, or none as JSON",
         )
-    task = asked.task or _task(stretch)
+    task = asked.task or _task(stretch, references)
     rows = Rows.read(stretch.scores, stretch.labels, task=task)
     values = stretch.values
     if values is not None:
@@ -71,8 +71,11 @@ def measure(
     )
 
 
-def _task(stretch: Stretch) -> Task:
-    """Binary where nothing says otherwise: scores are probabilities and labels are 0 or 1."""
+def _task(stretch: Stretch, references: Mapping[str, Reference]) -> Task:
+    """What the references say; without any, binary where scores are probabilities of 0 or 1."""
+    said = {references[v].task for v in set(stretch.versions) if v in references}
+    if len(said) == 1:
+        return said.pop()
     labels, scores = (a[np.isfinite(a)] for a in (stretch.labels, stretch.scores))
     inside = (scores >= 0) & (scores <= 1)
     return "binary" if np.isin(labels, (0.0, 1.0)).all() and inside.all() else "regression"
