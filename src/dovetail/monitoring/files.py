@@ -115,6 +115,8 @@ def _held(columns: dict[str, Column]) -> Table:
 
 def _field(values: tuple[str, ...]) -> Values:
     known: list[str | None] = [None if value.strip() in _MISSING else value for value in values]
+    if any(value and "_" in value for value in known):  # Python would read 1_000 as a number
+        return known
     try:
         return np.array([np.nan if v is None else float(v) for v in known], dtype=np.float64)
     except ValueError:

@@ -199,6 +199,11 @@ def test_the_words_say_what_changed():
     assert (found["kind"].test, found["kind"].what) == ("type", "held numbers and now texts")
 
 
+def test_codes_with_underscores_are_texts(tmp_path):
+    (tmp_path / "t.csv").write_text("code\n1_000\n1_001\n")
+    assert read_columns(tmp_path / "t.csv")["code"] == ["1_000", "1_001"]
+
+
 def test_identifiers_are_no_drift():
     before, now = (table(seed) | {"id": [f"{seed}-{i}" for i in range(600)]} for seed in (0, 1))
     assert compare(before, now).verdict == "no drift"
