@@ -85,7 +85,7 @@ class DirectLoss:
         if len(rows) == 0:
             return Estimated(figures=[], assumption=BY_COLUMNS)
         now = self.design({**columns, _ANSWER: rows.answers})
-        weights = density_ratio(self.encoded, now)
+        weights = density_ratio(self.encoded, now[thinned(np.arange(len(now)))])
         effective = float(weights.sum() ** 2 / (weights**2).sum())
         figures = []
         for k, name in enumerate(("mse", "mae")):

@@ -33,6 +33,7 @@ _DRAWS = 200
 _REFERENCE = 20_000
 _TRUST = 4.0
 _BLOCKS = 20
+_SIMULATED = 4000
 
 
 class Estimated(Struct, frozen=True, kw_only=True):
@@ -141,7 +142,7 @@ class Estimator:
             real, said = then(past, weights), then(believed, weights)
             value = promised + trust * ((real + promised + real - said) / 2 - promised)
             value = np.where(np.isfinite(value), value, promised)
-        low, high = self._spread(now, q, then, past, believed, weights, trust)
+        low, high = self._spread(rows.answers, q, then, past, believed, weights, trust)
         return Estimated(
             figures=[_figure(n, value[k], low[k], high[k]) for k, n in enumerate(NAMES)],
             assumption=BY_SCORES if weights is None else BY_COLUMNS,
@@ -158,6 +159,7 @@ class Estimator:
         encoded = self.design(columns)
         if len(encoded) != len(rows) + rows.refused:
             raise RowsInvalidError(f"there are {len(rows)} answers but {len(encoded)} rows")
+        encoded = encoded[thinned(np.arange(len(encoded)))]
         weights = density_ratio(self.encoded, encoded)
         effective = float(weights.sum() ** 2 / (weights**2).sum())
         lost = 1 - effective / len(weights)
@@ -167,7 +169,7 @@ class Estimator:
 
     def _spread(
         self,
-        now: Soft,
+        now: Floats,
         q: Floats,
         then: Soft,
         past: Floats,
@@ -177,14 +179,33 @@ class Estimator:
     ) -> tuple[Floats, Floats]:
         """Ends relative to the value: labels drawn anew, and the reference's own error."""
         r = np.random.default_rng(0)
-        mixed = np.ones(len(past)) if weights is None else 1 - trust + trust * weights
-        error = _jackknife(lambda w: then(past, w) - then(believed, w), mixed, r)
-        here, middle = np.ones(len(q)), now(q, np.ones(len(q)))
-        moves = [
-            now(_draw(r, q), here) - middle + error * r.standard_normal(len(NAMES))
-            for _ in range(_DRAWS)
-        ]
-        return _ends(np.array(moves))
+
+        def owed(keep: Floats) -> Floats:
+            """What the value owes to the reference, by the rows of it that are kept."""
+            found = then(past, keep) - then(believed, keep)
+            if weights is not None and trust > 0:
+                seen = then(past, weights * keep) - then(believed, weights * keep) / 2
+                found = (1 - trust) * found + trust * seen
+            return np.asarray(found, dtype=np.float64)
+
+        error = _jackknife(owed, len(past), r)
+        moves = _label_noise(now, q, self.threshold, r)
+        return _ends(moves + error * r.standard_normal(moves.shape))
+
+
+def _label_noise(scores: Floats, q: Floats, threshold: float, r: np.random.Generator) -> Floats:
+    """How figures move when labels are drawn with their probabilities, one row a draw.
+
+    Of many rows a part is simulated, and the moves are as much smaller as the rows are more.
+    """
+    rows = len(scores)
+    if rows > _SIMULATED:
+        part = r.choice(rows, _SIMULATED, replace=False)
+        scores, q = scores[part], q[part]
+    now, here = Soft(scores, threshold), np.ones(len(scores))
+    middle = now(q, here)
+    moves = np.array([now(_draw(r, q), here) - middle for _ in range(_DRAWS)])
+    return np.asarray(moves * math.sqrt(len(scores) / rows), dtype=np.float64)
 
 
 def _ends(moves: Floats) -> tuple[Floats, Floats]:
@@ -208,21 +229,19 @@ def expect(scores: Floats, probabilities: Floats, *, threshold: float, labelled:
     """
     now, here = Soft(scores, threshold), np.ones(len(scores))
     r, value = np.random.default_rng(0), now(probabilities, here)
-    moves = [now(_draw(r, probabilities), here) - value for _ in range(_DRAWS)]
+    moves = _label_noise(scores, probabilities, threshold, r)
     # The reference errs as as many rows of its own would: the variances add.
-    low, high = (m * math.sqrt(1 + len(scores) / labelled) for m in _ends(np.array(moves)))
+    low, high = (m * math.sqrt(1 + len(scores) / labelled) for m in _ends(moves))
     return Estimated(
         figures=[_figure(n, value[k], low[k], high[k]) for k, n in enumerate(NAMES)],
         assumption=BY_SCORES,
     )
 
 
-def _jackknife(
-    figure: Callable[[Floats], Floats], weights: Floats, r: np.random.Generator
-) -> Floats:
-    """The standard error of weighted figures, leaving out a twentieth of the rows at a time."""
-    block = r.permutation(len(weights)) % _BLOCKS
-    again = np.array([figure(np.where(block == b, 0.0, weights)) for b in range(_BLOCKS)])
+def _jackknife(figure: Callable[[Floats], Floats], rows: int, r: np.random.Generator) -> Floats:
+    """The standard error of figures of kept rows, leaving out a twentieth of the rows at a time."""
+    block = r.permutation(rows) % _BLOCKS
+    again = np.array([figure((block != b).astype(np.float64)) for b in range(_BLOCKS)])
     spread = ((again - again.mean(axis=0)) ** 2).sum(axis=0) * (_BLOCKS - 1) / _BLOCKS
     return np.asarray(np.nan_to_num(np.sqrt(spread)), dtype=np.float64)
 

@@ -7,7 +7,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
-from dovetail.monitoring.errors import ChoiceInvalidError
+from dovetail.monitoring.errors import ChoiceInvalidError, DayInvalidError
 from dovetail.monitoring.handlers import Monitoring
 from dovetail.monitoring.performance import Choice
 from dovetail.monitoring.quality.history import History
@@ -15,6 +15,7 @@ from dovetail.monitoring.quality.rows import Task
 from dovetail.monitoring.quality.service import Asked, DayQuality, measure
 
 _MODEL = "/monitoring/models/{name:path}"
+_DAYS = 100
 _ROLES = ("live", "shadow")
 _TASKS: dict[str, Task] = {"binary": "binary", "regression": "regression"}
 
@@ -35,6 +36,11 @@ def quality_routes(monitoring: Monitoring) -> list[BaseRoute]:
         query = request.query_params
         name, asked = request.path_params["name"], _asked(request)
         days = monitoring.days_between(name, query.get("start", ""), query.get("end", ""))
+        if len(days) > _DAYS:
+            raise DayInvalidError(
+                f"the window holds {len(days)} days, at most {_DAYS} are measured one by one",
+                fix="ask for fewer with start and end, or for the window as a whole",
+            )
         references = monitoring.references.of(name)
         found = [
             DayQuality(
