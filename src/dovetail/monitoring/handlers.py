@@ -104,16 +104,17 @@ class Monitoring:
         """The models that events or references have named."""
         days = {row["model"]: row for row in self.store.models()}
         active = Counter(alert.model for alert in self.alerts.find(status="active"))
+        versions, references = self.store.live_versions(), self.references.versions()
         return [
             Model(
                 model=name,
                 first=date.fromisoformat(days[name]["first"]) if name in days else None,
                 last=date.fromisoformat(days[name]["last"]) if name in days else None,
-                versions=tuple(v for role, v in self.store.versions(name) if role == "live"),
-                references=tuple(self.references.of(name)),
+                versions=tuple(versions.get(name, ())),
+                references=tuple(references.get(name, ())),
                 alerts=active[name],
             )
-            for name in sorted({*days, *self.references.models()})
+            for name in sorted({*days, *references})
         ]
 
     def put_reference(self, model: str, body: wire.Reference) -> Reference:
@@ -301,8 +302,7 @@ class Monitoring:
         return found
 
     def _is_known(self, model: str) -> bool:
-        known = {row["model"] for row in self.store.models()}
-        return model in known or model in self.references.models()
+        return self.store.has(model) or bool(self.references.of(model))
 
 
 def _monday(day: str) -> str:

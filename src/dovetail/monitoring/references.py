@@ -53,10 +53,14 @@ class References:
         digests = self._database.read(lambda x: [tuple(r) for r in x.execute(names)])
         return {version: self._one(model, version, digest) for version, digest in digests}
 
-    def models(self) -> list[str]:
-        """The models that have a reference."""
-        query = sa.select(t.references.c.model).distinct().order_by(t.references.c.model)
-        return self._database.read(lambda x: list(x.execute(query).scalars()))
+    def versions(self) -> dict[str, list[str]]:
+        """The versions that have a reference, by model."""
+        c = t.references.c
+        query = sa.select(c.model, c.version).order_by(c.model, c.version)
+        found: dict[str, list[str]] = {}
+        for model, version in self._database.read(lambda x: x.execute(query).all()):
+            found.setdefault(model, []).append(version)
+        return found
 
     def _one(self, model: str, version: str, digest: str) -> Reference:
         key = f"{model}\0{version}\0{digest}"
