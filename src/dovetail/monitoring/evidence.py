@@ -43,6 +43,7 @@ BETS = ("up", "down", "wider", "narrower", "shape")
 _TOGETHER = 200_000
 _LOOKED_UP = 1 << 18
 _UPWARD = np.array([0.05, 0.1, 0.2, 0.4])
+_MORE = (1.1, 1.25, 1.6)
 _WIDER = np.array([1.1, 1.25])
 _NARROWER = np.array([0.8, 0.9])
 
@@ -174,7 +175,7 @@ def _bets(days: list[DaySums], upward: bool) -> Floats:
     squares, cells = _since(days, "squares"), _since(days, "histogram")
     up = _location(_UPWARD, rows, total)
     if upward:
-        return up[None]
+        return np.logaddexp(up, _tail(rows, cells))[None] - math.log(2)
     down = _location(-_UPWARD, rows, total)
     wider, narrower = (_spread(g, rows, squares) for g in (_WIDER, _NARROWER))
     histogram = rows * math.log(HISTOGRAM) + math.lgamma(HISTOGRAM / 2)
@@ -200,6 +201,17 @@ def _location(shifts: Floats, rows: Floats, total: Floats) -> Floats:
     shifts = shifts[:, None, None]
     won = log_sum_exp(shifts * total - rows * shifts**2 / 2, axis=0)
     return np.asarray(won - math.log(len(shifts)))
+
+
+def _tail(rows: Floats, cells: Floats) -> Floats:
+    """Bets that more ranks than before lie in the upper eighth, quarter or half."""
+    won = []
+    for top in (1, 2, 4):
+        share, seen = top / HISTOGRAM, cells[:, :, -top:].sum(axis=2)
+        for more in _MORE:
+            rest = (1 - more * share) / (1 - share)
+            won.append(seen * math.log(more) + (rows - seen) * math.log(rest))
+    return np.asarray(log_sum_exp(np.stack(won), axis=0) - math.log(len(won)))
 
 
 def _spread(scales: Floats, rows: Floats, squares: Floats) -> Floats:

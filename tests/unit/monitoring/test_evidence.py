@@ -55,18 +55,12 @@ def test_spread_and_new_values_are_found_without_a_shift_of_the_mean():
         assert evidence.weigh([sums], np.ones(1)).log_e > np.log(1 / 0.05)
 
 
-def test_location_bet_agrees_with_the_golden_martingale(monkeypatch):
+def test_location_bet_agrees_with_the_golden_martingale():
     z = np.random.RandomState(3).randn(200) + 0.3
-    monkeypatch.setattr(evidence, "_UPWARD", np.array([-0.4, -0.2, -0.1, 0.1, 0.2, 0.4]))
+    shifts = np.array([-0.4, -0.2, -0.1, 0.1, 0.2, 0.4])
     for count, expected in zip((50, 100, 200), GOLDEN["log_e"], strict=True):
-        part = z[:count]
-        day = DaySums(
-            np.array([float(count)]),
-            np.array([part.sum()]),
-            np.array([(part**2).sum()]),
-            np.zeros((1, 8)),
-        )
-        assert evidence._bets([day], True)[0, 0, 0] == pytest.approx(expected, abs=1e-9)
+        found = evidence._location(shifts, np.array([[count]]), np.array([[z[:count].sum()]]))
+        assert found[0, 0] == pytest.approx(expected, abs=1e-9)
 
 
 def test_sums_survive_packing():
