@@ -1,11 +1,12 @@
 """The thread behind the server that closes days that have passed."""
 
 import threading
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 from dovetail.base import telemetry
 from dovetail.base.clock import Clock
 from dovetail.monitoring.handlers import Monitoring
+from dovetail.monitoring.retention import forget
 
 log = telemetry.logger("monitoring")
 _RETRY_SECONDS = 15.0
@@ -22,6 +23,7 @@ class Background:
     def __init__(self, monitoring: Monitoring, clock: Clock) -> None:
         self._monitoring, self._clock = monitoring, clock
         self._wake, self._stopping = threading.Event(), False
+        self._forget_at = datetime.min.replace(tzinfo=UTC)
         self._thread = threading.Thread(target=self._run, name="monitoring-tick", daemon=True)
 
     def start(self) -> None:
@@ -41,6 +43,7 @@ class Background:
             pause: float = self._monitoring.settings.tick_seconds
             try:
                 self.close_settled()
+                self.forget_old()
             except Exception as error:  # the thread must outlive one bad hour of the database
                 log.error("tick failed", error=str(error), exc_info=error)
                 pause = min(pause, _RETRY_SECONDS)
@@ -55,3 +58,13 @@ class Background:
             if self._stopping:
                 return
             self._monitoring.close(model, day)
+
+    def forget_old(self) -> None:
+        """Delete, once a day, the rows that have been kept long enough."""
+        now, keep_days = self._clock.now(), self._monitoring.settings.keep_days
+        if not keep_days or now < self._forget_at:
+            return
+        before_ms = int((now - timedelta(days=keep_days)).timestamp() * 1000)
+        self._forget_at = now + timedelta(days=1)
+        if days := forget(self._monitoring.store.database, before_ms):
+            log.info("old days were forgotten", days=days)

@@ -47,6 +47,14 @@ class MonitoringSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unkno
     public_url: Annotated[
         str, _about("Where people reach this server; begins the links in alerts.")
     ] = ""
+    keep_days: Annotated[
+        int,
+        msgspec.Meta(
+            ge=0,
+            description="Rows of a day are deleted when nothing has arrived for it for so many "
+            "days; 0 keeps them for ever. Findings, alerts and references stay.",
+        ),
+    ] = 400
     tap: Annotated[
         str,
         _about(

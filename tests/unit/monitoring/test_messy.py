@@ -88,3 +88,27 @@ def test_many_models_with_little_traffic_are_closed_in_one_look(tmp_path):
     found = monitoring.models()
     assert [(one.model, one.versions) for one in found] == [(name, ("1",)) for name in names]
     database.close()
+
+
+def test_rows_are_forgotten_by_when_they_came_and_not_by_their_date(database_url, log):
+    clock = ManualClock(datetime(2026, 4, 1, 12, tzinfo=UTC))
+    database = Database(database_url, tables.metadata, name="monitoring", migrations=MIGRATIONS)
+    monitoring = Monitoring(database, MonitoringSettings(keep_days=10), clock)
+    background = Background(monitoring, clock)
+    old = [log.response("a", [0.5]), log.outcomes("o", {("a", 0): 1.0})]
+    monitoring.accept(old)
+    background.forget_old()
+    assert monitoring.store.request("flights", "a")[0].outcomes == [1.0]
+    clock.advance(timedelta(days=8))
+    monitoring.accept([log.response("b", [0.5], at="2013-04-02T06:00:00Z")])
+    clock.advance(timedelta(days=4))
+    background.forget_old()
+    assert monitoring.store.request("flights", "a") == []
+    assert len(monitoring.store.request("flights", "b")) == 1
+    with database.reading() as connection:
+        kept = {
+            table.name: len(connection.execute(table.select()).all())
+            for table in (tables.events, tables.inferences, tables.outcomes, tables.days)
+        }
+    assert kept == {"events": 1, "inferences": 1, "outcomes": 0, "days": 1}
+    database.close()
