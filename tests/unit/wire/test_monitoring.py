@@ -91,12 +91,24 @@ def test_alerts_are_read_and_dealt_with(client, script):
     script.say([{"id": "a/1", "model": "m", "kind": "performance", "status": "open"}])
     (alert,) = client.alerts(status="open")
     assert script.last.query == [("status", "open")]
-    client.acknowledge(alert.id)
-    client.resolve(alert.id)
-    assert [call.path for call in script.calls[1:]] == [
-        "/monitoring/alerts/a%2F1/acknowledge",
-        "/monitoring/alerts/a%2F1/resolve",
-    ]
+    end = datetime(2013, 4, 8, tzinfo=UTC)
+    changes = {
+        "acknowledge": (lambda: client.acknowledge(alert.id), {}),
+        "silence": (
+            lambda: client.silence(alert.id, reason="closed", until=end),
+            {"reason": "closed", "until": "2013-04-08T00:00:00+00:00"},
+        ),
+        "expect": (
+            lambda: client.expect(alert.id, reason="stays", since=date(2013, 4, 1)),
+            {"reason": "stays", "since": "2013-04-01"},
+        ),
+        "resolve": (lambda: client.resolve(alert.id, reason="done"), {"reason": "done"}),
+    }
+    for verb, (change, body) in changes.items():
+        script.say({"id": "a/1", "model": "m", "status": "acknowledged"})
+        assert change().id == alert.id
+        assert script.last.path == f"/monitoring/alerts/a%2F1/{verb}"
+        assert script.last.json == body
 
 
 def test_closing_a_day_gives_its_new_alerts(client, script):
