@@ -45,7 +45,8 @@ def configure_logs(
             render,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(getattr(logging, level.upper())),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        # whatever standard error is then: a stream that was replaced may be closed by now
+        logger_factory=lambda *_: structlog.PrintLogger(sys.stderr),
         cache_logger_on_first_use=False,
     )
     logging.basicConfig(level=max(logging.WARNING, getattr(logging, level.upper())))

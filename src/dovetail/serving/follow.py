@@ -29,6 +29,7 @@ class Follower:
         sources: where aliases are resolved.
         models: the setting `models`.
         seconds: between two looks.
+        at_once: how many models are loaded at the same time by the first look.
     """
 
     def __init__(
@@ -38,9 +39,10 @@ class Follower:
         sources: Sources,
         models: Sequence[str],
         seconds: float,
+        at_once: int = AT_ONCE,
     ) -> None:
         self._repository, self._desk, self._sources = repository, desk, sources
-        self._models, self._seconds = tuple(models), seconds
+        self._models, self._seconds, self._at_once = tuple(models), seconds, at_once
         self.problems: dict[str, str] = {}
         self.has_looked = not self._models
         self._done: set[str] = set()
@@ -70,7 +72,7 @@ class Follower:
             for uri in wanted:
                 self._try(uri)
         else:  # some are still to be compiled, each in a process of its own
-            with ThreadPoolExecutor(AT_ONCE) as pool:
+            with ThreadPoolExecutor(self._at_once) as pool:
                 list(pool.map(self._try, wanted))
 
     def _try(self, uri: str) -> None:

@@ -14,7 +14,7 @@ from dovetail.serving.cache import Cache
 from dovetail.serving.direct import direct_answers
 from dovetail.serving.engine import Engine, answer_by
 from dovetail.serving.files import Files
-from dovetail.serving.follow import Follower
+from dovetail.serving.follow import AT_ONCE, Follower
 from dovetail.serving.graphs.desk import GraphDesk
 from dovetail.serving.graphs.routes import make_graph_routes
 from dovetail.serving.graphs.store import GraphStore
@@ -92,11 +92,14 @@ class _Server:
         fleet.follow(self._catch_up)
         self.desk = Desk(self.repository, self.store)
         self.routing = RoutingHandlers(self.repository, self.desk, self.observing)
+        # Where memory is bounded, one after the other: together they would go beyond it.
+        at_once = 1 if settings.max_memory_mb else AT_ONCE
         self.keeper = Keeper(
             self.repository,
             catalog,
             settings.repository_seconds,
             loads=settings.repository_loads,
+            at_once=at_once,
         )
         self.rates = Rates()
         engine = Engine(self.repository, observers)
@@ -109,7 +112,7 @@ class _Server:
             context.clock,
         )
         self.follower = Follower(
-            self.repository, self.desk, sources, models, settings.follow_seconds
+            self.repository, self.desk, sources, models, settings.follow_seconds, at_once
         )
         self.repository.awaited = self._awaited
         self.grpc = _grpc(context, settings, self)

@@ -23,13 +23,21 @@ class Keeper:
         catalog: what the folders hold; None where the server has none.
         seconds: between two looks for what changed; 0 looks only at the start.
         loads: whether models are loaded at the start.
+        at_once: how many at the same time.
     """
 
     def __init__(
-        self, repository: Repository, catalog: Catalog | None, seconds: float, *, loads: bool
+        self,
+        repository: Repository,
+        catalog: Catalog | None,
+        seconds: float,
+        *,
+        loads: bool,
+        at_once: int = AT_ONCE,
     ) -> None:
         self._repository, self._catalog, self._seconds = repository, catalog, seconds
         self._loads = loads and (catalog is None or catalog.loads_at_start)
+        self._at_once = at_once
         self._stamps: dict[str, tuple[object, ...]] = {}
         self.has_looked = catalog is None
         self._stop = threading.Event()
@@ -64,7 +72,7 @@ class Keeper:
             for name in names:
                 self._keep(catalog, name)
         else:  # some are still to be compiled, each in a process of its own
-            with ThreadPoolExecutor(AT_ONCE) as pool:
+            with ThreadPoolExecutor(self._at_once) as pool:
                 list(pool.map(partial(self._keep, catalog), names))
 
     def _keep(self, catalog: Catalog, name: str) -> None:
