@@ -29,6 +29,7 @@ from benchmarks.serving.subjects import SUBJECTS, Subject, serving
 
 PIECE = "serving"
 SMALL = 200
+SETTLE = 4.0  # seconds after which what only the start needs has gone
 Work = Callable[[int], object]
 
 
@@ -148,6 +149,7 @@ def main() -> None:
             print(f"serving: {subject.name}", file=sys.stderr)
             with tempfile.TemporaryDirectory() as place:
                 with serving(subject, Path(place), models) as (target, grpc_port):
+                    time.sleep(SETTLE)
                     at_rest(PIECE, subject.name, target)
                     questions(subject, target, grpc_port)
                 if subject.kind == "dovetail":

@@ -200,19 +200,17 @@ def serve(work: Callable[..., int], roots: Sequence[str]) -> None:
     with tempfile.TemporaryDirectory() as folder:
         words, modules = Path(folder) / "words", Path(folder) / "modules"
         for line in sys.stdin.buffer:
+            _warm(modules, roots)  # not before it is known that another comes
             job = msgspec.json.decode(line, type=list[str])
             code = _in_child(work, job, words, modules, roots)
             said = words.read_bytes()[-_WORDS:].decode(errors="replace")
             answers.write(msgspec.json.encode(Ended(code, said)) + b"\n")
-            if code == 0:
-                _warm(modules, roots)
 
 
 def _in_child(
     work: Callable[..., int], job: Sequence[str], words: Path, modules: Path, roots: Sequence[str]
 ) -> int:
     words.write_bytes(b"")
-    modules.unlink(missing_ok=True)
     pid = os.fork()
     if pid:
         _wait_while_wanted(pid)
@@ -252,7 +250,9 @@ def _tell(stream: IO[str]) -> None:
 
 
 def _warm(modules: Path, roots: Sequence[str]) -> None:
-    """Import what the child imported, so that the next one has it."""
+    """Import what the child before imported, so that the next one has it."""
+    if not modules.exists():
+        return
     for name in msgspec.json.decode(modules.read_bytes(), type=list[str]):
         if name.partition(".")[0] in roots and name not in sys.modules:
             with suppress(Exception):  # the next child will try, and say why not
