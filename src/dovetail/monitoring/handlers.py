@@ -19,7 +19,7 @@ from dovetail.monitoring.errors import (
     RequestUnknownError,
 )
 from dovetail.monitoring.figures import FigureBook, Held
-from dovetail.monitoring.outliers.book import OutlierBook, OutlierDay
+from dovetail.monitoring.outliers.book import OutlierBook
 from dovetail.monitoring.performance import Choice
 from dovetail.monitoring.reference import Reference
 from dovetail.monitoring.references import References
@@ -28,7 +28,7 @@ from dovetail.monitoring.settings import MonitoringSettings
 from dovetail.monitoring.store import Store, Stored
 from dovetail.wire import monitoring as wire
 from dovetail.wire.cloudevents import Event
-from dovetail.wire.monitoring import Alert, Day, Drift, Figures, Model, Month
+from dovetail.wire.monitoring import Alert, Day, Drift, Figures, Model, Month, OutlierDay
 
 
 class Receipt(msgspec.Struct, frozen=True):

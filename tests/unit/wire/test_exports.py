@@ -17,7 +17,7 @@ def test_what_a_module_exports_is_there_and_sorted(name):
     assert len(set(module.__all__)) == len(module.__all__)
 
 
-@pytest.mark.parametrize("name", ["mlflow", "open_inference"])
+@pytest.mark.parametrize("name", ["mlflow", "monitoring", "open_inference"])
 def test_a_package_exports_every_public_name_that_it_shows(name):
     module = importlib.import_module(f"dovetail.wire.{name}")
     submodules = {found.name for found in pkgutil.iter_modules(module.__path__)}

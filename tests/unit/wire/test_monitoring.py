@@ -34,7 +34,9 @@ def test_outcomes_go_in_as_events_that_count_once(client, script):
 
 def test_a_reference_is_put(client, script):
     reference = monitoring.Reference(version="1", features={"x": [1.0]}, scores=[0.5], labels=[1])
-    client.put_reference("fl/ights", reference)
+    script.say({"model": "fl/ights", "version": "1", "rows": 1, "performance": {"auc": 0.7}})
+    kept = client.put_reference("fl/ights", reference)
+    assert (kept.rows, kept.performance.auc) == (1, 0.7)
     assert (script.last.method, script.last.path) == (
         "PUT",
         "/monitoring/models/fl%2Fights/reference",
@@ -109,6 +111,33 @@ def test_alerts_are_read_and_dealt_with(client, script):
         assert change().id == alert.id
         assert script.last.path == f"/monitoring/alerts/a%2F1/{verb}"
         assert script.last.json == body
+
+
+def test_quality_and_outliers_come_back_typed(client, script):
+    figure = {"name": "auc", "value": 0.7, "low": 0.6, "high": 0.8, "interval": "delong"}
+    arrival = {"predictions": 9, "labelled": 3, "weighted": {"name": "log_loss", "value": None}}
+    quality = {"task": "binary", "arrival": arrival, "realised": [figure]}
+    script.say(quality)
+    found = client.quality("m", date(2013, 4, 1), by="wind", threshold=0.4)
+    assert found["auc"] == monitoring.Measured(**figure)
+    assert script.last.query == [
+        ("start", "2013-04-01"),
+        ("role", "live"),
+        ("threshold", "0.4"),
+        ("by", "wind"),
+    ]
+    script.say([{"day": "2013-04-01", "quality": quality}])
+    (day,) = client.quality_by_day("m", task="binary")
+    assert (day.day, day.quality) == (date(2013, 4, 1), found)
+    odd = {"request_id": "r", "row": 1, "p": 0.001, "columns": ["wind"]}
+    script.say([{"day": "2013-04-01", "version": "1", "flagged": 1, "outliers": [odd]}])
+    (outliers,) = client.outliers("m", date(2013, 4, 1), version="1")
+    assert outliers.outliers == [
+        monitoring.Outlier(request_id="r", row=1, p=0.001, columns=("wind",))
+    ]
+    script.say([{"request_id": "r/1", "role": "live", "time": "2013-04-01T06:00:00Z"}])
+    assert client.request("m", "r/1")[0].role == "live"
+    assert script.last.path == "/monitoring/models/m/requests/r%2F1"
 
 
 def test_closing_a_day_gives_its_new_alerts(client, script):

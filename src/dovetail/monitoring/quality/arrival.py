@@ -7,42 +7,16 @@ lie off at worst.
 """
 
 import numpy as np
-from msgspec import Struct
 
 from dovetail.monitoring.numeric import Floats, chi2_survival
-from dovetail.monitoring.quality.intervals import Measured, unknown
+from dovetail.monitoring.quality.intervals import unknown
 from dovetail.monitoring.quality.realised import row_losses
 from dovetail.monitoring.quality.rows import Rows
+from dovetail.wire.monitoring import Arrival, Measured
 
 _GROUPS = 10
 _UNEVEN = 0.001
 _ENOUGH = 0.995
-
-
-class Arrival(Struct, frozen=True, kw_only=True):
-    """Which labels are here.
-
-    Attributes:
-        predictions: Rows predicted.
-        labelled: Rows whose label is known.
-        refused: Rows whose answer could not be read; they count in nothing else.
-        share: Labelled rows by predictions.
-        uneven: p-value of "labels arrive alike at all scores"; None with all or none arrived.
-        weighted: The mean loss (log-loss; absolute error of a regression) with the labelled rows
-            weighted to the scores of all rows. Assumes that, at one score, arrival is random.
-        accuracy_at_worst: The least and the most that the accuracy over all rows can be,
-            whatever the missing labels are; None for a regression.
-        note: The same in words; "" where all labels are here.
-    """
-
-    predictions: int
-    labelled: int
-    refused: int = 0
-    share: float = 0.0
-    uneven: float | None = None
-    weighted: Measured
-    accuracy_at_worst: tuple[float, float] | None = None
-    note: str = ""
 
 
 def arrival(rows: Rows, *, threshold: float = 0.5) -> Arrival:

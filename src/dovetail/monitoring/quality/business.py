@@ -7,8 +7,8 @@ import numpy as np
 from dovetail.monitoring.errors import RowsInvalidError
 from dovetail.monitoring.numeric import Floats
 from dovetail.monitoring.quality import intervals
-from dovetail.monitoring.quality.intervals import Measured
 from dovetail.monitoring.quality.rows import Rows
+from dovetail.wire.monitoring import Measured
 
 Business = Callable[[Floats, Floats], Floats | float]
 """Takes the answers and labels of labelled rows. Returns one number a row, whose mean is the

@@ -19,9 +19,10 @@ from dovetail.monitoring.numeric import Floats
 from dovetail.monitoring.quality.boost import Boosted
 from dovetail.monitoring.quality.density import density_ratio
 from dovetail.monitoring.quality.design import Columns, Design, length
-from dovetail.monitoring.quality.estimate import BY_COLUMNS, Estimated, thinned
-from dovetail.monitoring.quality.intervals import Measured, Z
+from dovetail.monitoring.quality.estimate import BY_COLUMNS, thinned
+from dovetail.monitoring.quality.intervals import Z
 from dovetail.monitoring.quality.rows import Rows
+from dovetail.wire.monitoring import Estimated, Measured
 
 _ANSWER = "(answer)"
 _LEAST = 50

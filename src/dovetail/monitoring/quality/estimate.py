@@ -16,16 +16,15 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
-from msgspec import Struct
 
 from dovetail.monitoring.calibration import Calibration
 from dovetail.monitoring.errors import RowsInvalidError
 from dovetail.monitoring.numeric import Floats
 from dovetail.monitoring.quality.density import density_ratio
 from dovetail.monitoring.quality.design import Columns, Design
-from dovetail.monitoring.quality.intervals import Measured
 from dovetail.monitoring.quality.rows import Rows
 from dovetail.monitoring.quality.soft import NAMES, Soft
+from dovetail.wire.monitoring import Estimated, Measured
 
 BY_SCORES = "assumes that the labels given the scores are as in the reference"
 BY_COLUMNS = "assumes that the labels given the columns are as in the reference"
@@ -34,24 +33,6 @@ _REFERENCE = 20_000
 _TRUST = 4.0
 _BLOCKS = 20
 _SIMULATED = 4000
-
-
-class Estimated(Struct, frozen=True, kw_only=True):
-    """Figures to expect of rows without labels.
-
-    Attributes:
-        figures: Each with the interval that holds the realised figure, were all labels known, in
-            95 of 100 cases while the assumption holds.
-        assumption: What they rest on. No estimate sees a change of what it assumes constant.
-        shift: 0 where the columns look as in the reference, up to 1 where only weighted rows are
-            believed; None where estimates rest on the scores alone.
-        effective: Reference rows that the weighted ones are worth; few make a wide interval.
-    """
-
-    figures: list[Measured]
-    assumption: str
-    shift: float | None = None
-    effective: float | None = None
 
 
 @dataclass(frozen=True)

@@ -12,34 +12,13 @@ Society B 54 (1992), removal of skewness by transformation.
 import math
 
 import numpy as np
-from msgspec import Struct
 
 from dovetail.monitoring.numeric import Floats
+from dovetail.wire.monitoring import Measured
 
 Z = 1.959963984540054
 _TAIL = 0.025
 _FEW = 3
-
-
-class Measured(Struct, frozen=True, kw_only=True):
-    """A figure with its 95 % interval.
-
-    Attributes:
-        name: "auc", "rmse", "recall of late", ...
-        value: The figure, None where the rows do not define it (one class only, for example).
-        low: Lower end, None where no interval is known.
-        high: Upper end.
-        interval: How the interval was made: "exact", "mean", "delta", "delong", "bootstrap",
-            "bound" or "simulation".
-        rows: Labelled rows behind it.
-    """
-
-    name: str
-    value: float | None
-    low: float | None = None
-    high: float | None = None
-    interval: str = ""
-    rows: int = 0
 
 
 def unknown(name: str, rows: int = 0) -> Measured:

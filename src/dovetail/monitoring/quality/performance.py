@@ -14,11 +14,12 @@ from dovetail.monitoring.loss import Loss, assess_losses
 from dovetail.monitoring.quality.business import Business
 from dovetail.monitoring.quality.design import Columns, length
 from dovetail.monitoring.quality.direct import DirectLoss
-from dovetail.monitoring.quality.estimate import Estimated, Estimator
+from dovetail.monitoring.quality.estimate import Estimator
 from dovetail.monitoring.quality.ledger import Ledger, Said
 from dovetail.monitoring.quality.realised import loss_streams
-from dovetail.monitoring.quality.report import Quality, describe
+from dovetail.monitoring.quality.report import describe
 from dovetail.monitoring.quality.rows import Column, Rows, Task
+from dovetail.wire.monitoring import Estimated, Quality
 
 _LEAST = 50
 

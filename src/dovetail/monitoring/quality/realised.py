@@ -10,9 +10,10 @@ import numpy as np
 from dovetail.monitoring import scores as scoring
 from dovetail.monitoring.numeric import Floats
 from dovetail.monitoring.quality import intervals
-from dovetail.monitoring.quality.intervals import Measured, share, unknown
+from dovetail.monitoring.quality.intervals import share, unknown
 from dovetail.monitoring.quality.reliability import calibration_error
 from dovetail.monitoring.quality.rows import Rows
+from dovetail.wire.monitoring import Measured
 
 _RESAMPLES = 1000
 _FEW = 3

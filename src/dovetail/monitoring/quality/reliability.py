@@ -4,31 +4,13 @@ import math
 
 import numpy as np
 import numpy.typing as npt
-from msgspec import Struct
 
 from dovetail.monitoring.numeric import Floats
-from dovetail.monitoring.quality.intervals import Measured, Z, share
+from dovetail.monitoring.quality.intervals import Z, share
+from dovetail.wire.monitoring import Measured, Point
 
 BINS = 10
 _ABSOLUTE = math.sqrt(2 / math.pi)
-
-
-class Point(Struct, frozen=True, kw_only=True):
-    """One bin of a reliability curve.
-
-    Attributes:
-        rows: Labelled rows in it.
-        score: Their mean probability.
-        share: What share of them came true.
-        low: Lower end of the share's exact 95 % interval.
-        high: Upper end.
-    """
-
-    rows: int
-    score: float
-    share: float
-    low: float
-    high: float
 
 
 def reliability(scores: Floats, labels: Floats, bins: int = BINS) -> list[Point]:

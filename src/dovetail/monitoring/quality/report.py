@@ -2,61 +2,14 @@
 
 from collections.abc import Mapping
 
-from msgspec import Struct
-
 from dovetail.monitoring.columns import Values
-from dovetail.monitoring.quality.arrival import Arrival, arrival
+from dovetail.monitoring.quality.arrival import arrival
 from dovetail.monitoring.quality.business import Business, business
-from dovetail.monitoring.quality.estimate import Estimated
-from dovetail.monitoring.quality.intervals import Measured
 from dovetail.monitoring.quality.realised import realised
-from dovetail.monitoring.quality.reliability import Point, reliability
-from dovetail.monitoring.quality.rows import Rows, Task
+from dovetail.monitoring.quality.reliability import reliability
+from dovetail.monitoring.quality.rows import Rows
 from dovetail.monitoring.quality.segments import segments
-
-
-class Segment(Struct, frozen=True, kw_only=True):
-    """How the model does on a part of the rows.
-
-    Attributes:
-        name: The level of the column, or the range.
-        arrival: Which labels are here.
-        realised: Figures over its labelled rows.
-    """
-
-    name: str
-    arrival: Arrival
-    realised: list[Measured]
-
-
-class Quality(Struct, frozen=True, kw_only=True):
-    """How a model does over some rows.
-
-    Attributes:
-        task: "binary", "multiclass" or "regression".
-        arrival: Which labels are here, and what the missing ones may do.
-        realised: Figures over the labelled rows.
-        reliability: Shares against probabilities; of a multi-class model, how often its first
-            choice is right against how sure it was.
-        estimated: Figures to expect of all rows; None without a labelled reference.
-        segments: By the levels or ranges of one column, most rows first; empty unless asked for.
-    """
-
-    task: Task
-    arrival: Arrival
-    realised: list[Measured] = []
-    reliability: list[Point] = []
-    estimated: Estimated | None = None
-    segments: list[Segment] = []
-
-    def __getitem__(self, name: str) -> Measured:
-        """The realised figure of a name.
-
-        Raises:
-            KeyError: There is none.
-        """
-        found = {figure.name: figure for figure in self.realised}
-        return found[name]
+from dovetail.wire.monitoring import Estimated, Measured, Point, Quality, Segment
 
 
 def describe(

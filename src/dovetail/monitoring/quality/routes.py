@@ -12,7 +12,8 @@ from dovetail.monitoring.handlers import Monitoring
 from dovetail.monitoring.performance import Choice
 from dovetail.monitoring.quality.history import History
 from dovetail.monitoring.quality.rows import Task
-from dovetail.monitoring.quality.service import Asked, DayQuality, measure
+from dovetail.monitoring.quality.service import Asked, measure
+from dovetail.wire.monitoring import DayQuality
 
 _MODEL = "/monitoring/models/{name:path}"
 _DAYS = 100

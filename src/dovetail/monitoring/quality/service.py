@@ -1,25 +1,18 @@
 """How a watched model does, for the service: the same measuring over what its store holds."""
 
 from collections.abc import Mapping
-from datetime import date
 
 import numpy as np
 from msgspec import Struct
 
 from dovetail.monitoring.errors import RowsInvalidError
 from dovetail.monitoring.performance import Choice
-from dovetail.monitoring.quality.estimate import Estimated, expect
+from dovetail.monitoring.quality.estimate import expect
 from dovetail.monitoring.quality.history import History, Stretch
-from dovetail.monitoring.quality.report import Quality, describe
+from dovetail.monitoring.quality.report import describe
 from dovetail.monitoring.quality.rows import Rows, Task
 from dovetail.monitoring.reference import Reference
-
-
-class DayQuality(Struct, frozen=True, kw_only=True):
-    """One day, by the time of its predictions, with the labels known by now."""
-
-    day: date
-    quality: Quality
+from dovetail.wire.monitoring import Estimated, Quality
 
 
 class Asked(Struct, frozen=True, kw_only=True):

@@ -4,14 +4,12 @@ Predictions and outcomes go in as CloudEvents, figures and alerts come out as JS
 None where they cannot be known: no outcomes yet, one class only, no reference.
 """
 
-from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from typing import Any, Literal
 
 import msgspec
 
 from dovetail.wire import cloudevents
-from dovetail.wire.http import HttpClient, segment
 
 ALERT = "dev.dovetail.alert"
 OUTCOME = "dev.dovetail.outcome"
@@ -21,30 +19,6 @@ EVENTS = "/monitoring/events"
 
 Role = Literal["live", "shadow"]
 Interval = tuple[float, float]
-
-__all__ = [
-    "ALERT",
-    "EVENTS",
-    "OUTCOME",
-    "REQUEST",
-    "RESPONSE",
-    "Alert",
-    "AlertChange",
-    "Asked",
-    "Client",
-    "ColumnDrift",
-    "Day",
-    "Drift",
-    "Figures",
-    "Interval",
-    "Look",
-    "Model",
-    "Month",
-    "Outcomes",
-    "Reference",
-    "Role",
-    "outcome_event",
-]
 
 
 class Figures(msgspec.Struct, frozen=True, kw_only=True):
@@ -279,6 +253,33 @@ class Reference(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     task: Literal["binary", "regression"] = "binary"
 
 
+class ReferencePerformance(msgspec.Struct, frozen=True, kw_only=True):
+    """How a version did on its reference; None where that has one class only."""
+
+    auc: float | None = None
+    log_loss: float | None = None
+    brier: float | None = None
+    positives: float | None = None
+
+
+class KeptReference(msgspec.Struct, frozen=True, kw_only=True):
+    """What is kept of a reference that was put.
+
+    Attributes:
+        model: The model.
+        version: The version that it is of.
+        rows: Rows of the sample.
+        digest: Identifies the content; the same sample has the same one.
+        performance: How the version did on it, where it has labels.
+    """
+
+    model: str = ""
+    version: str = ""
+    rows: int = 0
+    digest: str = ""
+    performance: ReferencePerformance | None = None
+
+
 class Outcomes(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What came true, by columns: row ``rows[i]`` of request ``request_ids[i]``."""
 
@@ -304,109 +305,3 @@ def outcome_event(
         time=time,
         data=msgspec.to_builtins(outcomes),
     )
-
-
-class Client(HttpClient):
-    """A client of the monitoring piece.
-
-    Examples:
-        >>> with Client("http://localhost:8080") as watch:  # doctest: +SKIP
-        ...     print(watch.performance("flights", date(2013, 4, 1), date(2013, 4, 30)).auc)
-        0.704
-    """
-
-    def send_events(self, events: Sequence[cloudevents.Event]) -> None:
-        """Send payload or outcome events in one batch; they are kept when this returns."""
-        if events:
-            headers, body = cloudevents.encode_batch(events)
-            self.send("POST", EVENTS, content=body, headers=headers, repeatable=True)
-
-    def models(self) -> list[Model]:
-        """The models that are watched."""
-        return self.get("/monitoring/models", list[Model])
-
-    def put_reference(self, model: str, reference: Reference) -> None:
-        """Say what a version was validated on."""
-        self.post(f"{_model(model)}/reference", reference, Any, method="PUT")
-
-    def days(
-        self,
-        model: str,
-        start: date | None = None,
-        end: date | None = None,
-        *,
-        role: Role = "live",
-        version: str | None = None,
-    ) -> list[Day]:
-        """The figures day by day, both ends included."""
-        query = _query(start=start, end=end, role=role, version=version)
-        return self.get(f"{_model(model)}/days", list[Day], query)
-
-    def performance(
-        self,
-        model: str,
-        start: date | None = None,
-        end: date | None = None,
-        *,
-        role: Role = "live",
-        version: str | None = None,
-    ) -> Figures:
-        """The figures of a span of days as one."""
-        query = _query(start=start, end=end, role=role, version=version)
-        return self.get(f"{_model(model)}/performance", Figures, query)
-
-    def months(self, model: str, *, role: Role = "live") -> list[Month]:
-        """The figures month by month."""
-        return self.get(f"{_model(model)}/months", list[Month], _query(role=role))
-
-    def close_day(self, model: str, day: date) -> list[Alert]:
-        """Say that a day is over, so that drift and loss are assessed; gives new alerts.
-
-        A day that was closed before is left as it is.
-        """
-        return self.post(
-            f"{_model(model)}/close", {"day": day.isoformat()}, list[Alert], repeatable=True
-        )
-
-    def alerts(self, *, status: str | None = None, model: str | None = None) -> list[Alert]:
-        """The alerts, or only those of a status or a model."""
-        query = _query(status=status, model=model)
-        return self.get("/monitoring/alerts", list[Alert], query)
-
-    def history(self, alert: str) -> list[AlertChange]:
-        """What was done with an alert, oldest first."""
-        return self.get(f"/monitoring/alerts/{segment(alert)}/history", list[AlertChange])
-
-    def acknowledge(self, alert: str, *, reason: str = "") -> Alert:
-        """Say that somebody has seen an alert."""
-        return self._change(alert, "acknowledge", reason=reason)
-
-    def resolve(self, alert: str, *, reason: str = "") -> Alert:
-        """Say that an alert is dealt with."""
-        return self._change(alert, "resolve", reason=reason)
-
-    def silence(self, alert: str, *, reason: str, until: datetime) -> Alert:
-        """Tell nobody of an alert until a moment."""
-        return self._change(alert, "silence", reason=reason, until=until.isoformat())
-
-    def expect(self, alert: str, *, reason: str, since: date | None = None) -> Alert:
-        """Say that a change is here to stay: the days since then are the reference from now on."""
-        day = since.isoformat() if since else ""
-        return self._change(alert, "expect", reason=reason, since=day)
-
-    def _change(self, alert: str, verb: str, **said: str) -> Alert:
-        body = {name: value for name, value in said.items() if value}
-        return self.post(f"/monitoring/alerts/{segment(alert)}/{verb}", body, Alert)
-
-
-def _model(model: str) -> str:
-    return f"/monitoring/models/{segment(model)}"
-
-
-def _query(**values: object) -> list[tuple[str, str]]:
-    texts: Mapping[str, str] = {
-        name: value.isoformat() if isinstance(value, date) else str(value)
-        for name, value in values.items()
-        if value is not None
-    }
-    return list(texts.items())

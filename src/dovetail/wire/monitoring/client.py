@@ -1,0 +1,187 @@
+"""The client of monitoring's HTTP surface: one method for each thing that the surface does."""
+
+from collections.abc import Mapping, Sequence
+from datetime import date, datetime
+
+from dovetail.wire import cloudevents
+from dovetail.wire.http import HttpClient, segment
+from dovetail.wire.monitoring.outliers import OutlierDay
+from dovetail.wire.monitoring.quality import DayQuality, Quality, Task
+from dovetail.wire.monitoring.values import (
+    EVENTS,
+    Alert,
+    AlertChange,
+    Asked,
+    Day,
+    Figures,
+    KeptReference,
+    Model,
+    Month,
+    Reference,
+    Role,
+)
+
+
+class Client(HttpClient):
+    """A client of the monitoring piece.
+
+    Examples:
+        >>> with Client("http://localhost:8080") as watch:  # doctest: +SKIP
+        ...     print(watch.performance("flights", date(2013, 4, 1), date(2013, 4, 30)).auc)
+        0.704
+    """
+
+    def send_events(self, events: Sequence[cloudevents.Event]) -> None:
+        """Send payload or outcome events in one batch; they are kept when this returns."""
+        if events:
+            headers, body = cloudevents.encode_batch(events)
+            self.send("POST", EVENTS, content=body, headers=headers, repeatable=True)
+
+    def models(self) -> list[Model]:
+        """The models that are watched."""
+        return self.get("/monitoring/models", list[Model])
+
+    def put_reference(self, model: str, reference: Reference) -> KeptReference:
+        """Say what a version was validated on; gives what is kept of it."""
+        path = f"{_model(model)}/reference"
+        return self.post(path, reference, KeptReference, method="PUT")
+
+    def request(self, model: str, request_id: str) -> list[Asked]:
+        """What is kept of a request: features, scores, outcomes; live, and shadow if there was."""
+        return self.get(f"{_model(model)}/requests/{segment(request_id)}", list[Asked])
+
+    def days(
+        self,
+        model: str,
+        start: date | None = None,
+        end: date | None = None,
+        *,
+        role: Role = "live",
+        version: str | None = None,
+    ) -> list[Day]:
+        """The figures day by day, both ends included."""
+        query = _query(start=start, end=end, role=role, version=version)
+        return self.get(f"{_model(model)}/days", list[Day], query)
+
+    def performance(
+        self,
+        model: str,
+        start: date | None = None,
+        end: date | None = None,
+        *,
+        role: Role = "live",
+        version: str | None = None,
+    ) -> Figures:
+        """The figures of a span of days as one."""
+        query = _query(start=start, end=end, role=role, version=version)
+        return self.get(f"{_model(model)}/performance", Figures, query)
+
+    def months(self, model: str, *, role: Role = "live") -> list[Month]:
+        """The figures month by month."""
+        return self.get(f"{_model(model)}/months", list[Month], _query(role=role))
+
+    def quality(
+        self,
+        model: str,
+        start: date | None = None,
+        end: date | None = None,
+        *,
+        role: Role = "live",
+        version: str | None = None,
+        task: Task | None = None,
+        threshold: float | None = None,
+        by: str | None = None,
+    ) -> Quality:
+        """All figures of a span of days with their intervals, and by segment.
+
+        Args:
+            model: The model.
+            start: First day; the first there is by default.
+            end: Last day, included.
+            role: Whose predictions.
+            version: Of one version only.
+            task: In place of what the reference and the labels say.
+            threshold: At and above it a binary answer counts as positive; 0.5 by default.
+            by: A feature to split by.
+        """
+        query = _query(
+            start=start, end=end, role=role, version=version, task=task, threshold=threshold, by=by
+        )
+        return self.get(f"{_model(model)}/quality", Quality, query)
+
+    def quality_by_day(
+        self,
+        model: str,
+        start: date | None = None,
+        end: date | None = None,
+        *,
+        role: Role = "live",
+        version: str | None = None,
+        task: Task | None = None,
+        threshold: float | None = None,
+        by: str | None = None,
+    ) -> list[DayQuality]:
+        """The same day by day, at most 100 days."""
+        query = _query(
+            start=start, end=end, role=role, version=version, task=task, threshold=threshold, by=by
+        )
+        return self.get(f"{_model(model)}/quality-by-day", list[DayQuality], query)
+
+    def outliers(
+        self, model: str, day: date | None = None, *, version: str | None = None
+    ) -> list[OutlierDay]:
+        """The rows of a day (the last one, unless said) that are unlike the reference."""
+        query = _query(day=day, version=version)
+        return self.get(f"{_model(model)}/outliers", list[OutlierDay], query)
+
+    def close_day(self, model: str, day: date) -> list[Alert]:
+        """Say that a day is over, so that drift and loss are assessed; gives new alerts.
+
+        A day that was closed before is left as it is.
+        """
+        return self.post(
+            f"{_model(model)}/close", {"day": day.isoformat()}, list[Alert], repeatable=True
+        )
+
+    def alerts(self, *, status: str | None = None, model: str | None = None) -> list[Alert]:
+        """The alerts, or only those of a status or a model."""
+        query = _query(status=status, model=model)
+        return self.get("/monitoring/alerts", list[Alert], query)
+
+    def history(self, alert: str) -> list[AlertChange]:
+        """What was done with an alert, oldest first."""
+        return self.get(f"/monitoring/alerts/{segment(alert)}/history", list[AlertChange])
+
+    def acknowledge(self, alert: str, *, reason: str = "") -> Alert:
+        """Say that somebody has seen an alert."""
+        return self._change(alert, "acknowledge", reason=reason)
+
+    def resolve(self, alert: str, *, reason: str = "") -> Alert:
+        """Say that an alert is dealt with."""
+        return self._change(alert, "resolve", reason=reason)
+
+    def silence(self, alert: str, *, reason: str, until: datetime) -> Alert:
+        """Tell nobody of an alert until a moment."""
+        return self._change(alert, "silence", reason=reason, until=until.isoformat())
+
+    def expect(self, alert: str, *, reason: str, since: date | None = None) -> Alert:
+        """Say that a change is here to stay: the days since then are the reference from now on."""
+        day = since.isoformat() if since else ""
+        return self._change(alert, "expect", reason=reason, since=day)
+
+    def _change(self, alert: str, verb: str, **said: str) -> Alert:
+        body = {name: value for name, value in said.items() if value}
+        return self.post(f"/monitoring/alerts/{segment(alert)}/{verb}", body, Alert)
+
+
+def _model(model: str) -> str:
+    return f"/monitoring/models/{segment(model)}"
+
+
+def _query(**values: object) -> list[tuple[str, str]]:
+    texts: Mapping[str, str] = {
+        name: value.isoformat() if isinstance(value, date) else str(value)
+        for name, value in values.items()
+        if value is not None
+    }
+    return list(texts.items())
