@@ -9,34 +9,45 @@ from concurrent.futures import Future
 from dataclasses import dataclass, replace
 from typing import Any
 
+import msgspec
+
 from dovetail.features.catalog import Definitions
 from dovetail.features.errors import RowsError
 from dovetail.features.materialize import Materializer
 from dovetail.features.moments import moment_us
 from dovetail.features.offline import append
+from dovetail.features.online.answers import Answer, Block, write_json
 from dovetail.features.online.engine import Engine
 from dovetail.features.online.events import events_of
-from dovetail.features.online.memory import columns_of, hashable
+from dovetail.features.online.rows import hashable
 from dovetail.features.training import labels
-from dovetail.features.views import LatestView, Selection
+from dovetail.features.views import LatestView
 from dovetail.wire.feast import (
     GetOnlineFeatures,
     Materialize,
     MaterializeIncremental,
     Push,
     WriteToOnlineStore,
+    decode,
 )
 
 PLANS = 256
-NO_TIME = "1970-01-01T00:00:00Z"
+_QUESTION = msgspec.json.Decoder(GetOnlineFeatures)
 
 
 @dataclass(frozen=True)
 class _Plan:
-    """A kind of question, worked out once: what to take of which views, and its names."""
+    """A kind of question, worked out once.
 
-    parts: tuple[tuple[Selection, tuple[int, ...]], ...]
-    keys: tuple[str, ...]
+    Attributes:
+        parts: A view's name, its join keys, and the positions of what is taken of it.
+        keys: All join keys.
+        names: What the features are called in the answer.
+        views: The views, as Feast's metadata names them.
+    """
+
+    parts: tuple[tuple[str, tuple[str, ...], tuple[int, ...]], ...]
+    keys: frozenset[str]
     names: list[str]
     views: list[dict[str, str]]
 
@@ -54,8 +65,8 @@ class Handlers:
         self._materializer = Materializer(definitions, engine)
         self._plans: dict[Any, _Plan] = {}
 
-    def get_online_features(self, question: GetOnlineFeatures) -> dict[str, Any]:
-        """Answer Feast's `/get-online-features`, columnar.
+    def get_online_features(self, question: GetOnlineFeatures) -> Answer:
+        """Look features up.
 
         Raises:
             ViewNotFoundError: A view is unknown.
@@ -66,21 +77,28 @@ class Handlers:
         plan = self._plan(question)
         length = _length(question.entities)
         as_of = moment_us(question.as_of or self.engine.clock.now(), what="as_of")
-        results: list[Mapping[str, Any]] = [
-            {
-                "values": values,
-                "statuses": ["PRESENT"] * length,
-                "event_timestamps": [NO_TIME] * length,
-            }
-            for values in question.entities.values()
-        ]
-        for part, wanted in plan.parts:
-            keys = _keys(part.view.keys, question.entities, length)
-            results += columns_of(self.engine.rows(part.view.name, keys, as_of), wanted)
-        metadata: dict[str, Any] = {"feature_names": [*question.entities, *plan.names]}
-        if question.include_feature_view_version_metadata:
-            metadata["feature_view_metadata"] = plan.views
-        return {"results": results, "metadata": metadata}
+        asked = [(view, _keys(keys, question.entities, length)) for view, keys, _ in plan.parts]
+        found = self.engine.look_up(asked, as_of)
+        return Answer(
+            question.entities,
+            length,
+            plan.names,
+            [Block(rows, part[2]) for rows, part in zip(found, plan.parts, strict=True)],
+            plan.views if question.include_feature_view_version_metadata else None,
+        )
+
+    def look_up(self, body: bytes) -> bytes:
+        """Answer the body of Feast's `/get-online-features` with the body of the answer.
+
+        Raises:
+            InvalidRequest: The body is no question.
+            DovetailError: See `get_online_features`.
+        """
+        try:
+            question = _QUESTION.decode(body)
+        except (msgspec.DecodeError, UnicodeDecodeError):
+            question = decode(body, GetOnlineFeatures)
+        return write_json(self.get_online_features(question))
 
     def _plan(self, question: GetOnlineFeatures) -> _Plan:
         kind = (question.feature_service, question.features, question.full_feature_names)
@@ -89,10 +107,11 @@ class Handlers:
             if len(self._plans) >= PLANS:
                 self._plans.clear()
             self._plans[kind] = plan
-        if missing := [k for k in plan.keys if k not in question.entities]:
+        if not plan.keys <= question.entities.keys():
+            missing = sorted(plan.keys - question.entities.keys())
             raise RowsError(
                 f"The entities lack the join keys {missing}",
-                fix=f"Send a list for each of {list(plan.keys)}",
+                fix=f"Send a list for each of {sorted(plan.keys)}",
             )
         return plan
 
@@ -107,10 +126,14 @@ class Handlers:
             )
         return _Plan(
             parts=tuple(
-                (part, tuple(part.view.feature_names.index(f) for f in part.features))
+                (
+                    part.view.name,
+                    part.view.keys,
+                    tuple(part.view.feature_names.index(f) for f in part.features),
+                )
                 for part in selections
             ),
-            keys=tuple(dict.fromkeys(k for part in selections for k in part.view.keys)),
+            keys=frozenset(k for part in selections for k in part.view.keys),
             names=labels(selections, question.full_feature_names),
             views=[{"name": part.view.name} for part in selections],
         )
@@ -172,6 +195,9 @@ class Handlers:
 
 
 def _length(entities: Mapping[str, Sequence[Any]]) -> int:
+    if len(entities) == 1:
+        (values,) = entities.values()
+        return len(values)
     lengths = {name: len(values) for name, values in entities.items()}
     if len(set(lengths.values())) > 1:
         raise RowsError(f"The entity columns differ in length: {lengths}")
@@ -184,7 +210,7 @@ def _keys(
     """Return the key of each entity for a view: a scalar, a tuple of several, or None."""
     for name in names:
         for value in entities[name]:
-            if value.__class__ is not str:
+            if value.__class__ is not str and value.__class__ is not int:
                 hashable(value, name)
     if len(names) == 1:
         return entities[names[0]]

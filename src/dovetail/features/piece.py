@@ -5,6 +5,7 @@ from pathlib import Path
 
 from dovetail.base import telemetry
 from dovetail.features.catalog import Definitions, load
+from dovetail.features.direct import direct_answers
 from dovetail.features.handlers import Handlers
 from dovetail.features.moments import span_us
 from dovetail.features.online.engine import Engine
@@ -49,6 +50,7 @@ def build(context: Context, settings: FeatureSettings) -> Service:
 
     return Service(
         routes=[*routes(handlers), *page_routes(engine)],
+        direct=direct_answers(handlers),
         pages=[Page("/features", "Features")],
         errors=[error_shape()],
         reads=READS,

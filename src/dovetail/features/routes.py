@@ -66,10 +66,9 @@ class _Server:
 
     async def get_online_features(self, request: Request) -> Response:
         """Features of entities, as known now or as of a moment."""
-        question = feast.decode(await request.body(), feast.GetOnlineFeatures)
+        body = await request.body()
         await self._ready()
-        answer = self._handlers.get_online_features(question)
-        return Response(orjson.dumps(answer), media_type=JSON)
+        return Response(self._handlers.look_up(body), media_type=JSON)
 
     async def push(self, request: Request) -> Response:
         """Rows of a source, for every view of it."""

@@ -20,6 +20,7 @@ from dovetail.features.errors import RowsError
 from dovetail.features.moments import moment_text, moment_us
 from dovetail.features.online.events import Columns, Event, events_of
 from dovetail.features.online.memory import LatestMemory, Memory, WindowMemory, memory_of
+from dovetail.features.online.rows import Found, Row, unpacked
 from dovetail.features.store import Freshness, Store, Taken
 from dovetail.features.views import LatestView, WindowView
 
@@ -187,18 +188,38 @@ class Engine:
 
         return _then(self._store.write_latest(view, events), learn)
 
-    def rows(self, view: str, keys: Sequence[Any], as_of: int) -> list[Any]:
-        """Answer a view for keys as of a moment.
+    @property
+    def is_instant(self) -> bool:
+        """Whether `look_up` answers at once, so that an event loop may call it."""
+        return self._loaded.is_set()
+
+    def look_up(
+        self, asked: Sequence[tuple[str, Sequence[Any]]], as_of: int
+    ) -> list[Sequence[Found]]:
+        """Answer views for keys as of a moment.
+
+        Args:
+            asked: Views by name, each with its keys.
+            as_of: The moment, in microseconds.
+
+        Returns:
+            For each view a row a key.
 
         Raises:
             RowsError: The moment is further back than what is kept.
         """
-        memory = self.memories[view]
-        fresh = self._fresh.get(memory.view.source.name)
-        if fresh is not None and fresh.forgotten_us:
-            self._check_kept(memory, fresh, as_of)
+        memories = self.memories
+        for view, _ in asked:
+            fresh = self._fresh.get(memories[view].view.source.name)
+            if fresh is not None and fresh.forgotten_us:
+                self._check_kept(memories[view], fresh, as_of)
         with self._lock:
-            return memory.rows(keys, as_of)
+            return [memories[view].rows(keys, as_of) for view, keys in asked]
+
+    def rows(self, view: str, keys: Sequence[Any], as_of: int) -> list[Row]:
+        """Answer one view for keys as of a moment; see `look_up`."""
+        (found,) = self.look_up([(view, keys)], as_of)
+        return [Row(unpacked(row[0]), row[1], row[2]) for row in found]
 
     def _check_kept(self, memory: Memory, fresh: Freshness, as_of: int) -> None:
         view = memory.view

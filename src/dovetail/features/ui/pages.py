@@ -9,7 +9,7 @@ from starlette.routing import Route
 from dovetail.features.errors import RowsError
 from dovetail.features.moments import moment, moment_us, span_text
 from dovetail.features.online.engine import Engine
-from dovetail.features.online.memory import Row
+from dovetail.features.online.rows import Row
 from dovetail.features.views import LatestView, View, WindowView
 from dovetail.web import pages
 

@@ -1,0 +1,170 @@
+"""The last rows of every key of a LatestView, ready to be looked up.
+
+A store of a million keys lives in one process, so a row is one plain tuple: tuples of numbers and
+texts are let go by Python's garbage collector, which would otherwise walk over all of them now and
+then and hold lookups up.
+"""
+
+from bisect import bisect_left
+from collections.abc import Hashable, Iterable, Sequence
+from typing import Any
+
+from dovetail.features.online.events import Event, key_of
+from dovetail.features.online.rows import (
+    NOT_FOUND,
+    NULL_VALUE,
+    OUTSIDE_MAX_AGE,
+    PRESENT,
+    Found,
+    Packed,
+    Row,
+    packed,
+    unpacked,
+)
+from dovetail.features.views import LatestView
+
+__all__ = ["LatestMemory", "Version", "version_of"]
+
+Version = tuple[Packed, tuple[str, ...], int, int, tuple[Any, ...], int]
+"""Values, statuses, event time, time of knowing, id, order of writing."""
+
+MOST_PATTERNS = 4096  # of nulls in wide views there may be as many as rows
+_PATTERNS: dict[tuple[str, ...], tuple[str, ...]] = {}
+
+
+def version_of(
+    values: tuple[Any, ...], event_us: int, known_us: int, identity: tuple[Any, ...], order: int
+) -> Version:
+    """Make a row of its parts; NaN is null."""
+    for value in values:
+        if value != value:
+            values = tuple([None if v != v else v for v in values])
+            break
+    statuses = tuple([NULL_VALUE if v is None else PRESENT for v in values])
+    if (shared := _PATTERNS.get(statuses)) is not None:
+        statuses = shared
+    elif len(_PATTERNS) < MOST_PATTERNS:
+        _PATTERNS[statuses] = statuses
+    return packed(values), statuses, event_us, known_us, identity, order
+
+
+class LatestMemory:
+    """The last rows of every key of a LatestView, so that the recent past can be asked too.
+
+    Args:
+        view: The view.
+    """
+
+    def __init__(self, view: LatestView) -> None:
+        self.view = view
+        self._held: dict[Hashable, Any] = {}  # a Version, or a list of them, oldest first
+        width = len(view.features)
+        self._absent: Found = Row((None,) * width, (NOT_FOUND,) * width, 0)
+        self._none = (None,) * width
+        self._stale = (OUTSIDE_MAX_AGE,) * width
+
+    def __len__(self) -> int:
+        return len(self._held)
+
+    def learn(self, event: Event, order: int = 0) -> None:
+        """Take in a row; of two that cannot be told apart the later order stands."""
+        key = key_of(event.row, self.view.keys)
+        if key is None:
+            return
+        row, features = event.row, self.view.features
+        self.learn_values(key, event, tuple([row[f] for f in features]), order)
+
+    def learn_values(
+        self, key: Hashable, event: Event, values: tuple[Any, ...], order: int
+    ) -> None:
+        """Take in the features of a key, wherever they come from."""
+        version = version_of(values, event.event_us, event.known_us, event.id, order)
+        self.learn_version(key, version)
+
+    def learn_version(self, key: Hashable, version: Version) -> None:
+        """Take in a row in the form that it is held in."""
+        held = self._held.get(key)
+        if held is None:
+            self._held[key] = version
+            return
+        if held.__class__ is tuple:
+            held = [held]
+        rank = version[2:5]
+        if rank > held[-1][2:5]:
+            held.append(version)
+        else:
+            at = bisect_left(held, rank, key=_rank)
+            if held[at][2:5] != rank:
+                held.insert(at, version)
+            elif version[5] >= held[at][5]:
+                held[at] = version
+        self._held[key] = held if len(held) > 1 else held[0]
+
+    def versions(self, key: Hashable) -> list[Version]:
+        """Return what is held of a key, oldest first."""
+        held = self._held.get(key)
+        if held is None:
+            return []
+        return [held] if held.__class__ is tuple else list(held)
+
+    def rows(self, keys: Sequence[Hashable], as_of: int) -> list[Found]:
+        """Answer each key with the highest row that was visible at a moment."""
+        get, absent = self._held.get, self._absent
+        rows: list[Found] = []
+        for key in keys:
+            held = get(key)
+            if held is None:
+                rows.append(absent)
+            elif held.__class__ is tuple:
+                rows.append(held if held[2] <= as_of and held[3] <= as_of else absent)
+            else:
+                for version in reversed(held):
+                    if version[2] <= as_of and version[3] <= as_of:
+                        rows.append(version)
+                        break
+                else:
+                    rows.append(absent)
+        ttl = self.view.ttl_us
+        return self._aged(rows, as_of - ttl) if ttl else rows
+
+    def _aged(self, rows: list[Found], oldest: int) -> list[Found]:
+        """Replace what is older than the view allows."""
+        if all([row[2] >= oldest for row in rows]):
+            return rows
+        absent, none, stale = self._absent, self._none, self._stale
+        return [
+            row if row[2] >= oldest or row is absent else Row(none, stale, row[2]) for row in rows
+        ]
+
+    def forget(self, before: int) -> dict[Hashable, int]:
+        """Drop versions that a later one, visible by the moment, stands above."""
+        oldest: dict[Hashable, int] = {}
+        for key, held in self._held.items():
+            if held.__class__ is tuple:
+                continue
+            for at in range(len(held) - 1, 0, -1):
+                if max(held[at][2], held[at][3]) <= before:
+                    del held[:at]
+                    oldest[key] = held[0][2]
+                    break
+        return oldest
+
+    def known_before(self, moment: int) -> list[Event]:
+        """Return the rows held that became known before a moment, with keys and features."""
+        names = (*self.view.keys, *self.view.features)
+        found = []
+        for key in self._held:
+            keys = key if isinstance(key, tuple) else (key,)
+            for values, _, event_us, known_us, identity, _ in self.versions(key):
+                if known_us < moment:
+                    row = dict(zip(names, (*keys, *unpacked(values)), strict=True))
+                    found.append(Event(identity, event_us, known_us, row))
+        return found
+
+    def keys(self) -> Iterable[Hashable]:
+        """Walk the keys that are known."""
+        return self._held.keys()
+
+
+def _rank(version: Version) -> tuple[Any, ...]:
+    return version[2:5]
