@@ -192,6 +192,13 @@ class Alerts:
         bodies = self._database.read(lambda x: list(x.execute(query).scalars()))
         return [msgspec.json.decode(body, type=Alert) for body in bodies]
 
+    def active(self) -> dict[tuple[str, str], int]:
+        """How many alerts are active, by model and kind."""
+        c = t.alerts.c
+        query = sa.select(c.model, c.kind, sa.func.count()).where(c.status != "resolved")
+        rows = self._database.read(lambda x: x.execute(query.group_by(c.model, c.kind)).all())
+        return {(model, kind): number for model, kind, number in rows}
+
 
 def _row(alert: Alert) -> dict[str, object]:
     return {
@@ -199,5 +206,6 @@ def _row(alert: Alert) -> dict[str, object]:
         "version": alert.version or "",
         "kind": alert.kind,
         "status": alert.status,
+        "severity": alert.severity,
         "body": msgspec.json.encode(alert),
     }

@@ -1,6 +1,5 @@
 """The use cases of monitoring: they take and give typed values and know no transport."""
 
-from collections import Counter
 from collections.abc import Callable, Sequence
 from datetime import date, timedelta
 
@@ -25,10 +24,16 @@ from dovetail.monitoring.reference import Reference
 from dovetail.monitoring.references import References
 from dovetail.monitoring.routing import Router
 from dovetail.monitoring.settings import MonitoringSettings
+from dovetail.monitoring.standing import Book
 from dovetail.monitoring.store import Store, Stored
 from dovetail.wire import monitoring as wire
 from dovetail.wire.cloudevents import Event
 from dovetail.wire.monitoring import Alert, Day, Drift, Figures, Model, Month, OutlierDay
+
+RECENT = 28
+"""Days that the figures of a model's line are of."""
+MODELS = 1000
+"""Models that an answer lists at most."""
 
 
 class Receipt(msgspec.Struct, frozen=True):
@@ -75,6 +80,7 @@ class Monitoring:
         )
         self.actions.on_change = self._alerts_changed
         self.on_alert: Callable[[], None] = lambda: None
+        self.standings = Book(database)
         self._book = FigureBook(self.store, self.references)
 
     def accept(self, events: Sequence[Event]) -> Receipt:
@@ -100,22 +106,9 @@ class Monitoring:
         metrics.count_events(stored.accepted, stored.duplicates, ignored)
         return Receipt(stored.accepted, stored.duplicates, ignored)
 
-    def models(self) -> list[Model]:
-        """The models that events or references have named."""
-        days = {row["model"]: row for row in self.store.models()}
-        active = Counter(alert.model for alert in self.alerts.find(status="active"))
-        versions, references = self.store.live_versions(), self.references.versions()
-        return [
-            Model(
-                model=name,
-                first=date.fromisoformat(days[name]["first"]) if name in days else None,
-                last=date.fromisoformat(days[name]["last"]) if name in days else None,
-                versions=tuple(versions.get(name, ())),
-                references=tuple(references.get(name, ())),
-                alerts=active[name],
-            )
-            for name in sorted({*days, *references})
-        ]
+    def models(self, search: str = "", after: str = "", limit: int = MODELS) -> list[Model]:
+        """The models that events or references have named, by name; see `Book.models`."""
+        return self.standings.models(search=search, after=after, limit=limit)
 
     def put_reference(self, model: str, body: wire.Reference) -> Reference:
         """Set what a version was validated on. The same sample again changes nothing.
@@ -154,11 +147,20 @@ class Monitoring:
         raised = self.assessor.close(model, day)
         self.show_evidence(model, day)
         self.outliers.show(model, day)
+        self._note_standing(model, day)
         if raised:
             self._alerts_changed()
         return raised
 
-    def find_alerts(self, status: str, model: str) -> list[Alert]:
+    def _note_standing(self, model: str, day: str) -> None:
+        """Write down how a model stands, so that no page needs to measure it."""
+        start = date.fromordinal(max(1, date.fromisoformat(day).toordinal() - RECENT + 1))
+        figures = self.performance(model, start.isoformat(), day, Choice())
+        found = [one.found for one in self.assessor.between(model, day, day)]
+        parts = [one.evidence / one.threshold for one in found if one.threshold > 0]
+        self.standings.note(model, day, figures, max(parts, default=None))
+
+    def find_alerts(self, status: str, model: str, limit: int = 500) -> list[Alert]:
         """The alerts, newest first; of one status, "active" or all, and of one model or all.
 
         Raises:
@@ -166,7 +168,7 @@ class Monitoring:
         """
         if status not in ("", "active", *STATUSES):
             raise AlertStatusError(status)
-        return self.alerts.find(status=status, model=model)
+        return self.alerts.find(status=status, model=model, limit=limit)
 
     def change_alert(self, alert_id: str, status: Status, by: str) -> Alert:
         """Acknowledge or resolve an alert. After a resolution evidence is gathered anew.
@@ -189,7 +191,7 @@ class Monitoring:
 
     def show_state(self) -> None:
         """Set all gauges to what is stored, after a start."""
-        metrics.show_alerts(self.alerts.find(status="active"))
+        metrics.show_alerts(self.alerts.active())
         for model, one in self.assessor.latest():
             metrics.EVIDENCE.labels(model, one.version, one.kind).set(one.found.evidence)
 
@@ -199,7 +201,7 @@ class Monitoring:
             metrics.EVIDENCE.labels(model, one.version, one.kind).set(one.found.evidence)
 
     def _alerts_changed(self) -> None:
-        metrics.show_alerts(self.alerts.find(status="active"))
+        metrics.show_alerts(self.alerts.active())
         self.on_alert()
 
     def performance(self, model: str, start: str, end: str, choice: Choice) -> Figures:

@@ -1,8 +1,8 @@
 """What monitoring shows to Prometheus."""
 
-from prometheus_client import Counter, Gauge
+from collections.abc import Mapping
 
-from dovetail.wire.monitoring import Alert
+from prometheus_client import Counter, Gauge
 
 EVENTS = Counter(
     "dovetail_monitoring_events",
@@ -39,8 +39,8 @@ def count_events(accepted: int, duplicates: int, ignored: int) -> None:
             counter.inc(number)
 
 
-def show_alerts(active: list[Alert]) -> None:
-    """Set the gauge of active alerts to exactly these."""
+def show_alerts(active: Mapping[tuple[str, str], int]) -> None:
+    """Set the gauge of active alerts to exactly these, by model and kind."""
     ALERTS.clear()
-    for alert in active:
-        ALERTS.labels(alert.model, alert.kind).inc()
+    for (model, kind), number in active.items():
+        ALERTS.labels(model, kind).set(number)

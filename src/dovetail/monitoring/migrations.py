@@ -2,10 +2,12 @@
 
 from typing import Any
 
+import msgspec
 import sqlalchemy as sa
 
 from dovetail.base.migrations import Migration
 from dovetail.monitoring import tables as t
+from dovetail.wire.monitoring import Alert
 
 __all__ = ["MIGRATIONS"]
 
@@ -23,4 +25,24 @@ def _add_deliveries(ops: Any) -> None:
     ops.drop_column("alerts", "unsent")
 
 
-MIGRATIONS = (Migration("receivers of alerts, and what was done with alerts", _add_deliveries),)
+def _add_standings(ops: Any) -> None:
+    """Add the tables that are new; an alert's severity gets a column, to order models by."""
+    connection = ops.get_bind()
+    t.metadata.create_all(connection)
+    known = {column["name"] for column in sa.inspect(connection).get_columns("alerts")}
+    if "severity" not in known:
+        ops.add_column("alerts", sa.Column("severity", sa.String(8), server_default="warn"))
+    alarms = [
+        row.id
+        for row in connection.execute(sa.select(t.alerts.c.id, t.alerts.c.body))
+        if msgspec.json.decode(row.body, type=Alert).severity == "alarm"
+    ]
+    for alert_id in alarms:
+        mine = t.alerts.c.id == alert_id
+        connection.execute(sa.update(t.alerts).where(mine).values(severity="alarm"))
+
+
+MIGRATIONS = (
+    Migration("receivers of alerts, and what was done with alerts", _add_deliveries),
+    Migration("how models stand, and whether their feeds are silent", _add_standings),
+)

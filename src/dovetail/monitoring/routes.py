@@ -18,6 +18,7 @@ from dovetail.monitoring.errors import (
 )
 from dovetail.monitoring.handlers import Monitoring
 from dovetail.monitoring.performance import Choice
+from dovetail.monitoring.standing_routes import standing_routes
 from dovetail.wire import lenient
 from dovetail.wire import monitoring as wire
 
@@ -28,7 +29,12 @@ _SMALL = 4096
 
 def routes(monitoring: Monitoring) -> list[BaseRoute]:
     """All routes of the piece but its pages."""
-    return [*_taking_in(monitoring), *_figures(monitoring), *alert_routes(monitoring)]
+    return [
+        *standing_routes(monitoring),
+        *_taking_in(monitoring),
+        *_figures(monitoring),
+        *alert_routes(monitoring),
+    ]
 
 
 def _taking_in(monitoring: Monitoring) -> list[BaseRoute]:
@@ -59,10 +65,6 @@ def _taking_in(monitoring: Monitoring) -> list[BaseRoute]:
 
 
 def _figures(monitoring: Monitoring) -> list[BaseRoute]:
-    def models(_: Request) -> Response:
-        """List the models that events have named."""
-        return _json(monitoring.models())
-
     def performance(request: Request) -> Response:
         """Return one window as a whole: realised and estimated figures."""
         return _json(monitoring.performance(*_window(request)))
@@ -81,7 +83,6 @@ def _figures(monitoring: Monitoring) -> list[BaseRoute]:
 
     return [
         Route(f"{_MODEL}/requests/{{id}}", asked, methods=["GET"]),
-        Route("/monitoring/models", models, methods=["GET"]),
         Route(f"{_MODEL}/performance", performance, methods=["GET"]),
         Route(f"{_MODEL}/days", days, methods=["GET"]),
         Route(f"{_MODEL}/months", months, methods=["GET"]),

@@ -243,16 +243,6 @@ class Store:
         query = sa.select(t.days.c.day).where(t.days.c.model == model).limit(1)
         return self.database.read(lambda x: x.scalar(query)) is not None
 
-    def live_versions(self) -> dict[str, list[str]]:
-        """The versions that have answered live, by model."""
-        c = t.inferences.c
-        query = sa.select(c.model, c.version).where(c.role == "live", c.version.is_not(None))
-        query = query.distinct().order_by(c.model, c.version)
-        found: dict[str, list[str]] = {}
-        for model, version in self.database.read(lambda x: x.execute(query).all()):
-            found.setdefault(model, []).append(version)
-        return found
-
     def versions(self, model: str) -> list[tuple[str, str]]:
         """The (role, version) pairs that have answered for a model."""
         c = t.inferences.c

@@ -121,6 +121,7 @@ alerts = sa.Table(
     sa.Column("version", sa.Text, nullable=False),
     sa.Column("kind", sa.String(16), nullable=False),
     sa.Column("status", sa.String(16), nullable=False),
+    sa.Column("severity", sa.String(8), nullable=False, server_default="warn"),
     sa.Column("body", sa.LargeBinary, nullable=False),
     sa.Index(
         "one_active_alert",
@@ -154,4 +155,28 @@ deliveries = sa.Table(
     sa.Column("due_ms", sa.BigInteger),  # None: nothing to tell
     sa.Column("tries", sa.Integer, nullable=False),
     sa.Index("deliveries_due", "due_ms"),
+)
+
+standings = sa.Table(
+    "standings",
+    metadata,
+    sa.Column("model", sa.Text, primary_key=True),
+    sa.Column("day", sa.String(10), nullable=False),  # the last day closed, the end of the window
+    sa.Column("versions", sa.Text, nullable=False),  # JSON: who has answered live up to that day
+    sa.Column("predictions", sa.BigInteger, nullable=False),
+    sa.Column("outcomes", sa.BigInteger, nullable=False),
+    sa.Column("auc", sa.Float),
+    sa.Column("estimated_auc", sa.Float),
+    sa.Column("log_loss", sa.Float),
+    sa.Column("evidence", sa.Float),  # the strongest evidence, as a part of what an alarm needs
+)
+
+feeds = sa.Table(
+    "feeds",
+    metadata,
+    sa.Column("model", sa.Text, primary_key=True),
+    sa.Column("last_ms", sa.BigInteger),  # when a live prediction last arrived; None for never
+    sa.Column("due_ms", sa.BigInteger),  # when to look at it again; None while it is alarmed or new
+    sa.Column("history", sa.LargeBinary, nullable=False),  # counts of its latest days
+    sa.Index("feeds_due", "due_ms"),
 )

@@ -219,9 +219,10 @@ def test_a_store_with_an_untold_alert_of_an_earlier_version_tells_it(tmp_path, s
         old.execute("CREATE TABLE schema_revisions (name TEXT PRIMARY KEY, revision INTEGER)")
         old.execute("INSERT INTO schema_revisions VALUES ('monitoring', 0)")
         for table in tables.metadata.sorted_tables:
-            if table.name not in ("alert_changes", "deliveries"):
+            if table.name not in ("alert_changes", "deliveries", "standings", "feeds"):
                 old.execute(str(CreateTable(table).compile(dialect=sqlite.dialect())))
         old.execute("ALTER TABLE alerts ADD COLUMN unsent BOOLEAN")
+        old.execute("ALTER TABLE alerts DROP COLUMN severity")
         old.execute(
             "INSERT INTO alerts VALUES (?, 'm', '1', 'drift', 'open', ?, 1)",
             (alert.id, msgspec.json.encode(alert)),
@@ -229,3 +230,6 @@ def test_a_store_with_an_untold_alert_of_an_earlier_version_tells_it(tmp_path, s
     old.close()
     with start(MonitoringSettings(webhook=receiver.url, tick_seconds=0)):
         assert receiver.wait(1)[0]["id"] == f"{alert.id}.open"
+    new = sqlite3.connect(tmp_path / "state" / "monitoring.db")
+    assert new.execute("SELECT severity FROM alerts").fetchall() == [(alert.severity,)]
+    new.close()

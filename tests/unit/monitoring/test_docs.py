@@ -26,7 +26,7 @@ def test_the_calls_of_the_how_to_work_in_order(server):
         for command in block.split("$ ")
         if command.startswith("curl")
     ]
-    assert len(calls) == 9
+    assert len(calls) == 11
     for call in calls:
         words = iter(shlex.split(call)[1:])
         method, url, headers, body = "GET", "", {}, None

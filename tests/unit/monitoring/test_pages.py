@@ -36,13 +36,12 @@ def told(server, log):
 
 def test_the_first_page_lists_models_and_what_is_active(told):
     twin = told.get(".json")
-    assert [(m["model"], m["predictions"], m["level"]) for m in twin["models"]] == [
-        ("flights", 500, "warn")
-    ]
-    assert [a["kind"] for a in twin["alerts"]] == ["drift"]
-    page = told.http.get("/monitoring").text
-    assert 'href="/monitoring/flights"' in page
-    assert "no longer like its reference" in page
+    (line,) = twin["lines"]
+    assert (line["standing"]["model"], line["level"]) == ("flights", "warn")
+    assert (line["standing"]["predictions"], line["standing"]["need"]) == (500, "warn")
+    assert line["standing"]["evidence"] >= 1
+    assert twin["verdict"] == "1 model is watched: 1 with an open warning, 0 quiet."
+    assert 'href="/monitoring/flights"' in told.http.get("/monitoring").text
 
 
 def test_a_models_page_shows_figures_alerts_drift_and_versions(told):

@@ -17,6 +17,7 @@ from dovetail.monitoring.alerts import Status
 from dovetail.monitoring.handlers import Monitoring
 from dovetail.monitoring.performance import Choice
 from dovetail.monitoring.ui.charts import figure_chart
+from dovetail.monitoring.ui.overview import Overview, overview_page
 from dovetail.web.pages import page_route
 from dovetail.wire.monitoring import Alert, Drift, Figures
 
@@ -30,13 +31,9 @@ _REFRESH = 30
 def page_routes(monitoring: Monitoring) -> list[BaseRoute]:
     """The pages, their JSON twins and the buttons on them."""
 
-    def overview(_: Request) -> dict[str, Any]:
-        """Which models are watched, and which alerts are open."""
-        active = monitoring.find_alerts("active", "")
-        return {
-            "models": [_summary(monitoring, row, active) for row in monitoring.store.models()],
-            "alerts": [alert_row(alert) for alert in active],
-        }
+    def overview(request: Request) -> Overview:
+        """Which models are watched, and which of them need somebody."""
+        return overview_page(monitoring, request)
 
     def model(request: Request) -> dict[str, Any]:
         """One model: is it still right, since when not, and why."""
@@ -70,29 +67,6 @@ def page_routes(monitoring: Monitoring) -> list[BaseRoute]:
             refresh=_REFRESH,
         ),
     ]
-
-
-def _summary(monitoring: Monitoring, row: dict[str, Any], active: list[Alert]) -> dict[str, Any]:
-    recent = _recent(monitoring, row["model"], row["last"])
-    own = [alert for alert in active if alert.model == row["model"]]
-    return {
-        "model": row["model"],
-        "href": f"/monitoring/{quote(row['model'], safe='')}",
-        "first": row["first"],
-        "last": row["last"],
-        "predictions": recent.predictions,
-        "outcomes": recent.outcomes,
-        "auc": recent.auc,
-        "estimated_auc": recent.estimated_auc,
-        "log_loss": recent.log_loss,
-        "state": f"{len(own)} active" if own else "none",
-        "level": _worst(own),
-    }
-
-
-def _worst(alerts: list[Alert]) -> str:
-    levels = {alert.severity for alert in alerts}
-    return "alarm" if "alarm" in levels else "warn" if levels else "ok"
 
 
 def _recent(monitoring: Monitoring, model: str, last: str) -> Figures:

@@ -17,6 +17,11 @@ from dovetail.wire.monitoring.quality import (
     Segment,
     Task,
 )
+from dovetail.wire.monitoring.standing import (
+    Need,
+    Standing,
+    Standings,
+)
 from dovetail.wire.monitoring.values import (
     ALERT,
     EVENTS,
@@ -65,6 +70,7 @@ __all__ = [
     "Measured",
     "Model",
     "Month",
+    "Need",
     "Outcomes",
     "Outlier",
     "OutlierDay",
@@ -74,6 +80,8 @@ __all__ = [
     "ReferencePerformance",
     "Role",
     "Segment",
+    "Standing",
+    "Standings",
     "Task",
     "outcome_event",
 ]

@@ -7,6 +7,7 @@ from dovetail.wire import cloudevents
 from dovetail.wire.http import HttpClient, segment
 from dovetail.wire.monitoring.outliers import OutlierDay
 from dovetail.wire.monitoring.quality import DayQuality, Quality, Task
+from dovetail.wire.monitoring.standing import Standings
 from dovetail.wire.monitoring.values import (
     EVENTS,
     Alert,
@@ -20,6 +21,8 @@ from dovetail.wire.monitoring.values import (
     Reference,
     Role,
 )
+
+_PAGE = 1000
 
 
 class Client(HttpClient):
@@ -38,8 +41,34 @@ class Client(HttpClient):
             self.send("POST", EVENTS, content=body, headers=headers, repeatable=True)
 
     def models(self) -> list[Model]:
-        """The models that are watched."""
-        return self.get("/monitoring/models", list[Model])
+        """The models that are watched, by name."""
+        found: list[Model] = []
+        while True:
+            query = _query(limit=_PAGE, after=found[-1].model if found else None)
+            part = self.get("/monitoring/models", list[Model], query)
+            found += part
+            if len(part) < _PAGE:
+                return found
+
+    def standings(
+        self,
+        search: str | None = None,
+        *,
+        sort: str | None = None,
+        limit: int = 50,
+        offset: int = 0,
+    ) -> Standings:
+        """How models stand, those that need somebody first.
+
+        Args:
+            search: A part of the name, in any case.
+            sort: "need", "model", "evidence", "predictions", "auc" or "last", with a minus for
+                the other way round.
+            limit: At most so many, 1,000 or fewer.
+            offset: So many are left out first.
+        """
+        query = _query(search=search, sort=sort, limit=limit, offset=offset)
+        return self.get("/monitoring/standings", Standings, query)
 
     def put_reference(self, model: str, reference: Reference) -> KeptReference:
         """Say what a version was validated on; gives what is kept of it."""
