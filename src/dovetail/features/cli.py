@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from dovetail.features.catalog import Definitions, load
+from dovetail.features.cli_online import registry
 from dovetail.features.errors import DefinitionError, RowsError, SourceNotFoundError
 from dovetail.features.frames import Tables
 from dovetail.features.moments import moment, moment_us
@@ -28,6 +29,9 @@ URL = click.option("--url", default="http://127.0.0.1:8080", help="Where the ser
 @click.group()
 def commands() -> None:
     """Features defined once, used in training and serving."""
+
+
+commands.add_command(registry)
 
 
 @commands.command()

@@ -20,8 +20,10 @@ from dovetail.features.online.answers import Answer, Block, write_json
 from dovetail.features.online.engine import Engine
 from dovetail.features.online.events import events_of
 from dovetail.features.online.rows import hashable
+from dovetail.features.registry import registry_of
 from dovetail.features.training import labels
 from dovetail.features.views import LatestView
+from dovetail.wire import feast_registry
 from dovetail.wire.feast import (
     GetOnlineFeatures,
     Materialize,
@@ -99,6 +101,15 @@ class Handlers:
         except (msgspec.DecodeError, UnicodeDecodeError):
             question = decode(body, GetOnlineFeatures)
         return write_json(self.get_online_features(question))
+
+    def registry(self, project: str) -> bytes:
+        """Return the definitions as Feast's registry file.
+
+        Args:
+            project: The project's name in Feast's client.
+        """
+        found = registry_of(self.definitions, project, self.engine)
+        return feast_registry.encode(found, at_us=moment_us(self.engine.clock.now()))
 
     def _plan(self, question: GetOnlineFeatures) -> _Plan:
         kind = (question.feature_service, question.features, question.full_feature_names)

@@ -7,7 +7,7 @@ with FastAPI's `detail` where Feast answers 500.
 
 import asyncio
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import orjson
 from anyio import to_thread
@@ -18,6 +18,8 @@ from starlette.routing import BaseRoute, Route
 from dovetail.base.errors import InvalidInputError, NotFoundError
 from dovetail.features.errors import ServiceNotFoundError, SourceNotFoundError, ViewNotFoundError
 from dovetail.features.handlers import Handlers
+from dovetail.features.online import arrow
+from dovetail.features.openapi import document
 from dovetail.web.piece import ErrorShape
 from dovetail.web.problems import problem
 from dovetail.wire import feast
@@ -25,7 +27,10 @@ from dovetail.wire import feast
 if TYPE_CHECKING:
     from concurrent.futures import Future
 
+T = TypeVar("T")
+R = TypeVar("R")
 JSON = "application/json"
+PROJECT = "features"
 PATHS = (
     "/get-online-features",
     "/push",
@@ -55,6 +60,8 @@ def routes(handlers: Handlers) -> Sequence[BaseRoute]:
     return [
         *(Route(path, answer, methods=["POST"]) for path, answer in posts),
         Route("/health", server.health, methods=["GET"]),
+        Route("/openapi.json", server.openapi, methods=["GET"]),
+        Route("/registry.db", server.registry, methods=["GET"]),
     ]
 
 
@@ -66,9 +73,28 @@ class _Server:
 
     async def get_online_features(self, request: Request) -> Response:
         """Features of entities, as known now or as of a moment."""
-        body = await request.body()
+        body, kind = await request.body(), request.headers.get("content-type", "")
         await self._ready()
-        return Response(self._handlers.look_up(body), media_type=JSON)
+        accept = request.headers.get("accept", "")
+        wants = arrow.MEDIA_TYPE in (accept if JSON in accept else accept + kind)
+        if arrow.MEDIA_TYPE not in kind and not wants:
+            return Response(await self._answer(self._handlers.look_up, body), media_type=JSON)
+        query = request.query_params
+        asked = {name: query.getlist(name) for name in query}
+        if arrow.MEDIA_TYPE in kind:
+            body = orjson.dumps(arrow.question_of(body, asked))
+        if not wants:
+            return Response(await self._answer(self._handlers.look_up, body), media_type=JSON)
+        question = feast.decode(body, feast.GetOnlineFeatures)
+        answer = await self._answer(self._handlers.get_online_features, question)
+        statuses = query.get("statuses", "").lower() == "true"
+        return Response(arrow.write_arrow(answer, statuses=statuses), media_type=arrow.MEDIA_TYPE)
+
+    async def _answer(self, look_up: Callable[[T], R], question: T) -> R:
+        """Look up here where it only reads memory, in a thread where it waits for a store."""
+        if self._engine.is_instant:
+            return look_up(question)
+        return await to_thread.run_sync(look_up, question)
 
     async def push(self, request: Request) -> Response:
         """Rows of a source, for every view of it."""
@@ -97,6 +123,16 @@ class _Server:
         await self._ready()
         await to_thread.run_sync(self._handlers.materialize_incremental, span)
         return Response(b"null", media_type=JSON)
+
+    async def openapi(self, _: Request) -> Response:
+        """What can be asked, for tools."""
+        return Response(orjson.dumps(document()), media_type=JSON)
+
+    async def registry(self, request: Request) -> Response:
+        """The definitions as Feast's registry file, for its SDK."""
+        project = request.query_params.get("project", PROJECT)
+        found = await to_thread.run_sync(self._handlers.registry, project)
+        return Response(found, media_type="application/octet-stream")
 
     async def health(self, _: Request) -> Response:
         """Whether the server answers."""

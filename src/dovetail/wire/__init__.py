@@ -9,6 +9,7 @@ imports anything else of ours, and no module is loaded before somebody asks for 
 __all__ = [
     "cloudevents",
     "feast",
+    "feast_registry",
     "governance",
     "grpc",
     "history",

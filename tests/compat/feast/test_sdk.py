@@ -150,3 +150,71 @@ def test_the_sdk_materializes_through_us(server: RunningApp, tmp_path: Path) -> 
     fs.materialize(datetime(2024, 3, 31, tzinfo=UTC), datetime(2024, 4, 2, tzinfo=UTC), ["stats"])
     answer = fs.get_online_features(features=["stats:name"], entity_rows=[{"driver_id": 9}])
     assert answer.to_dict() == {"driver_id": [9], "name": ["Kim"]}
+
+
+def with_our_registry(server: RunningApp, tmp_path: Path) -> Any:
+    """A Feast store whose registry is the file that our server hands out."""
+    import httpx
+
+    found = httpx.get(server.url + "/registry.db?project=flights")
+    assert found.status_code == 200
+    (tmp_path / "registry.db").write_bytes(found.content)
+    return store(server, tmp_path)
+
+
+def test_the_sdk_works_by_service_with_the_registry_of_our_server(
+    server: RunningApp, tmp_path: Path
+) -> None:
+    import polars as pl
+
+    columns = {
+        "driver_id": [9],
+        "event_timestamp": [datetime(2024, 4, 1, 10, tzinfo=UTC)],
+        "rate": [0.1],
+        "name": ["Kim"],
+    }
+    pl.DataFrame(columns).write_delta(tmp_path / "state")
+    fs = with_our_registry(server, tmp_path)
+    assert [view.name for view in fs.list_feature_views()] == ["stats", "busy"]
+    assert [(e.name, e.join_key) for e in fs.list_entities()] == [("driver", "driver_id")]
+    stats = fs.get_feature_view("stats")
+    assert stats.ttl == timedelta(days=1)
+    assert [(f.name, str(f.dtype)) for f in stats.features] == [
+        ("rate", "Float64"),
+        ("name", "String"),
+    ]
+    fs.materialize(datetime(2024, 3, 31, tzinfo=UTC), datetime(2024, 4, 2, tzinfo=UTC), ["stats"])
+    now = datetime(2024, 4, 1, 11, tzinfo=UTC)
+    fs.push("state", rows(driver_id=[7], event_timestamp=[now], rate=[0.25], name=["Eve"]))
+    written = rows(driver_id=[8], event_timestamp=[now], rate=[0.5], name=["Ann"])
+    fs.write_to_online_store("stats", written)
+    answer = fs.get_online_features(
+        features=fs.get_feature_service("svc"),
+        entity_rows=[{"driver_id": number} for number in (7, 8, 9, 10)],
+    )
+    assert answer.to_dict() == {
+        "driver_id": [7, 8, 9, 10],
+        "rate": [0.25, 0.5, 0.1, None],
+        "name": ["Eve", "Ann", "Kim", None],
+        "count_24h": [0, 0, 0, 0],
+    }
+
+
+def test_the_sdk_reads_back_what_the_command_writes(server: RunningApp, tmp_path: Path) -> None:
+    from click.testing import CliRunner
+
+    from dovetail.features.cli import commands
+
+    out = tmp_path / "registry.db"
+    arguments = [
+        "registry",
+        str(tmp_path / "features.py"),
+        "--out",
+        str(out),
+        "--project",
+        "flights",
+    ]
+    assert CliRunner().invoke(commands, arguments).exit_code == 0
+    service = store(server, tmp_path).get_feature_service("svc")
+    named = {p.name: [f.name for f in p.features] for p in service.feature_view_projections}
+    assert named == {"stats": ["rate", "name"], "busy": ["count_24h"]}

@@ -221,6 +221,11 @@ class Engine:
         (found,) = self.look_up([(view, keys)], as_of)
         return [Row(unpacked(row[0]), row[1], row[2]) for row in found]
 
+    def sample(self, view: str) -> Mapping[str, Any]:
+        """Return keys and features of some row of a LatestView; nothing where it has none."""
+        memory = self.memories[view]
+        return memory.sample() if isinstance(memory, LatestMemory) else {}
+
     def _check_kept(self, memory: Memory, fresh: Freshness, as_of: int) -> None:
         view = memory.view
         first = fresh.forgotten_us + self._feeds[view.source.name].reach_us

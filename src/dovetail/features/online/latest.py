@@ -6,7 +6,7 @@ then and hold lookups up.
 """
 
 from bisect import bisect_left
-from collections.abc import Hashable, Iterable, Sequence
+from collections.abc import Hashable, Sequence
 from typing import Any
 
 from dovetail.features.online.events import Event, key_of
@@ -161,9 +161,13 @@ class LatestMemory:
                     found.append(Event(identity, event_us, known_us, row))
         return found
 
-    def keys(self) -> Iterable[Hashable]:
-        """Walk the keys that are known."""
-        return self._held.keys()
+    def sample(self) -> dict[str, Any]:
+        """Return keys and features of some row; nothing where there is none."""
+        for key in self._held:
+            keys = key if isinstance(key, tuple) else (key,)
+            values = unpacked(self.versions(key)[-1][0])
+            return dict(zip((*self.view.keys, *self.view.features), (*keys, *values), strict=True))
+        return {}
 
 
 def _rank(version: Version) -> tuple[Any, ...]:

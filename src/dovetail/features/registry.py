@@ -1,0 +1,127 @@
+"""Our definitions as Feast's registry, for its SDK.
+
+Feast gives every column a type, ours take what rows hold; types are read from the tables behind
+the sources, then from rows that are online.
+"""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from dovetail.base.extras import require
+from dovetail.features.aggregations import Count
+from dovetail.features.catalog import Definitions
+from dovetail.features.errors import RowsError, SourceNotFoundError
+from dovetail.features.online.engine import Engine
+from dovetail.features.reading import scan
+from dovetail.features.sources import Source
+from dovetail.features.views import Entity, LatestView, View, WindowView
+from dovetail.wire.feast_registry import (
+    RegisteredColumn,
+    RegisteredService,
+    RegisteredSource,
+    RegisteredView,
+    Registry,
+)
+
+__all__ = ["registry_of"]
+
+TEXT, WHOLE, REAL, TRUTH = 2, 4, 5, 7
+_PYTHON: Mapping[type, int] = {str: TEXT, bool: TRUTH, int: WHOLE, float: REAL}
+
+Types = dict[str, int]
+
+
+def registry_of(definitions: Definitions, project: str, engine: Engine | None = None) -> Registry:
+    """Describe definitions as Feast would.
+
+    Args:
+        definitions: What is defined.
+        project: Name of the project in Feast's sense.
+        engine: The online store, whose rows tell types where no table does.
+    """
+    tables = {
+        name: _table_types(source, definitions) for name, source in definitions.sources.items()
+    }
+    views = {
+        view.name: _view(
+            view, definitions, {**_held_types(view, engine), **tables[view.source.name]}
+        )
+        for view in definitions.views.values()
+    }
+    columns = {name: {c.name: c for c in view.features} for name, view in views.items()}
+    services = [
+        RegisteredService(
+            name=service.name,
+            features=[
+                (part.view.name, [columns[part.view.name][f] for f in part.features])
+                for part in service.selections
+            ],
+        )
+        for service in definitions.services.values()
+    ]
+    return Registry(project=project, views=list(views.values()), services=services)
+
+
+def _view(view: View, definitions: Definitions, types: Types) -> RegisteredView:
+    source = view.source
+    known = source.known_at if source.known_at != source.event_time else ""
+    if isinstance(view, WindowView):
+        types = {**types, **_window_types(view)}
+    return RegisteredView(
+        name=view.name,
+        entities=[
+            (name, RegisteredColumn(key, types.get(key, TEXT)))
+            for entity in view.entities
+            for name, key in _keys(entity)
+        ],
+        features=[RegisteredColumn(f, types.get(f, REAL)) for f in view.feature_names],
+        ttl_us=view.ttl_us if isinstance(view, LatestView) else 0,
+        source=RegisteredSource(
+            name=source.name,
+            path=str(definitions.root / source.path) if source.path else f"{source.name}.parquet",
+            event_time=source.event_time,
+            known_at=known,
+        ),
+        is_pushed=isinstance(view, LatestView),
+        description=str(getattr(view, "description", "") or ""),
+        owner=str(getattr(view, "owner", "") or ""),
+    )
+
+
+def _keys(entity: Entity) -> Iterable[tuple[str, str]]:
+    """Feast's entities have one join key each."""
+    if len(entity.join_keys) == 1:
+        return [(entity.name, entity.join_keys[0])]
+    return [(key, key) for key in entity.join_keys]
+
+
+def _window_types(view: WindowView) -> Types:
+    counts = tuple(f"{a.stem}_" for a in view.aggregations if isinstance(a, Count))
+    return {name: WHOLE if name.startswith(counts) else REAL for name in view.feature_names}
+
+
+def _table_types(source: Source, definitions: Definitions) -> Types:
+    if not source.path:
+        return {}
+    pl = require("polars", extra="features", feature="reading the types of columns")
+    try:
+        schema = scan(source, definitions.root).collect_schema()
+    except (RowsError, SourceNotFoundError):
+        return {}
+    kinds: Types = {}
+    for name, kind in schema.items():
+        if kind.is_integer():
+            kinds[name] = WHOLE
+        elif kind.is_numeric():
+            kinds[name] = REAL
+        elif kind == pl.Boolean:
+            kinds[name] = TRUTH
+        else:
+            kinds[name] = TEXT
+    return kinds
+
+
+def _held_types(view: View, engine: Engine | None) -> Types:
+    """Tell types by a row that is online."""
+    sample: Mapping[str, Any] = engine.sample(view.name) if engine is not None else {}
+    return {n: _PYTHON[type(v)] for n, v in sample.items() if type(v) in _PYTHON}
