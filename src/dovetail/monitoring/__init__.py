@@ -7,6 +7,7 @@ how each version of a model does. Use it as a server (`dovetail monitoring run`)
 """
 
 from dovetail.monitoring.monitor import Findings, Monitor
+from dovetail.monitoring.profile_merge import merge_profiles
 from dovetail.monitoring.quality.performance import Performance, PerformanceFindings
 from dovetail.monitoring.reference import Reference
 from dovetail.monitoring.report import Comparison, Report, compare
@@ -20,4 +21,5 @@ __all__ = [
     "Reference",
     "Report",
     "compare",
+    "merge_profiles",
 ]

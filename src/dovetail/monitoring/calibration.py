@@ -43,6 +43,17 @@ class Calibration:
         values, inverse = np.unique(scores, return_inverse=True)
         weights = np.bincount(inverse).astype(np.float64)
         means = np.bincount(inverse, weights=labels) / weights
+        return cls.weighted(values, means, weights)
+
+    @classmethod
+    def weighted(cls, values: Floats, means: Floats, weights: Floats) -> "Calibration":
+        """The same for rows that were put together.
+
+        Args:
+            values: Different scores, increasing, shape (k,).
+            means: Mean label at each, shape (k,).
+            weights: Rows at each, shape (k,).
+        """
         starts, levels = _pool(means.tolist(), weights.tolist())
         ends = np.r_[starts[1:], len(values)] - 1
         knots = np.stack([values[starts], values[ends]], axis=1).ravel()

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from dovetail.monitoring.cli_alerts import alerts, check
+from dovetail.monitoring.cli_profile import profile
 from dovetail.monitoring.cli_tap import tap_alone
 from dovetail.web.commands import json_option, print_json, print_table, run, server_options
 
@@ -25,6 +26,7 @@ def commands() -> None:
 
 commands.add_command(alerts)
 commands.add_command(check)
+commands.add_command(profile)
 commands.add_command(tap_alone)
 
 

@@ -1,13 +1,14 @@
 """What a column looked like on the reference, as bins that any later value falls into.
 
-A profile is small whatever the number of rows: 64 quantile bins for numbers, up to 256 levels for
+A profile is small whatever the number of rows: some 80 bins for numbers, up to 256 levels for
 categories, and always a bin for missing values and bins for values never seen before. Nothing of
 the rows themselves is kept.
 
 Evidence needs bins that were not chosen by the rows that calibrate it: quantiles and levels of a
 sample fit that sample better than any new row, and new levels are rarer in it than they will be
 among new rows. A few rows, chosen at random whatever they hold, therefore shape the bins, and all
-others calibrate. To look at a column, all rows count.
+others calibrate. To look at a column, all rows count. Bins of numbers end at cuts of one fixed
+tree (`profile_cuts.py`), so that profiles of several samples can be merged.
 """
 
 import math
@@ -22,16 +23,19 @@ import numpy.typing as npt
 
 from dovetail.monitoring import distances
 from dovetail.monitoring.numeric import Floats
+from dovetail.monitoring.profile_cuts import cuts_of
 
 Bins = npt.NDArray[np.int64]
 Values = Floats | list[str | None]
 Kind = Literal["numeric", "category"]
 
-QUANTILES = 64
+QUANTILES = 48
+"""One part in so many of the rows that shape is the largest share of a bin, but for ties."""
 LEVELS = 256
 SHAPING = 1000
 """Most rows that shape the bins of evidence; at most a quarter of the reference does."""
 _GROUPS = 10
+_LARGEST = np.nextafter(np.finfo(np.float64).max, 0.0)
 _SEED = 20130401
 Rows = npt.NDArray[np.bool_]
 
@@ -58,6 +62,11 @@ class Roles:
         shaping[chosen] = True
         return cls(shaping, np.zeros(rows, dtype=np.int64) if seasons is None else seasons, count)
 
+    @classmethod
+    def calibrate(cls, rows: int, seasons: Bins, count: int) -> "Roles":
+        """Let all rows calibrate, where other rows have shaped the bins."""
+        return cls(np.zeros(rows, dtype=np.bool_), seasons, count)
+
 
 class ColumnProfile(msgspec.Struct, frozen=True, kw_only=True):
     """One column of the reference.
@@ -65,13 +74,15 @@ class ColumnProfile(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         name: The column.
         kind: "numeric" or "category".
-        cuts: Upper edges of the bins of a numeric column, increasing; the first lies just below
-            the smallest value and the last is the largest, so the outer bins are unheard-of values.
+        cuts: Upper edges of the bins of a numeric column, increasing. The largest value is one
+            of them, and so is what lies just below the smallest.
         levels: The levels of a category, most frequent first.
         counts: Rows in each bin. After the bins of `cuts` (one more than cuts) or `levels` (one
             more: any other level) comes one for missing values.
         mean: Mean of a numeric column.
         deviation: Its standard deviation.
+        length: Mean length of the texts of a category, in characters.
+        length_deviation: Its standard deviation.
         merge: The bin of evidence for each bin.
         pools: For each season the calibrating rows in each bin of evidence; empty where all rows
             shaped the bins, so that there is no exact evidence.
@@ -84,6 +95,8 @@ class ColumnProfile(msgspec.Struct, frozen=True, kw_only=True):
     levels: list[str] = []
     mean: float | None = None
     deviation: float | None = None
+    length: float | None = None
+    length_deviation: float | None = None
     merge: list[int] = []
     pools: list[list[int]] = []
 
@@ -91,6 +104,18 @@ class ColumnProfile(msgspec.Struct, frozen=True, kw_only=True):
     def rows(self) -> int:
         """Rows of the reference."""
         return sum(self.counts)
+
+    def shaped_cuts(self) -> Floats:
+        """The cuts between bins of evidence; the others are the smallest and largest value."""
+        cuts = np.asarray(self.cuts, dtype=np.float64)
+        return cuts[np.diff(self.merge[:-1]) > 0] if self.merge else cuts
+
+    def shaped_levels(self) -> list[str]:
+        """The levels with a bin of evidence of their own, in the order of those bins."""
+        if not self.merge:
+            return self.levels
+        pairs = zip(self.merge, self.levels, strict=False)
+        return [level for at, level in sorted(pairs) if at < self.merge[-2]]
 
     def bins(self, values: Values) -> Bins:
         """The bin of every value."""
@@ -136,14 +161,24 @@ class ColumnProfile(msgspec.Struct, frozen=True, kw_only=True):
         reference = np.asarray(self.counts)
         groups = self.groups()
         merged = [np.bincount(groups, weights=c).astype(np.int64) for c in (reference, counts)]
-        above = len(self.counts) - 2
-        outer = {0, above} if self.kind == "numeric" else {above}
-        unseen = sum(int(counts[i]) for i in outer if self.counts[i] == 0)
+        unseen = int(counts[:-1][self._unseen()].sum())
         return {
             "psi": distances.psi(merged[0], merged[1]),
             "missing": float(counts[-1] / total),
             "unseen": unseen / total,
         }
+
+    def _unseen(self) -> Rows:
+        """Which bins hold values that the reference never had: beyond all others, or new."""
+        known = np.asarray(self.counts)[:-1] > 0
+        found = ~known
+        if self.kind == "numeric":
+            heard = np.flatnonzero(known)
+            if len(heard):
+                found[heard[0] : heard[-1]] = False
+        else:
+            found[:-1] = False
+        return found
 
     def groups(self) -> Bins:
         """The group of each bin: at most ten of about equal weight, missing alone as the last."""
@@ -159,6 +194,7 @@ def profile(
     values: Sequence[Any] | npt.NDArray[Any],
     roles: Roles | None = None,
     quantiles: int = QUANTILES,
+    like: ColumnProfile | None = None,
 ) -> ColumnProfile:
     """Summarise one column of the reference.
 
@@ -167,16 +203,19 @@ def profile(
         values: Numbers, booleans or strings; None or NaN where missing.
         roles: Which rows shape the bins of evidence; without them, the profile is to look at only.
         quantiles: How many bins a numeric column gets, about.
+        like: A profile whose bins of evidence to use, made of other rows.
     """
     column = typed(values)
+    if like is not None:
+        column = numbers_of(column) if like.kind == "numeric" else _texts(column)
     if isinstance(column, list):
-        return _category(name, column, roles)
+        return _category(name, column, roles, like)
     known = column[np.isfinite(column)]
     shaping = known if roles is None else column[roles.shaping & np.isfinite(column)]
-    cuts = _cuts(shaping, quantiles)
-    shaped = cuts
-    if roles is not None and len(known):
-        cuts = np.unique(np.r_[np.nextafter(known.min(), -math.inf), cuts, known.max()])
+    cuts = shaped = cuts_of(shaping, quantiles) if like is None else like.shaped_cuts()
+    if len(known):
+        below = np.nextafter(max(known.min(), -_LARGEST), -math.inf)
+        cuts = np.unique(np.r_[below, cuts, known.max()])
     made = ColumnProfile(
         name=name,
         kind="numeric",
@@ -190,16 +229,11 @@ def profile(
     return _counted(made, column, merge, roles)
 
 
-def _cuts(known: Floats, quantiles: int) -> Floats:
-    if len(known) == 0:
-        return np.empty(0)
-    inner = np.quantile(known, np.arange(1, quantiles) / quantiles)
-    return np.unique(np.r_[np.nextafter(known.min(), -math.inf), inner, known.max()])
-
-
-def _category(name: str, values: list[str | None], roles: Roles | None) -> ColumnProfile:
-    shaped: list[str] = []
-    if roles is not None:
+def _category(
+    name: str, values: list[str | None], roles: Roles | None, like: ColumnProfile | None
+) -> ColumnProfile:
+    shaped = [] if like is None else like.shaped_levels()
+    if roles is not None and like is None:
         shaped = _by_frequency(v for v, chosen in zip(values, roles.shaping, strict=True) if chosen)
     # Levels that shape are kept whatever the others say, for evidence must not depend on those.
     kept = set(shaped[:LEVELS])
@@ -208,7 +242,15 @@ def _category(name: str, values: list[str | None], roles: Roles | None) -> Colum
     levels = [level for level in everything if level in kept]
     index = {level: i for i, level in enumerate(shaped[:LEVELS])}
     merge = [*(index.get(level, len(index)) for level in levels), len(index), len(index) + 1]
-    made = ColumnProfile(name=name, kind="category", levels=levels, counts=[0] * (len(levels) + 2))
+    lengths = np.array([len(v) for v in values if v is not None], dtype=np.float64)
+    made = ColumnProfile(
+        name=name,
+        kind="category",
+        levels=levels,
+        counts=[0] * (len(levels) + 2),
+        length=float(lengths.mean()) if len(lengths) else None,
+        length_deviation=float(lengths.std()) if len(lengths) else None,
+    )
     return _counted(made, values, merge, roles)
 
 

@@ -13,10 +13,12 @@ DovetailError
 |  `- DayInvalidError         day-invalid
 `- NotFoundError
    |- ModelUnknownError       model-unknown
+   |- ReferenceUnknownError   reference-unknown
    |- RequestUnknownError     request-unknown
    `- AlertUnknownError       alert-unknown
 """
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from dovetail.base.errors import InvalidInputError, NotFoundError, SettingsError
@@ -55,6 +57,20 @@ class ModelUnknownError(NotFoundError):
         super().__init__(
             f"no payload event has named the model '{model}' yet",
             fix="send its payload log to /monitoring/events, or check the name",
+        )
+
+
+class ReferenceUnknownError(NotFoundError):
+    """A version has no reference."""
+
+    code = "reference-unknown"
+
+    def __init__(self, model: str, version: str, known: Sequence[str]) -> None:
+        said = ", ".join(f"'{one}'" for one in known[:6]) or "none"
+        super().__init__(
+            f"there is no reference of version '{version}' of the model '{model}'",
+            why=f"versions that have one: {said}",
+            fix="name one of them with ?version=, or put a reference",
         )
 
 

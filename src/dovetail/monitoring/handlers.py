@@ -15,13 +15,14 @@ from dovetail.monitoring.errors import (
     AlertStatusError,
     DayInvalidError,
     ModelUnknownError,
+    ReferenceUnknownError,
     RequestUnknownError,
 )
 from dovetail.monitoring.figures import FigureBook, Held
 from dovetail.monitoring.outliers.book import OutlierBook
 from dovetail.monitoring.performance import Choice
 from dovetail.monitoring.reference import Reference
-from dovetail.monitoring.references import References
+from dovetail.monitoring.references import References, renamed
 from dovetail.monitoring.routing import Router
 from dovetail.monitoring.settings import MonitoringSettings
 from dovetail.monitoring.standing import Book
@@ -124,13 +125,48 @@ class Monitoring:
             season=body.season,
             days=body.days,
             task=body.task,
+            model=model,
         )
+        self._keep(model, reference)
+        self.outliers.put(model, reference, body.features)
+        return reference
+
+    def put_profile(self, model: str, data: bytes, version: str = "") -> Reference:
+        """Set a version's reference from the file of a profile.
+
+        Args:
+            model: The model.
+            data: The file.
+            version: The version, where the profile names none.
+
+        Raises:
+            ReferenceInvalidError: It is no profile, a newer one, or of another model or version.
+        """
+        reference = renamed(Reference.from_profile(data), model, version)
+        self._keep(model, reference)
+        self.outliers.lack(model, reference, "the reference came as a profile, which has no rows")
+        return reference
+
+    def profile(self, model: str, version: str) -> bytes:
+        """The file of a version's reference profile; of the only one where none is named.
+
+        Raises:
+            ModelUnknownError: Nothing has named the model.
+            ReferenceUnknownError: The version has none.
+        """
+        kept = self.references.of(model)
+        if not kept and not self._is_known(model):
+            raise ModelUnknownError(model)
+        chosen = next(iter(kept)) if not version and len(kept) == 1 else version
+        if chosen not in kept:
+            raise ReferenceUnknownError(model, version, list(kept))
+        return kept[chosen].profile()
+
+    def _keep(self, model: str, reference: Reference) -> None:
         if self.references.put(model, reference, now_ms(self.clock)):
             for alert in self.alerts.find(status="active", model=model):
                 if alert.version == reference.version:
                     self.change_alert(alert.id, "resolved", "a new reference")
-        self.outliers.put(model, reference, body.features)
-        return reference
 
     def close(self, model: str, day: str) -> list[Alert]:
         """Close all days of a model up to a day; returns the alerts that this raised.

@@ -20,7 +20,7 @@ PAIRED = 20
 """Most numeric columns of which every pair is watched."""
 PROJECTIONS = 128
 """Streams of a wider table."""
-QUANTILES = 16
+QUANTILES = 12
 """Bins of a joint stream: there are many, and a reference is to stay small."""
 _TERMS = 4
 _SEED = 1742
@@ -69,13 +69,18 @@ def _sum(terms: Sequence[Term], columns: Mapping[str, Values], rows: int) -> Flo
     return total
 
 
-def joints(features: Mapping[str, Values], roles: Roles) -> list[Joint]:
+def joints(
+    features: Mapping[str, Values], roles: Roles, like: Sequence[Joint] | None = None
+) -> list[Joint]:
     """The joint streams of a reference.
 
     Args:
         features: Its columns; those that do not vary, or are no numbers, take no part.
         roles: Which rows shape.
+        like: Streams made of other rows, to count these rows in.
     """
+    if like is not None:
+        return [_counted(stream, features, roles, stream.profile) for stream in like]
     terms = []
     for name, values in features.items():
         if isinstance(values, np.ndarray):
@@ -83,14 +88,19 @@ def joints(features: Mapping[str, Values], roles: Roles) -> list[Joint]:
             deviation = float(known.std()) if len(known) else 0.0
             if deviation > 0 and np.isfinite(deviation):
                 terms.append(Term(name, float(known.mean()), 1 / deviation))
-    rows = len(roles.shaping)
     made = []
     for left, right in _sides(terms):
         empty = ColumnProfile(name=_name(left, right), kind="numeric", counts=[])
-        stream = Joint(left=left, right=right, profile=empty)
-        shown = profile(empty.name, stream.values(features, rows), roles, QUANTILES)
-        made.append(msgspec.structs.replace(stream, profile=shown))
+        made.append(_counted(Joint(left=left, right=right, profile=empty), features, roles))
     return made
+
+
+def _counted(
+    stream: Joint, features: Mapping[str, Values], roles: Roles, like: ColumnProfile | None = None
+) -> Joint:
+    values = stream.values(features, len(roles.shaping))
+    shown = profile(stream.profile.name, values, roles, QUANTILES, like)
+    return msgspec.structs.replace(stream, profile=shown)
 
 
 def _sides(terms: list[Term]) -> list[tuple[list[Term], list[Term]]]:

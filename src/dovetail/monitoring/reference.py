@@ -1,11 +1,12 @@
 """The reference profile of a model version: what it was validated on, kept small.
 
 It is what drift, estimated performance and loss evidence are measured against. A few kilobytes a
-column, as JSON, whatever the number of rows.
+column, as JSON, whatever the number of rows; `profile()` is the file of it.
 """
 
 import hashlib
 from collections.abc import Mapping, Sequence
+from datetime import date
 from typing import Any, Literal
 
 import msgspec
@@ -14,11 +15,13 @@ import numpy.typing as npt
 
 from dovetail.monitoring import scores as scoring
 from dovetail.monitoring.calibration import Calibration
-from dovetail.monitoring.columns import ColumnProfile, Roles, profile, typed
+from dovetail.monitoring.columns import ColumnProfile, Roles, Values, profile, typed
 from dovetail.monitoring.errors import ReferenceInvalidError
 from dovetail.monitoring.joint import Joint, joints
 from dovetail.monitoring.numeric import Floats
-from dovetail.monitoring.seasons import SEASONS, seasons_of
+from dovetail.monitoring.profile_file import read_file, write_file
+from dovetail.monitoring.profile_scores import Scored, score_bins
+from dovetail.monitoring.seasons import SEASONS, seasons_of, span_of
 
 PREDICTION = "(prediction)"
 """Name of the stream of scores among the columns."""
@@ -43,12 +46,16 @@ class Reference(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         version: The model version.
+        model: The model's name, where it is known.
         rows: Rows of the sample.
+        first: The first day of the sample, where its days are known.
+        last: The last one.
         columns: Profiles of the features, in the order given.
         prediction: Profile of the scores, where they were given.
         loss: Profile of the log-losses (absolute errors of a regression), where labels were given.
         surprise: Profile of the log-losses beyond what the scores promise; likewise.
         performance: Realised figures on the reference.
+        scored: Labelled rows by score, so that profiles can be merged.
         knots: Knots of the calibration from score to probability.
         heights: Probabilities at the knots.
         joints: Streams of columns together.
@@ -58,12 +65,16 @@ class Reference(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     version: str
+    model: str = ""
     rows: int
+    first: date | None = None
+    last: date | None = None
     columns: list[ColumnProfile]
     prediction: ColumnProfile | None = None
     loss: ColumnProfile | None = None
     surprise: ColumnProfile | None = None
     performance: Performance | None = None
+    scored: Scored | None = None
     knots: list[float] = []
     heights: list[float] = []
     joints: list[Joint] = []
@@ -95,9 +106,11 @@ class Reference(msgspec.Struct, frozen=True, kw_only=True):
         scores: Column | None = None,
         labels: Column | None = None,
         version: str = "",
+        model: str = "",
         season: str = "",
         days: Sequence[Any] = (),
         task: Task = "binary",
+        like: "Reference | None" = None,
     ) -> "Reference":
         """Summarise a sample.
 
@@ -108,9 +121,13 @@ class Reference(msgspec.Struct, frozen=True, kw_only=True):
             scores: The model's scores on these rows.
             labels: What came true, 0 or 1 (any number for a regression), missing where unknown.
             version: The model version.
+            model: The model's name.
             season: "weekday", "weekend" or "month" compares each day with days of its kind only.
-            days: The date of every row, where there is a season.
+            days: The date of every row; needed where there is a season.
             task: "binary" or "regression".
+            like: Another part's profile, whose bins, season and task to use; then all rows here
+                calibrate, and the two profiles merge without any loss. It must have been made of
+                other rows.
 
         Raises:
             ReferenceInvalidError: There are no rows, lengths differ, labels lack scores, or days
@@ -122,23 +139,50 @@ class Reference(msgspec.Struct, frozen=True, kw_only=True):
             (4, 41.0)
         """
         rows = _rows(features, scores, labels)
-        roles = Roles.draw(rows, seasons_of(season, days, rows), SEASONS[season])
+        if like is not None:
+            season, task = like.season, like.task
+        roles = _roles(rows, season, days, like)
+        first, last = span_of(days)
         columns = {name: typed(values) for name, values in features.items()}
         made = cls(
             version=version,
+            model=model,
             rows=rows,
-            columns=[profile(name, values, roles) for name, values in columns.items()],
-            joints=joints(columns, roles),
+            first=first,
+            last=last,
+            columns=_profiles(columns, roles, like),
+            joints=joints(columns, roles, None if like is None else like.joints),
             season=season,
             task=task,
         )
         if scores is not None:
             numbers = _floats("scores", scores)
-            made = msgspec.structs.replace(made, prediction=profile(PREDICTION, numbers, roles))
+            before = None if like is None else like.prediction
+            shown = profile(PREDICTION, numbers, roles, like=before)
+            made = msgspec.structs.replace(made, prediction=shown)
             if labels is not None:
-                made = _with_labels(made, numbers, _floats("labels", labels), roles)
-        digest = hashlib.sha256(msgspec.json.encode(made)).hexdigest()
-        return msgspec.structs.replace(made, digest=digest)
+                made = _with_labels(made, numbers, _floats("labels", labels), roles, like)
+        return made.sealed()
+
+    def sealed(self) -> "Reference":
+        """The same with the digest of its content."""
+        bare = msgspec.structs.replace(self, digest="")
+        digest = hashlib.sha256(msgspec.json.encode(bare)).hexdigest()
+        return msgspec.structs.replace(self, digest=digest)
+
+    def profile(self) -> bytes:
+        """The profile as a file: JSON, a few kilobytes a column, without any row."""
+        return write_file(msgspec.to_builtins(self))
+
+    @classmethod
+    def from_profile(cls, data: bytes) -> "Reference":
+        """Read the file of a profile, wherever it comes from.
+
+        Raises:
+            ReferenceInvalidError: It is no profile, a newer one than this version reads, or its
+                parts do not fit together.
+        """
+        return read_file(data, cls).sealed()
 
     def pack(self) -> bytes:
         """The profile as JSON."""
@@ -173,14 +217,36 @@ def _floats(name: str, values: Column) -> Floats:
     return column
 
 
-def _with_labels(made: Reference, scores: Floats, labels: Floats, roles: Roles) -> Reference:
+def _roles(rows: int, season: str, days: Sequence[Any], like: Reference | None) -> Roles:
+    seasons = seasons_of(season, days, rows)
+    if like is None:
+        return Roles.draw(rows, seasons, SEASONS[season])
+    return Roles.calibrate(rows, seasons, SEASONS[season])
+
+
+def _profiles(
+    columns: Mapping[str, Values], roles: Roles, like: Reference | None
+) -> list[ColumnProfile]:
+    """The profiles of the columns; like another's, in its order and of its columns."""
+    if like is None:
+        return [profile(name, values, roles) for name, values in columns.items()]
+    nothing = np.full(len(roles.shaping), np.nan)
+    return [profile(p.name, columns.get(p.name, nothing), roles, like=p) for p in like.columns]
+
+
+def _with_labels(
+    made: Reference, scores: Floats, labels: Floats, roles: Roles, like: Reference | None
+) -> Reference:
+    loss = None if like is None else like.loss
+    surprise = None if like is None else like.surprise
     known = np.isfinite(scores) & np.isfinite(labels)
     scores, labels = scores[known], labels[known]
     roles = Roles(roles.shaping[known], roles.seasons[known], roles.count)
     if len(labels) == 0:
         return made
     if made.task == "regression":
-        return msgspec.structs.replace(made, loss=profile(ERROR, np.abs(scores - labels), roles))
+        errors = np.abs(scores - labels)
+        return msgspec.structs.replace(made, loss=profile(ERROR, errors, roles, like=loss))
     if not np.isin(labels, (0.0, 1.0)).all():
         raise ReferenceInvalidError(
             "labels must be 0 or 1",
@@ -192,14 +258,15 @@ def _with_labels(made: Reference, scores: Floats, labels: Floats, roles: Roles) 
     calibration = Calibration.fit(scores, labels)
     return msgspec.structs.replace(
         made,
-        loss=profile("(loss)", losses, roles),
-        surprise=profile("(surprise)", scoring.surprises(scores, labels), roles),
+        loss=profile("(loss)", losses, roles, like=loss),
+        surprise=profile("(surprise)", scoring.surprises(scores, labels), roles, like=surprise),
         performance=Performance(
             auc=scoring.auc(scores, labels),
             log_loss=float(losses.mean()),
             brier=float(scoring.brier_losses(scores, labels).mean()),
             positives=float(labels.mean()),
         ),
+        scored=score_bins(scores, labels),
         knots=calibration.scores.tolist(),
         heights=calibration.probabilities.tolist(),
     )

@@ -2,12 +2,37 @@
 
 import threading
 
+import msgspec
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from dovetail.base.sql import Database, insert
 from dovetail.monitoring import tables as t
+from dovetail.monitoring.errors import ReferenceInvalidError
 from dovetail.monitoring.reference import Reference
+
+__all__ = ["References", "renamed"]
+
+
+def renamed(reference: Reference, model: str, version: str) -> Reference:
+    """A profile as that of a model's version, where it names none itself.
+
+    Raises:
+        ReferenceInvalidError: It is of another model or version.
+    """
+    for what, said, asked in (
+        ("model", reference.model, model),
+        ("version", reference.version, version),
+    ):
+        if said and asked and said != asked:
+            raise ReferenceInvalidError(
+                f"the profile is of the {what} '{said}', not '{asked}'",
+                fix=f"make it with --{what} {asked} if it is of that one all the same",
+            )
+    version = reference.version or version
+    if (reference.model, reference.version) == (model, version):
+        return reference
+    return msgspec.structs.replace(reference, model=model, version=version).sealed()
 
 
 class References:

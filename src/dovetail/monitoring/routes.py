@@ -18,6 +18,7 @@ from dovetail.monitoring.errors import (
 )
 from dovetail.monitoring.handlers import Monitoring
 from dovetail.monitoring.performance import Choice
+from dovetail.monitoring.profile_file import is_profile
 from dovetail.monitoring.standing_routes import standing_routes
 from dovetail.wire import lenient
 from dovetail.wire import monitoring as wire
@@ -46,10 +47,15 @@ def _taking_in(monitoring: Monitoring) -> list[BaseRoute]:
         return await run_in_threadpool(_accept, monitoring, dict(request.headers), body)
 
     async def put_reference(request: Request) -> Response:
-        """Give the sample that a model version was validated on."""
+        """Give the sample that a model version was validated on, or its profile."""
         body = await _read(request, limit)
-        model = request.path_params["name"]
-        return await run_in_threadpool(_put_reference, monitoring, model, body)
+        model, version = request.path_params["name"], request.query_params.get("version", "")
+        return await run_in_threadpool(_put_reference, monitoring, model, body, version)
+
+    def reference(request: Request) -> Response:
+        """Return the file of a version's reference profile."""
+        model, version = request.path_params["name"], request.query_params.get("version", "")
+        return Response(monitoring.profile(model, version), media_type="application/json")
 
     async def close(request: Request) -> Response:
         """Say that a day is complete, so that it is judged now."""
@@ -60,6 +66,7 @@ def _taking_in(monitoring: Monitoring) -> list[BaseRoute]:
         Route("/monitoring/events", events, methods=["POST"]),
         Route("/monitoring/events", _handshake, methods=["OPTIONS"]),
         Route(f"{_MODEL}/reference", put_reference, methods=["PUT"]),
+        Route(f"{_MODEL}/reference", reference, methods=["GET"]),
         Route(f"{_MODEL}/close", close, methods=["POST"]),
     ]
 
@@ -119,12 +126,11 @@ def _accept(monitoring: Monitoring, headers: dict[str, str], body: bytes) -> Res
     return _json(monitoring.accept(intake.decode(headers, body)))
 
 
-def _put_reference(monitoring: Monitoring, model: str, body: bytes) -> Response:
-    try:
-        sample = lenient.decode(body, wire.Reference)
-    except (msgspec.DecodeError, RecursionError) as error:
-        raise ReferenceInvalidError("the reference is not valid", why=str(error)) from error
-    reference = monitoring.put_reference(model, sample)
+def _put_reference(monitoring: Monitoring, model: str, body: bytes, version: str) -> Response:
+    if is_profile(body):
+        reference = monitoring.put_profile(model, body, version)
+    else:
+        reference = monitoring.put_reference(model, _sample(body))
     said: dict[str, Any] = {
         "model": model,
         "version": reference.version,
@@ -133,6 +139,13 @@ def _put_reference(monitoring: Monitoring, model: str, body: bytes) -> Response:
         "performance": reference.performance,
     }
     return _json(said)
+
+
+def _sample(body: bytes) -> wire.Reference:
+    try:
+        return lenient.decode(body, wire.Reference)
+    except (msgspec.DecodeError, RecursionError) as error:
+        raise ReferenceInvalidError("the reference is not valid", why=str(error)) from error
 
 
 class _Close(msgspec.Struct):

@@ -57,7 +57,15 @@ def seasons_of(kind: str, days: Sequence[Any], rows: int) -> npt.NDArray[np.int6
     return np.array([kept[value] for value in days], dtype=np.int64)
 
 
+def span_of(days: Sequence[Any]) -> tuple[date | None, date | None]:
+    """The first and the last of some days; None where there are none."""
+    found = [_date(value) for value in set(days)]
+    return min(found, default=None), max(found, default=None)
+
+
 def _date(value: Any) -> date:
+    if isinstance(value, datetime):
+        return value.date()
     if isinstance(value, date):
         return value
     try:

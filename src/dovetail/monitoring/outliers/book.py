@@ -68,7 +68,14 @@ class OutlierBook:
         known = sa.select(c.digest).where(here)
         if self._database.read(lambda x: x.scalar(known)) == reference.digest:
             return
-        body, why = self._fit(features)
+        self._write(model, reference, *self._fit(features))
+
+    def lack(self, model: str, reference: Reference, why: str) -> None:
+        """Note that a version has no detector, and why not."""
+        self._write(model, reference, None, why)
+
+    def _write(self, model: str, reference: Reference, body: bytes | None, why: str) -> None:
+        c = _detectors.c
         row = {
             "model": model,
             "version": reference.version,

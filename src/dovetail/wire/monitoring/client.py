@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 
 from dovetail.wire import cloudevents
-from dovetail.wire.http import HttpClient, segment
+from dovetail.wire.http import JSON, HttpClient, segment
 from dovetail.wire.monitoring.outliers import OutlierDay
 from dovetail.wire.monitoring.quality import DayQuality, Quality, Task
 from dovetail.wire.monitoring.standing import Standings
@@ -74,6 +74,23 @@ class Client(HttpClient):
         """Say what a version was validated on; gives what is kept of it."""
         path = f"{_model(model)}/reference"
         return self.post(path, reference, KeptReference, method="PUT")
+
+    def put_profile(self, model: str, profile: bytes, *, version: str = "") -> KeptReference:
+        """Give a version's reference as the file of a profile, which holds no rows.
+
+        Args:
+            model: The model.
+            profile: The file.
+            version: The version, where the profile names none.
+        """
+        path, query = f"{_model(model)}/reference", _query(version=version or None)
+        answer = self.send("PUT", path, query=query, content=profile, headers=JSON)
+        return self.decode(answer, KeptReference)
+
+    def profile(self, model: str, version: str = "") -> bytes:
+        """The file of a version's reference profile; of the only one where none is named."""
+        query = _query(version=version or None)
+        return self.send("GET", f"{_model(model)}/reference", query=query).content
 
     def request(self, model: str, request_id: str) -> list[Asked]:
         """What is kept of a request: features, scores, outcomes; live, and shadow if there was."""

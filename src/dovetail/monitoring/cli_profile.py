@@ -1,0 +1,135 @@
+"""Commands that make, merge and show reference profiles."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from dovetail.web.commands import json_option, print_json, print_table
+
+if TYPE_CHECKING:
+    from dovetail.monitoring.reference import Reference
+
+__all__ = ["profile"]
+
+_FILE = click.Path(path_type=Path, dir_okay=False)
+_OUT = click.option("--out", required=True, type=_FILE, help="Where to write the profile.")
+
+
+@click.group(name="profile")
+def profile() -> None:
+    """Reference profiles: what a model was validated on, as a small file without rows."""
+
+
+@profile.command(name="make")
+@click.argument("table", type=_FILE)
+@_OUT
+@click.option("--model", default="", help="The model's name.")
+@click.option("--version", default="", help="The model's version.")
+@click.option("--score", default="", help="Column of the model's scores.")
+@click.option("--label", default="", help="Column of outcomes, 0 or 1; needs --score.")
+@click.option("--day", default="", help="Column of dates, like 2013-04-01.")
+@click.option(
+    "--season",
+    default="",
+    type=click.Choice(["", "weekday", "weekend", "month"]),
+    help="Compare each day with days of its kind only; needs --day.",
+)
+@click.option("--ignore", default="", help="Columns to leave out, like id.")
+@click.option("--task", default="binary", type=click.Choice(["binary", "regression"]))
+@click.option("--like", type=_FILE, help="A profile of other rows whose bins to use.")
+@json_option
+def make(*, table: Path, out: Path, like: Path | None, as_json: bool, **said: Any) -> None:
+    """Make the profile of a table: CSV, Parquet, Arrow or JSON lines.
+
+    \b
+    dovetail monitoring profile make train.parquet --score p --label y --out profile.json
+    dovetail monitoring profile make shard-2.parquet --like profile.json --out profile-2.json
+    """
+    from dovetail.monitoring.profile_table import profile_of
+
+    made = profile_of(table, like=None if like is None else _read(like), **said)
+    _write(out, made, as_json=as_json)
+
+
+@profile.command(name="merge")
+@click.argument("profiles", nargs=-1, required=True, type=_FILE)
+@_OUT
+@json_option
+def merge(profiles: Sequence[Path], out: Path, as_json: bool) -> None:
+    """Put the profiles of parts together: shards, hours, days, in any order.
+
+    \b
+    dovetail monitoring profile merge monday.json tuesday.json --out week.json
+    """
+    from dovetail.monitoring.profile_merge import merge_profiles
+
+    first, *others = (_read(path) for path in profiles)
+    _write(out, merge_profiles(first, *others), as_json=as_json)
+
+
+@profile.command(name="show")
+@click.argument("file", type=_FILE)
+@json_option
+def show(file: Path, as_json: bool) -> None:
+    """Show what a profile holds.
+
+    \b
+    dovetail monitoring profile show profile.json
+    """
+    from dovetail.monitoring.profile_table import outline
+
+    found = _read(file)
+    if as_json:
+        print_json(outline(found))
+        return
+    _print_head(found)
+    print_table(
+        ["column", "kind", "missing", "mean", "sd", "smallest", "largest", "levels", "bins"],
+        [
+            [c.column, c.kind, f"{c.missing:.1%}", *_numbers(c), c.levels or "", c.bins]
+            for c in outline(found).columns
+        ],
+    )
+
+
+def _numbers(column: Any) -> list[str]:
+    values = (column.mean, column.deviation, column.smallest, column.largest)
+    return ["" if value is None else f"{value:.4g}" for value in values]
+
+
+def _print_head(found: "Reference") -> None:
+    said = [f"{found.rows:,} rows"]
+    if found.model or found.version:
+        said.insert(0, f"{found.model or 'model'} version {found.version or '(none)'}")
+    if found.first is not None:
+        said.append(f"{found.first} to {found.last}")
+    if found.season:
+        said.append(f"season {found.season}")
+    if found.performance is not None and found.performance.auc is not None:
+        said.append(f"AUC {found.performance.auc:.4f}")
+    if found.joints:
+        said.append(f"{len(found.joints)} streams of columns together")
+    click.echo(", ".join(said))
+
+
+def _read(path: Path) -> "Reference":
+    from dovetail.monitoring.profile_table import read_profile
+
+    return read_profile(path)
+
+
+def _write(out: Path, made: "Reference", *, as_json: bool) -> None:
+    from dovetail.base.errors import InvalidInputError
+
+    body = made.profile()
+    try:
+        out.write_bytes(body)
+    except OSError as error:
+        raise InvalidInputError(f"'{out}' cannot be written", why=str(error)) from error
+    if as_json:
+        said = {"file": str(out), "bytes": len(body), "rows": made.rows, "digest": made.digest}
+        print_json(said)
+    else:
+        click.echo(f"{out}: {made.rows:,} rows in {len(body):,} bytes")

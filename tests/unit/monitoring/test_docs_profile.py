@@ -1,0 +1,59 @@
+"""The how-to of reference profiles is true: its Python runs, its commands and calls are typed."""
+
+import csv
+import re
+import shlex
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from dovetail.cli import main
+
+PAGE = Path(__file__).parents[3] / "docs" / "how-to" / "monitoring-profile.md"
+pytestmark = pytest.mark.skipif(not PAGE.exists(), reason="the pages are not in this copy")
+
+
+def blocks(kind: str) -> list[str]:
+    return re.findall(rf"```{kind}\n(.*?)```", PAGE.read_text(), flags=re.S)
+
+
+def test_the_python_of_the_how_to_runs():
+    exec(compile("".join(blocks("python")), PAGE.name, "exec"), {})
+
+
+def write_tables(folder: Path) -> None:
+    r = np.random.default_rng(0)
+    for name in ("train", "monday", "tuesday"):
+        wind, p = r.normal(10, 3, 900), r.random(900)
+        rows = zip(wind, p, (r.random(900) < p).astype(int), strict=True)
+        with (folder / f"{name}.csv").open("w", newline="") as file:
+            writer = csv.writer(file)
+            writer.writerow(["wind", "p", "late", "day"])
+            writer.writerows([*row, f"2013-01-{i % 28 + 1:02}"] for i, row in enumerate(rows))
+
+
+def test_the_commands_and_calls_of_the_how_to_work_in_order(tmp_path, monkeypatch, capsys, server):
+    write_tables(tmp_path)
+    monkeypatch.chdir(tmp_path)
+    lines = [line[2:] for block in blocks("console") for line in block.splitlines()]
+    assert len(lines) == 7
+    for line in lines:
+        words = shlex.split(line.replace(".parquet", ".csv"))
+        if words[0] == "curl":
+            path = next(w for w in words if w.startswith("http")).removeprefix(
+                "http://127.0.0.1:8080"
+            )
+            body = Path("profile.json").read_bytes() if "-X" in words else None
+            answer = server.http.request("PUT" if body else "GET", path, content=body)
+            assert answer.status_code == 200, answer.text
+            if body is None:
+                assert answer.content == Path("profile.json").read_bytes()
+            continue
+        with pytest.raises(SystemExit) as end:
+            main(words[1:])
+        said = capsys.readouterr()
+        assert (end.value.code, said.err) == (0, ""), line
+        if "show" in words:
+            head = said.out.splitlines()[0]
+            assert head.startswith("flights version 3, 900 rows, 2013-01-01 to 2013-01-28, AUC 0.8")
