@@ -1,24 +1,36 @@
-"""Bringing the tables behind sources online.
+"""Bringing the tables behind sources online, piece by piece.
 
-The same rows may be pushed and materialised in any order and any number of times: events
-count once by their id, and a row never replaces a newer one.
+The same rows may be pushed and materialised in any order and any number of times: events count
+once by their id, and a row never replaces a newer one. So a run that was killed goes on where it
+stood, and a table that changed since is read again from its start.
 """
 
+import threading
+import time
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from datetime import date, datetime
 from typing import TYPE_CHECKING, Any
 
+from dovetail.base import telemetry
 from dovetail.base.extras import require
 from dovetail.features.catalog import Definitions
 from dovetail.features.errors import RowsError
-from dovetail.features.frames import EVENT, KNOWN, Tables
+from dovetail.features.frames import EVENT, KNOWN, prepared
+from dovetail.features.moments import moment_us
+from dovetail.features.online.batches import batch_of
 from dovetail.features.online.engine import Engine, chunks
 from dovetail.features.online.events import Event
+from dovetail.features.online.progress import Progress
+from dovetail.features.reading import mark, scan, slices
 from dovetail.features.sources import Source
 from dovetail.features.views import LatestView, View
 
 if TYPE_CHECKING:
     import polars as pl
+
+log = telemetry.logger("features")
+PIECE = 50_000
 
 
 class Materializer:
@@ -27,31 +39,29 @@ class Materializer:
     Args:
         definitions: What is defined.
         engine: The online store.
+        piece: Rows of a table that are read at a time.
     """
 
-    def __init__(self, definitions: Definitions, engine: Engine) -> None:
-        self._definitions, self._engine = definitions, engine
+    def __init__(self, definitions: Definitions, engine: Engine, piece: int = PIECE) -> None:
+        self._definitions, self._engine, self._piece = definitions, engine, piece
+        self._one = threading.Lock()
 
     def run(self, views: Sequence[str] | None, start: int | None, end: int) -> dict[str, int]:
         """Bring the rows of some views online.
 
         Args:
             views: Names of views; all that have a table when None.
-            start: First event time, in microseconds; None for the end of the last run.
+            start: First event time, in microseconds; None for what the last run did not see:
+                rows that happened or became known since, or all rows again where a table without
+                a time of knowing has changed.
             end: Last event time, in microseconds.
 
         Returns:
             How many rows were brought, by view.
         """
         chosen = self._chosen(views)
-        until = self._engine.materialized()
-        tables = Tables(self._definitions.root)
-        brought: dict[str, int] = {}
-        for view in chosen:
-            first = until.get(view.name, 0) if start is None else start
-            brought[view.name] = self._bring(tables, view, first, end)
-            self._engine.keep_materialized(view.name, end)
-        return brought
+        with self._one:
+            return {view.name: self._bring(view, start, end) for view in chosen}
 
     def _chosen(self, views: Sequence[str] | None) -> list[View]:
         if views:
@@ -61,31 +71,77 @@ class Materializer:
             raise RowsError("No view has a table to materialise")
         return chosen
 
-    def _bring(self, tables: Tables, view: View, start: int, end: int) -> int:
+    def _bring(self, view: View, start: int | None, end: int) -> int:
+        held = self._engine.progress().get(view.name)
+        now = mark(view.source, self._definitions.root)
+        brought = 0
+        if held is not None and held.state != "done" and start is None:
+            brought = self._go_on(view, replace(held, mark=now) if held.mark != now else held, held)
+        wanted = self._wanted(view, start, end, now)
+        return brought + self._go_on(view, wanted, held)
+
+    def _wanted(self, view: View, start: int | None, end: int, now: str) -> Progress:
+        """Return the run that is asked for, at its start."""
+        since = 0
+        if start is None:
+            done = self._engine.progress().get(view.name)
+            since = self._engine.materialized().get(view.name, 0)
+            tells = view.source.known_at != view.source.event_time
+            if not tells and (done is None or done.mark != now or not now):
+                since = 0  # rows that came late cannot be told from those that were there
+        first = start if start is not None else 0
+        return Progress(view.name, first, end, since, now, 0, 0, 0, "running", self._time())
+
+    def _go_on(self, view: View, wanted: Progress, held: Progress | None) -> int:
+        """Do a run, from where it stood if it was begun before."""
+        if held is not None and held.state != "done" and wanted.is_same(held):
+            wanted = held
+        table = scan(view.source, self._definitions.root)
+        pl = require("polars", extra="features", feature="materialising")
+        total = int(table.select(pl.len()).collect().item())
+        wanted = replace(wanted, total=total, state="running")
+        before = wanted.rows
+        try:
+            for position, piece in slices(table, wanted.position, self._piece):
+                wanted = self._take(view, piece, replace(wanted, position=position))
+        except Exception:
+            self._note(replace(wanted, state="failed"))
+            raise
+        self._engine.keep_progress(replace(wanted, state="done", at_us=self._time()))
+        self._engine.keep_materialized(view.name, wanted.end_us)
+        log.info("materialised", view=view.name, rows=wanted.rows)
+        return wanted.rows - before
+
+    def _take(self, view: View, piece: "pl.DataFrame", progress: Progress) -> Progress:
+        """Bring one piece online; returns how far that is."""
         pl = require("polars", extra="features", feature="materialising")
         source = view.source
-        columns = [c for v in self._definitions.views_of(source.name) for c in v.columns]
-        rows = tables.events(source, columns)
-        rows = rows.filter(pl.col(EVENT).is_between(start, end))
+        views = [view] if isinstance(view, LatestView) else self._definitions.views_of(source.name)
+        columns = list(dict.fromkeys(c for v in views for c in v.columns))
+        rows = prepared(piece, source, columns).filter(
+            pl.col(EVENT).is_between(progress.start_us, progress.end_us)
+            & (pl.max_horizontal(EVENT, KNOWN) > progress.since_us)
+        )
         if isinstance(view, LatestView):
-            rows = _last_rows(view, rows)
-        count = 0
+            batch = batch_of(view, rows, time.time_ns())
+            progress = replace(progress, rows=progress.rows + len(batch), at_us=self._time())
+            self._engine.bring(view, batch, progress)
+            return progress
         for part in chunks(_events(source, rows)):
-            if isinstance(view, LatestView):
-                count += self._engine.write(view, part).result()
-            else:
-                count += self._engine.take(source.name, part).result()
-        return count
+            self._engine.take(source.name, part).result()
+        progress = replace(progress, rows=progress.rows + rows.height, at_us=self._time())
+        self._engine.keep_progress(progress)
+        return progress
 
+    def _note(self, progress: Progress) -> None:
+        """Remember that a run failed, if the store can be told."""
+        try:
+            self._engine.keep_progress(progress)
+        except Exception as error:
+            log.warning("a failed run could not be noted", view=progress.view, error=str(error))
 
-def _last_rows(view: LatestView, rows: "pl.DataFrame") -> "pl.DataFrame":
-    """Keep the last row of each key; those before it are history that training reads."""
-    order = [EVENT, KNOWN, *view.source.id_columns]
-    return (
-        rows.drop_nulls(list(view.keys))
-        .sort(order, maintain_order=True)
-        .unique(list(view.keys), keep="last", maintain_order=True)
-    )
+    def _time(self) -> int:
+        return moment_us(self._engine.clock.now())
 
 
 def _events(source: Source, rows: "pl.DataFrame") -> Iterator[Event]:

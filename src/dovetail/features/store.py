@@ -16,8 +16,11 @@ import orjson
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
+from dovetail.base.migrations import Migration
 from dovetail.base.sql import Database, insert
+from dovetail.features.online.batches import Batch
 from dovetail.features.online.events import Event, key_of
+from dovetail.features.online.progress import Progress
 from dovetail.features.views import LatestView
 
 METADATA = sa.MetaData()
@@ -57,6 +60,20 @@ SOURCES = sa.Table(
     sa.Column("received_us", Moment, nullable=False),
     sa.Column("forgotten_us", Moment, nullable=False),
 )
+PROGRESS = sa.Table(
+    "progress",
+    METADATA,
+    sa.Column("view", sa.Text, primary_key=True),
+    sa.Column("start_us", Moment, nullable=False),
+    sa.Column("end_us", Moment, nullable=False),
+    sa.Column("since_us", Moment, nullable=False),
+    sa.Column("mark", sa.Text, nullable=False),
+    sa.Column("position", sa.BigInteger, nullable=False),
+    sa.Column("total", sa.BigInteger, nullable=False),
+    sa.Column("rows", sa.BigInteger, nullable=False),
+    sa.Column("state", sa.Text, nullable=False),
+    sa.Column("at_us", Moment, nullable=False),
+)
 MATERIALIZED = sa.Table(
     "materialized",
     METADATA,
@@ -64,6 +81,13 @@ MATERIALIZED = sa.Table(
     sa.Column("until_us", Moment, nullable=False),
     sa.Column("at_us", Moment, nullable=False),
 )
+
+
+def _add_progress(operations: Any) -> None:
+    PROGRESS.create(operations.get_bind(), checkfirst=True)
+
+
+MIGRATIONS = (Migration("how far materialising came, piece by piece", _add_progress),)
 
 
 @dataclass(frozen=True)
@@ -119,7 +143,7 @@ class Store:
     """
 
     def __init__(self, url: str) -> None:
-        self._db = Database(url, METADATA, name="features")
+        self._db = Database(url, METADATA, name="features", migrations=MIGRATIONS)
         self._known_ids = sa.select(EVENTS.c.id).where(
             EVENTS.c.source == sa.bindparam("of"),
             EVENTS.c.id.in_(sa.bindparam("ids", expanding=True)),
@@ -176,6 +200,44 @@ class Store:
             return Taken(events, order)
 
         return self._db.submit(work)
+
+    def write_batch(self, view: LatestView, batch: Batch, progress: Progress) -> "Any":
+        """Keep rows of one LatestView and how far they bring it, in one transaction.
+
+        Returns:
+            A future of nothing, done once both are durable.
+        """
+
+        def work(connection: Connection) -> None:
+            rows = [
+                (view.name, key_text(key), v[2], v[3], orjson.dumps(v[4]).decode(), v[5], text)
+                for key, v, text in zip(batch.keys, batch.versions, batch.texts, strict=True)
+            ]
+            rows.sort()  # the order of the table's key
+            insert_latest(connection, rows)
+            self._keep_progress(connection, progress)
+
+        return self._db.submit(work)
+
+    def keep_progress(self, progress: Progress) -> None:
+        """Remember how far materialising a view came."""
+        self._db.write(lambda connection: self._keep_progress(connection, progress))
+
+    def _keep_progress(self, connection: Connection, progress: Progress) -> None:
+        values = vars(progress)
+        statement = insert(PROGRESS, self._db.dialect).on_conflict_do_update(
+            index_elements=["view"], set_={k: v for k, v in values.items() if k != "view"}
+        )
+        connection.execute(statement, values)
+
+    def progress(self) -> dict[str, Progress]:
+        """Return how far materialising came, by view."""
+
+        def work(connection: Connection) -> dict[str, Progress]:
+            found = connection.execute(sa.select(PROGRESS)).mappings()
+            return {row["view"]: Progress(**row) for row in found}
+
+        return self._db.read(work)
 
     def _keep_new(
         self, connection: Connection, source: str, events: Sequence[Event]
@@ -330,6 +392,23 @@ def key_value(text: str) -> Any:
     """Read a join key back."""
     value = orjson.loads(text)
     return tuple(value) if isinstance(value, list) else value
+
+
+UPSERT_LATEST = """
+INSERT INTO latest (view, key, event_us, known_us, id, written, row) VALUES (?,?,?,?,?,?,?)
+ON CONFLICT (view, key, event_us, known_us, id) DO UPDATE
+SET row = excluded.row, written = excluded.written
+"""
+
+
+def insert_latest(connection: Connection, rows: Sequence[tuple[Any, ...]]) -> None:
+    """Keep many rows of LATEST with the driver itself, which takes tuples as they are."""
+    driver: Any = connection.connection.driver_connection
+    if connection.dialect.name == "sqlite":
+        driver.executemany(UPSERT_LATEST, rows)
+        return
+    with driver.cursor() as cursor:
+        cursor.executemany(UPSERT_LATEST.replace("?", "%s"), rows)
 
 
 def _has_id(events: Sequence[Event]) -> bool:

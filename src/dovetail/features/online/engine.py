@@ -18,8 +18,10 @@ from dovetail.features.aggregations import Measure
 from dovetail.features.catalog import Definitions
 from dovetail.features.errors import RowsError
 from dovetail.features.moments import moment_text, moment_us
+from dovetail.features.online.batches import Batch
 from dovetail.features.online.events import Columns, Event, events_of
 from dovetail.features.online.memory import LatestMemory, Memory, WindowMemory, memory_of
+from dovetail.features.online.progress import Progress
 from dovetail.features.online.rows import Found, Row, unpacked
 from dovetail.features.store import Freshness, Store, Taken
 from dovetail.features.views import LatestView, WindowView
@@ -192,6 +194,23 @@ class Engine:
     def is_instant(self) -> bool:
         """Whether `look_up` answers at once, so that an event loop may call it."""
         return self._loaded.is_set()
+
+    def bring(self, view: LatestView, batch: Batch, progress: Progress) -> None:
+        """Take rows from a table in, and how far they bring the view; returns when durable."""
+        memory = self.memories[view.name]
+        assert isinstance(memory, LatestMemory)
+        self._store.write_batch(view, batch, progress).result()
+        for part in batch.parts():
+            with self._lock:
+                memory.learn_batch(part.keys, part.versions)
+
+    def progress(self) -> Mapping[str, Progress]:
+        """Return how far materialising came, by view."""
+        return self._store.progress()
+
+    def keep_progress(self, progress: Progress) -> None:
+        """Remember how far materialising came."""
+        self._store.keep_progress(progress)
 
     def look_up(
         self, asked: Sequence[tuple[str, Sequence[Any]]], as_of: int

@@ -89,8 +89,12 @@ class LatestMemory:
             return
         if held.__class__ is tuple:
             held = [held]
-        rank = version[2:5]
-        if rank > held[-1][2:5]:
+        rank, identity = version[2:5], version[4]
+        if identity and any(one[4] == identity for one in held):
+            if all(one[3] <= version[3] for one in held if one[4] == identity):
+                return  # the first telling of an event stands
+            held = [one for one in held if one[4] != identity]
+        if not held or rank > held[-1][2:5]:
             held.append(version)
         else:
             at = bisect_left(held, rank, key=_rank)
@@ -99,6 +103,15 @@ class LatestMemory:
             elif version[5] >= held[at][5]:
                 held[at] = version
         self._held[key] = held if len(held) > 1 else held[0]
+
+    def learn_batch(self, keys: Sequence[Hashable], versions: Sequence[Version]) -> None:
+        """Take in rows of many keys."""
+        held, learn = self._held, self.learn_version
+        for key, version in zip(keys, versions, strict=True):
+            if key in held:
+                learn(key, version)
+            else:
+                held[key] = version
 
     def versions(self, key: Hashable) -> list[Version]:
         """Return what is held of a key, oldest first."""

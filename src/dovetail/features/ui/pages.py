@@ -48,12 +48,25 @@ class ServiceLine(msgspec.Struct, frozen=True):
     views: str
 
 
+class BroughtLine(msgspec.Struct, frozen=True):
+    """How far the table of a view was brought online."""
+
+    view: str
+    state: str
+    position: int
+    total: int
+    rows: int
+    until: Any
+    at: Any
+
+
 class Overview(msgspec.Struct, frozen=True):
     """The page `/features`."""
 
     views: list[ViewLine]
     sources: list[SourceLine]
     services: list[ServiceLine]
+    brought: list[BroughtLine]
     loaded: bool
 
 
@@ -128,7 +141,14 @@ def overview_of(engine: Engine) -> Overview:
         for service in definitions.services.values()
     ]
     views = [_line(engine, view) for view in definitions.views.values()]
-    return Overview(views, sources, services, engine.loaded)
+    return Overview(views, sources, services, _brought(engine), engine.loaded)
+
+
+def _brought(engine: Engine) -> list[BroughtLine]:
+    return [
+        BroughtLine(p.view, p.state, p.position, p.total, p.rows, _time(p.end_us), _time(p.at_us))
+        for p in engine.progress().values()
+    ]
 
 
 def view_of(engine: Engine, name: str, query: dict[str, str]) -> ViewPage:
