@@ -90,7 +90,7 @@ def list_models(url: str, token: str | None, as_json: bool) -> None:
 
 
 @commands.command(name="report")
-@click.option("--reference", required=True, type=_FILE, help="Table to compare with.")
+@click.option("--reference", required=True, type=_FILE, help="Table or profile to compare with.")
 @click.option("--current", required=True, type=_FILE, help="Table to look at.")
 @click.option("--score", default="", help="Column of scores, to measure performance too.")
 @click.option("--label", default="", help="Column of outcomes, 0 or 1.")
@@ -124,7 +124,7 @@ def report(
     html: Path | None,
     as_json: bool,
 ) -> None:
-    """Compare two tables once: CSV, Parquet, Arrow or JSON lines.
+    """Compare two tables once: CSV, Parquet, Arrow or JSON lines; the reference may be a profile.
 
     The exit code is 0 for no drift, 1 for drift and 2 where they cannot be compared.
 
@@ -133,11 +133,12 @@ def report(
     dovetail monitoring report --reference a.csv --current b.csv --tests ks,psi --html report.html
     """
     from dovetail.monitoring.files import read_columns
+    from dovetail.monitoring.profile_table import read_profile
     from dovetail.monitoring.report import compare
     from dovetail.monitoring.report_text import print_report
 
     found = compare(
-        read_columns(reference),
+        read_profile(reference) if reference.suffix == ".json" else read_columns(reference),
         read_columns(current),
         alpha=alpha,
         score=score,

@@ -14,7 +14,7 @@ import numpy as np
 from dovetail.base.errors import InvalidInputError
 from dovetail.monitoring.calibration import Calibration
 from dovetail.monitoring.classical import ClassicalTests, TestResults
-from dovetail.monitoring.classical.catalogue import fit_column
+from dovetail.monitoring.classical.catalogue import TESTS, fit_column
 from dovetail.monitoring.classical.fitted import is_changed
 from dovetail.monitoring.classical.joint import Separation
 from dovetail.monitoring.classical.rows import columns_of
@@ -24,6 +24,8 @@ from dovetail.monitoring.difference import Comparison, Test, difference
 from dovetail.monitoring.distances import holm
 from dovetail.monitoring.numeric import Floats
 from dovetail.monitoring.performance import measure
+from dovetail.monitoring.profile_report import Binned, figures_of
+from dovetail.monitoring.reference import Reference
 from dovetail.monitoring.store import Slice
 from dovetail.monitoring.together import Joint, Together
 from dovetail.wire.monitoring import Figures
@@ -80,7 +82,9 @@ def compare(
 
     Args:
         reference: Columns of the reference: a mapping of arrays, lists or series, a pandas or
-            polars frame, a PyArrow table, or what `files.read_columns` returned.
+            polars frame, a PyArrow table, or what `files.read_columns` returned. Or a `Reference`,
+            which has no rows: then both sides are told by its bins (`profile_report.py`), and
+            columns are not looked at together.
         current: Columns now.
         alpha: The chance of a false verdict.
         score: The column of scores, if any; it is compared too.
@@ -93,8 +97,13 @@ def compare(
         InvalidInputError: A named column is not in the reference, no column is in both, or there
             is no such test or correction.
     """
-    before, now = columns_of(reference), columns_of(current)
-    for name in filter(None, (score, label, *ignore)):
+    now = columns_of(current)
+    if isinstance(reference, Reference):
+        before: Mapping[str, Any] = Binned(reference, score)
+        _refuse_joint(tests)
+    else:
+        before = columns_of(reference)
+    for name in filter(None, (score, *ignore, "" if isinstance(before, Binned) else label)):
         if name not in before:
             raise InvalidInputError(f"the reference has no column '{name}'")
     skipped = _skipped(before, ignore)
@@ -106,7 +115,7 @@ def compare(
     if tests:
         chosen = {name: before[name] for name in shared}
         fitted = ClassicalTests(chosen, tests=tests, alpha=alpha, correction=correction)
-        classical = fitted.compare(now)
+        classical = fitted.compare({name: _beside(before, now, name) for name in shared})
     found, rows, separation = _differences(before, now, shared)
     columns, joint = _judge(found, separation, alpha)
     absent = [name for name in before if name not in now and name not in left_out]
@@ -118,7 +127,7 @@ def compare(
         columns=sorted(columns, key=lambda c: (not c.drift, c.p, -c.psi)),
         joint=joint,
         absent=absent,
-        added=[name for name in now if name not in before],
+        added=[name for name in now if name not in before and name != label],
         skipped=skipped,
         performance=_performance(before, now, score, label) if score else None,
         tests=classical,
@@ -143,6 +152,21 @@ def _types(name: str, before: Mapping[str, Any], now: Mapping[str, Any]) -> tupl
     return said[0], said[1]
 
 
+def _beside(before: Mapping[str, Any], now: Mapping[str, Any], name: str) -> Any:
+    """The current side of a column, told as the reference's is."""
+    return before.beside(name, now[name]) if isinstance(before, Binned) else now[name]
+
+
+def _refuse_joint(tests: Sequence[str]) -> None:
+    for name in tests:
+        if name in TESTS and TESTS[name].joint:
+            raise InvalidInputError(
+                f"the test '{name}' needs the rows of the reference",
+                why="a profile has none",
+                fix="leave it out, or give the reference as a table",
+            )
+
+
 Found = list[tuple[Comparison, list[Test]]]
 
 
@@ -157,12 +181,14 @@ def _differences(
     rows = (0, 0)
     together: Together | None = None
     for name in shared:
-        values = (before[name], now[name])
+        values = (before[name], _beside(before, now, name))
         then, here = (sample(v) for v in values)
         rows = (then.rows, here.rows)
         if not all(rows):
             raise InvalidInputError("one of the two tables has no rows")
         found.append(difference(name, fit_column(then), here, _types(name, before, now)))
+        if isinstance(before, Binned):
+            continue
         together = together or Together(*rows)
         if not is_changed(then, here):
             together.add(name, *values)
@@ -197,12 +223,17 @@ def _performance(
 ) -> tuple[Figures, Figures] | None:
     if score not in current:
         return None
+    if isinstance(reference, Binned):
+        now = Slice("live", "", _number(current, score), _labels(current, score, label))
+        calibration = reference.reference.calibration
+        known = measure([now], {"": calibration} if calibration else {})
+        return figures_of(reference.reference), known
     before = Slice("live", "", _number(reference, score), _labels(reference, score, label))
     now = Slice("live", "", _number(current, score), _labels(current, score, label))
-    known = np.isfinite(before.scores) & np.isfinite(before.labels)
+    labelled = np.isfinite(before.scores) & np.isfinite(before.labels)
     calibrations = {}
-    if known.any():
-        calibrations[""] = Calibration.fit(before.scores[known], before.labels[known])
+    if labelled.any():
+        calibrations[""] = Calibration.fit(before.scores[labelled], before.labels[labelled])
     return measure([before], calibrations), measure([now], calibrations)
 
 

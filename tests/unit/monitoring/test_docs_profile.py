@@ -24,7 +24,7 @@ def test_the_python_of_the_how_to_runs():
 
 def write_tables(folder: Path) -> None:
     r = np.random.default_rng(0)
-    for name in ("train", "monday", "tuesday"):
+    for name in ("train", "april", "monday", "tuesday"):
         wind, p = r.normal(10, 3, 900), r.random(900)
         rows = zip(wind, p, (r.random(900) < p).astype(int), strict=True)
         with (folder / f"{name}.csv").open("w", newline="") as file:
@@ -37,7 +37,7 @@ def test_the_commands_and_calls_of_the_how_to_work_in_order(tmp_path, monkeypatc
     write_tables(tmp_path)
     monkeypatch.chdir(tmp_path)
     lines = [line[2:] for block in blocks("console") for line in block.splitlines()]
-    assert len(lines) == 7
+    assert len(lines) == 8
     for line in lines:
         words = shlex.split(line.replace(".parquet", ".csv"))
         if words[0] == "curl":

@@ -107,8 +107,11 @@ def sample(values: Any) -> Sample:
 
     Args:
         values: Numbers, booleans or texts in an array, a list or a pandas series; None or NaN is
-            missing. A column with any text in it is a category; infinities count as missing.
+            missing. A column with any text in it is a category; infinities count as missing. A
+            column that is reduced already stays as it is.
     """
+    if isinstance(values, Numbers | Levels):
+        return values
     if isinstance(values, Coded):
         return _coded(values)
     array = values if isinstance(values, np.ndarray) else _array(values)
