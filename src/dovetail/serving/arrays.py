@@ -4,6 +4,7 @@ numpy would cut 1.5 to 1 in an INT32 tensor and read the text "1.5" as a number.
 because the caller would never learn that the model saw something else.
 """
 
+import struct
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,14 @@ from dovetail.wire.open_inference import Tensor, TensorError, pack, values
 __all__ = ["from_message", "json_values", "raw_bytes"]
 
 _KINDS = {"f": "fiu", "i": "iu", "u": "iu", "b": "b"}
+_CODES = {
+    DATATYPES[name]: code
+    for name, code in (
+        ("INT8", "b"), ("INT16", "h"), ("INT32", "i"), ("INT64", "q"), ("UINT8", "B"),
+        ("UINT16", "H"), ("UINT32", "I"), ("UINT64", "Q"), ("FP32", "f"), ("FP64", "d"),
+    )
+}  # fmt: skip
+"""Letters of `struct`, which is as strict as a server must be, and twice as fast as numpy."""
 
 
 def from_message(tensor: Tensor) -> Array:
@@ -40,7 +49,8 @@ def from_message(tensor: Tensor) -> Array:
         if len(tensor.data) != elements * dtype.itemsize:
             raise _misfit(tensor, elements, len(tensor.data) // dtype.itemsize)
         return _shaped(tensor, np.frombuffer(tensor.data, dtype.newbyteorder("<")))
-    array = _numbers(tensor, dtype)
+    packed = _packed(tensor.data, dtype)
+    array = _numbers(tensor, dtype) if packed is None else packed
     if array.size != elements:
         raise _misfit(tensor, elements, array.size)
     return _shaped(tensor, array)
@@ -78,6 +88,17 @@ def _numbers(tensor: Tensor, dtype: np.dtype[Any]) -> Array:
             except FloatingPointError as error:
                 raise _bad(tensor, f"a value is outside {tensor.datatype}") from error
     return array.astype(dtype, copy=False)
+
+
+def _packed(data: Any, dtype: np.dtype[Any]) -> Array | None:
+    """Return a flat list of numbers as an array; None for all that is to be looked at closely."""
+    code = _CODES.get(dtype)
+    if code is None or not data or type(data) is not list or type(data[0]) not in (int, float):
+        return None
+    try:
+        return np.frombuffer(bytearray(struct.pack(f"={len(data)}{code}", *data)), dtype)
+    except (struct.error, OverflowError):
+        return None
 
 
 def _large(array: Array, data: Any) -> Array:

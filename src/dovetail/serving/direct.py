@@ -1,10 +1,11 @@
 """Small inference requests over REST, answered without a route in between.
 
 A model that is quick is asked on the event loop, and its answer leaves in the same turn. What is
-large or packed is left to the routes.
+packed, or large, is left to the routes; but numbers that come as raw tensors may be many, because
+nothing is to be parsed of them.
 """
 
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Mapping
 
 from dovetail.serving.handlers import Handlers, Unanswered
 from dovetail.serving.routes import (
@@ -23,6 +24,8 @@ from dovetail.web.problems import status_of
 __all__ = ["direct_answers"]
 
 _MODEL = "/v2/models/{model}"
+_RAW_BYTES = 1 << 20
+_TEXT = b'"BYTES"'
 
 
 def direct_answers(handlers: Handlers, watch: Watch | None = None) -> list[Direct]:
@@ -33,7 +36,8 @@ def direct_answers(handlers: Handlers, watch: Watch | None = None) -> list[Direc
         watch: who watches them; None for nobody.
     """
     answers = _Answers(handlers, watch)
-    return [Direct(r"/v2/models/([^/]+)(?:/versions/([^/]+))?/infer", answers.handle)]
+    path = r"/v2/models/([^/]+)(?:/versions/([^/]+))?/infer"
+    return [Direct(path, answers.handle, large=LENGTH, large_bytes=_RAW_BYTES)]
 
 
 class _Answers:
@@ -52,7 +56,10 @@ class _Answers:
     def handle(self, ask: Ask) -> Answer | Awaitable[Answer] | None:
         """Answer a request; None leaves it to the routes."""
         headers = dict(ask.headers)
-        if len(ask.body) > QUICK_BYTES or b"content-encoding" in headers:
+        body = ask.body
+        if b"content-encoding" in headers or (
+            len(body) > QUICK_BYTES and not _is_raw(body, headers)
+        ):
             return None
         name, version = ask.groups
         counts = self._versioned if version else self._unversioned
@@ -61,7 +68,9 @@ class _Answers:
             seen = watch.begin_http(counts.path, path_of(name, version), headers)
         try:
             length = header_length(headers.get(LENGTH))
-            begun = self._handlers.begin(name, version, ask.body, length, headers)
+            begun = self._handlers.begin(
+                name, version, body, length, headers, is_large=len(body) > QUICK_BYTES
+            )
         except Exception as error:
             self._end(counts, began, seen, status_of(error), error)
             raise
@@ -97,3 +106,9 @@ class _Answers:
         counts.end(status, began)
         if self._watch is not None and seen is not None:
             self._watch.end_http(seen, status, error)
+
+
+def _is_raw(body: bytes, headers: Mapping[bytes, bytes]) -> bool:
+    """Whether a large body is little JSON and else raw numbers; texts are parsed one by one."""
+    size = headers.get(LENGTH, b"")
+    return size.isdigit() and int(size) <= QUICK_BYTES and body.find(_TEXT, 0, int(size)) < 0

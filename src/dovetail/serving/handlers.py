@@ -129,6 +129,7 @@ class Handlers:
         headers: Mapping[bytes, bytes],
         *,
         in_thread: bool = False,
+        is_large: bool = False,
     ) -> "Answer | Unanswered":
         """Read one inference request, and answer it here if the model is quick.
 
@@ -139,6 +140,7 @@ class Handlers:
             header_length: length of its JSON part where raw tensors follow; None where none do.
             headers: of the request.
             in_thread: whether the caller is not the event loop, and so may be kept a while.
+            is_large: whether what is not answered here is better written in a thread.
 
         Returns:
             The answer, or what `finish` is to be given on the event loop.
@@ -146,7 +148,7 @@ class Handlers:
         question, asked = self.read(name, version, body, header_length, headers)
         reply = self.engine.answer_now(question, any_size=in_thread)
         if reply is None:
-            return Unanswered(question, asked, is_large=in_thread)
+            return Unanswered(question, asked, is_large=in_thread or is_large)
         return self.write(question, asked, reply)
 
     async def finish(self, waiting: "Unanswered") -> Answer:

@@ -34,6 +34,7 @@ log = logger("serving")
 
 _SLOW_US = 200.0
 _SMALL_BYTES = 64 << 10
+_HERE_US = 300.0  # for which a request may keep the event loop
 _LONG_NS = 20_000_000  # for a model that was taken for quick
 _LONG_MEAN_MS, _LEARNED = 2.0, 8
 
@@ -105,7 +106,7 @@ class Model:
             lambda: me._apart(),
         )
         self.lane = Lane(name, caller, self.limits, 1, self.tally)
-        self.is_quick = False
+        self.is_quick, self._rows_here = False, 0
         self.compilation, self.predictor = compilation, Resting(self, reopen)
         if predictor is not None:
             self.take(Opened(predictor, compilation, memory))
@@ -124,6 +125,7 @@ class Model:
         self.memory, self.used_ns = opened.memory, time.perf_counter_ns()
         self.predictor, self.compilation = opened.predictor, record
         self.parameters = getattr(opened.predictor.signature, "parameters", ())
+        self._rows_here = _rows_within(record, _HERE_US) if is_quick else 0
         self.is_quick = is_quick
         if self._cache is not None:
             self._cache.add(self)
@@ -255,13 +257,16 @@ class Model:
         return outputs
 
     def runs_here(self, tensors: Mapping[str, Array]) -> bool:
-        """Whether a request is answered where it is read: the model is quick, the request small."""
+        """Whether a request is answered where it is read: the model is quick, the request small.
+
+        It is small, too, if the compiled form was measured to answer so many rows at once.
+        """
         if not self.is_quick:
             return False
         size = 0
         for array in tensors.values():
             size += array.nbytes
-        return size <= _SMALL_BYTES
+        return size <= _SMALL_BYTES or rows_of(tensors) <= self._rows_here
 
     async def ask(
         self,
@@ -466,3 +471,11 @@ def rows_of(tensors: Mapping[str, Array]) -> int:
     """Return how many rows tensors have: the size of the first axis of the first of them."""
     first = next(iter(tensors.values()), None)
     return len(first) if first is not None and first.ndim else 1
+
+
+def _rows_within(record: compiling.Compilation, us: float) -> int:
+    """Return how many rows the compiled form answers in a time, by what was measured at load."""
+    timed = max(record.timings, key=lambda timing: timing.rows, default=None)
+    if timed is None or not record.compiled:
+        return 0
+    return int(timed.rows * us / max(timed.compiled_us, 1.0))

@@ -48,6 +48,7 @@ QUICK_BYTES = 32 << 10
 LOADS = 4  # that run at once; the others wait their turn
 LENGTH = HEADER_LENGTH.lower().encode()
 _JSON = (b"content-type", b"application/json")
+_JSON_HEAD = (_JSON,)  # one object, by which the connection knows that it wrote it before
 _BINARY = (b"content-type", b"application/octet-stream")
 
 
@@ -196,13 +197,13 @@ def path_of(name: str, version: str) -> str:
     return f"/v2/models/{name}/versions/{version}/infer" if version else f"/v2/models/{name}/infer"
 
 
-def head_of(split: int | None) -> list[tuple[bytes, bytes]]:
+def head_of(split: int | None) -> tuple[tuple[bytes, bytes], ...]:
     """Return the headers of an answer.
 
     Args:
         split: length of its JSON part where raw tensors follow; None where none do.
     """
-    return [_JSON] if split is None else [_BINARY, (LENGTH, b"%d" % split)]
+    return _JSON_HEAD if split is None else (_BINARY, (LENGTH, b"%d" % split))
 
 
 def header_length(value: bytes | None) -> int | None:

@@ -258,6 +258,11 @@ class Gate:
         self._tokens = tokens
         self._reads, self._opened = _any_of(reads), _any_of(opened)
 
+    @property
+    def is_constant(self) -> bool:
+        """Whether the same headers on the same path are answered the same for ever."""
+        return self._tokens is None
+
     def identify(self, scope: Mapping[str, Any]) -> Principal:
         """Return who sent a request.
 

@@ -14,7 +14,10 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from dovetail.web.auth import Principal
 
-__all__ = ["Answer", "Ask", "Direct", "Handler"]
+__all__ = ["MOST_BYTES", "Answer", "Ask", "Direct", "Handler"]
+
+MOST_BYTES = 64 << 10
+"""A larger body is left to the routes, where nothing else is said."""
 
 Answer = tuple[int, Sequence[tuple[bytes, bytes]], bytes]
 """Status, headers without the length, body."""
@@ -48,7 +51,13 @@ class Direct:
     Attributes:
         pattern: regular expression of the whole path; its groups are given to the function.
         handle: the function.
+        most_bytes: of a body; a larger one is left to the routes.
+        large: name of a header, in lower case, with which a body may be as large as `large_bytes`.
+        large_bytes: of such a body.
     """
 
     pattern: str
     handle: Handler
+    most_bytes: int = MOST_BYTES
+    large: bytes = b""
+    large_bytes: int = MOST_BYTES

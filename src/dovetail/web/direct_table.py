@@ -4,19 +4,26 @@ import asyncio
 import re
 import urllib.parse
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from dovetail.base.errors import DovetailError
 from dovetail.web.auth import Gate
 from dovetail.web.direct import Answer, Ask, Direct, Handler
 from dovetail.web.problems import ErrorRenderer
 
-__all__ = ["MOST_BYTES", "DirectTable", "Found"]
+if TYPE_CHECKING:
+    from dovetail.web.auth import Principal
 
-MOST_BYTES = 64 << 10
-"""A larger body is left to the routes."""
+__all__ = ["DirectTable", "Found"]
+
 _KEPT = 4096
 
-Found = tuple[Handler, tuple[str, ...], str]
+Headers = Sequence[tuple[bytes, bytes]]
+Found = tuple[Handler, tuple[str, ...], str, int]
+"""The function, the groups, the path, and the largest body in bytes."""
+
+_Known = tuple[Found | None, bytes, Found | None]
+"""What answers; the header that lets a body be large, and what answers then."""
 
 
 class DirectTable:
@@ -29,33 +36,57 @@ class DirectTable:
     """
 
     def __init__(self, entries: Sequence[Direct], gate: Gate, renderer: ErrorRenderer) -> None:
-        self._entries = [(re.compile(one.pattern), one.handle) for one in entries]
+        self._entries = [(re.compile(one.pattern), one) for one in entries]
         self._gate, self._renderer = gate, renderer
-        self._known: dict[bytes, Found | None] = {}
+        self._known: dict[bytes, _Known] = {}
 
-    def find(self, url: bytes) -> Found | None:
-        """Return what answers a POST to a URL: function, groups, path; None for the routes."""
-        try:
-            return self._known[url]
-        except KeyError:
-            found = self._search(url)
+    def find(self, url: bytes, headers: Headers) -> Found | None:
+        """Return what answers a POST: what `run` takes; None for the routes.
+
+        Args:
+            url: of the request.
+            headers: names in lower case.
+        """
+        known = self._known.get(url)
+        if known is None:
+            known = self._search(url)
             if len(self._known) < _KEPT:  # callers choose URLs
-                self._known[url] = found
-            return found
+                self._known[url] = known
+        found, name, large = known
+        return large if name and any(one[0] == name for one in headers) else found
 
-    def _search(self, url: bytes) -> Found | None:
+    def _search(self, url: bytes) -> _Known:
         if b"?" in url:
-            return None
+            return None, b"", None
         path = url.decode("latin-1")
-        for pattern, handle in self._entries:
+        for pattern, one in self._entries:
             matched = pattern.fullmatch(path)
             if matched is not None:
                 groups = tuple(urllib.parse.unquote(g or "") for g in matched.groups())
-                return handle, groups, urllib.parse.unquote(path)
-        return None
+                what = (one.handle, groups, urllib.parse.unquote(path))
+                return (*what, one.most_bytes), one.large, (*what, one.large_bytes)
+        return None, b"", None
+
+    def admits(self, found: Found, headers: Headers) -> "Principal | None":
+        """Return who sends requests with such headers, where that can never become another.
+
+        Args:
+            found: from `find`.
+            headers: of a request.
+        """
+        if not self._gate.is_constant:
+            return None
+        try:
+            return self._gate.identify({"method": "POST", "path": found[2], "headers": headers})
+        except DovetailError:
+            return None  # `run` says why not, each time
 
     def run(
-        self, found: Found, scope: Mapping[str, Any], body: bytes
+        self,
+        found: Found,
+        scope: Mapping[str, Any],
+        body: bytes,
+        principal: "Principal | None" = None,
     ) -> Answer | asyncio.Future[Answer] | None:
         """Answer a request, now or later; errors are answers too.
 
@@ -63,10 +94,11 @@ class DirectTable:
             found: from `find`.
             scope: the ASGI scope, with method, path and headers.
             body: the request's body.
+            principal: who calls, from `admits`; None to find out.
         """
-        handle, groups, path = found
+        handle, groups, path, _ = found
         try:
-            principal = self._gate.identify(scope)
+            principal = principal or self._gate.identify(scope)
             answer = handle(Ask(groups, scope["headers"], body, principal))
         except Exception as error:
             return self.refuse(path, error)

@@ -155,7 +155,6 @@ def _server(
         access_log=False,
         server_header=False,
         timeout_graceful_shutdown=grace_seconds,
-        timeout_keep_alive=75,
     )
     server = _Server(config, answering, drain)
     server.server_state.draining = False  # type: ignore[attr-defined]

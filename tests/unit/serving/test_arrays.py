@@ -44,6 +44,35 @@ def message(datatype, shape, data):
     return Tensor(name="x", shape=tuple(shape), datatype=datatype, data=data)
 
 
+NUMBERS = st.lists(
+    st.one_of(
+        st.integers(-(2**53), 2**53), st.integers(-200, 200), st.floats(), st.booleans(), st.none()
+    ),
+    min_size=1,
+    max_size=4,
+)
+
+
+def outcome(tensor):
+    try:
+        return from_message(tensor)
+    except BadTensorError as error:
+        return str(error)
+
+
+@given(NUMBERS, st.sampled_from(NUMERIC))
+def test_the_quick_way_to_read_numbers_agrees_with_the_careful_one(numbers, datatype):
+    one = message(datatype, [len(numbers)], numbers)
+    nested = message(datatype, [len(numbers)], [numbers])  # which only the careful way takes
+    careful, got = outcome(nested), outcome(one)
+    if isinstance(careful, str):
+        assert got == careful
+        return
+    assert got.dtype == careful.dtype
+    np.testing.assert_array_equal(got, careful)
+    got[0] = 0  # models may work in place
+
+
 def test_null_is_a_missing_value_in_text():
     array = from_message(message("BYTES", [2], ["a", None]))
     assert array.tolist() == [b"a", None]

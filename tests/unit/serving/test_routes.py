@@ -249,3 +249,35 @@ def test_the_bare_address_of_a_piece_that_runs_alone_leads_to_its_page(run):
     with run() as server:
         answer = httpx.get(server.url + "/", follow_redirects=False)
     assert (answer.status_code, answer.headers["location"]) == (307, "/serving")
+
+
+def raw_request(rows, datatype="FP64"):
+    raw = rows.tobytes() if datatype != "BYTES" else rows
+    tensor = {
+        "name": "x",
+        "shape": [len(rows), 4] if datatype != "BYTES" else [len(rows) // 5],
+        "datatype": datatype,
+        "parameters": {"binary_data_size": len(raw)},
+    }
+    head = json.dumps({"inputs": [tensor], "parameters": {"binary_data_output": True}}).encode()
+    return {"content": head + raw, "headers": {"Inference-Header-Content-Length": str(len(head))}}
+
+
+@pytest.mark.parametrize("count", [1, 3_000, 40_000], ids=["small", "large", "beyond a piece"])
+def test_many_raw_rows_are_answered_like_few(client, model_file, count):
+    rows = np.random.default_rng(3).normal(size=(count, 4))
+    expected = Model.load(model_file).predict(rows)
+    with httpx.Client(base_url=client.base_url) as kept:
+        for _ in range(2):
+            answer = kept.post(f"{LATE}/infer", **raw_request(rows))
+            assert answer.status_code == 200, answer.text
+            split = int(answer.headers["inference-header-content-length"])
+            got = np.frombuffer(answer.content[split:], np.float64)
+            np.testing.assert_array_equal(got, expected.ravel())
+
+
+def test_many_raw_texts_are_answered(client):
+    texts = b"\1\0\0\0x" * 20_000
+    answer = client.post("/v2/models/echo/infer", **raw_request(texts, "BYTES"))
+    assert answer.status_code == 200, answer.text
+    assert answer.content.endswith(texts)

@@ -16,8 +16,7 @@ from dovetail.base.settings import ServerSettings
 from dovetail.web.alone import Surroundings
 from dovetail.web.app import Mounted, create_app
 from dovetail.web.auth import Tokens
-from dovetail.web.direct import Answer, Ask, Direct
-from dovetail.web.direct_table import MOST_BYTES
+from dovetail.web.direct import MOST_BYTES, Answer, Ask, Direct
 from dovetail.web.piece import ErrorShape, Piece, Service
 from dovetail.web.serve import serve_in_thread
 
@@ -60,7 +59,10 @@ def app_of(tmp_path, tokens=None):
             Route("/later", route, methods=["POST"]),
         ],
         errors=[ErrorShape(("/later",), shaped)],
-        direct=[Direct(r"/hot/([^/]+)", at_once), Direct("/later", later)],
+        direct=[
+            Direct(r"/hot/([^/]+)", at_once, large=b"x-large", large_bytes=2 * MOST_BYTES),
+            Direct("/later", later),
+        ],
     )
     piece = Piece("hot", "Hot", "", "", ServerSettings, lambda context, settings: service)
     around = Surroundings(ServerSettings(state=str(tmp_path)), {})
@@ -95,6 +97,13 @@ def test_a_function_answers_now_or_later(server):
 )
 def test_the_route_answers_what_the_function_does_not(server, path, content):
     assert post(server, path, content).json() == {"by": "route", "body": content.decode()}
+
+
+def test_a_body_may_be_large_with_the_header_that_says_so(server):
+    large = {"x-large": "1"}
+    for size, by in ((MOST_BYTES + 1, "function"), (2 * MOST_BYTES + 1, "route")):
+        for _ in range(2):  # the second comes with a head that is known
+            assert post(server, "/hot/a", b"x" * size, headers=large).json()["by"] == by
 
 
 def test_other_methods_and_expectations_go_to_the_route(server):

@@ -40,7 +40,8 @@ class Linear(msgspec.Struct, frozen=True, tag="linear"):
             found: Array = matrix @ weights
             found += intercept
             # A value that is not finite makes a score that is not, even where its weight is 0.
-            if not math.isfinite(np.add.reduce(found, axis=None)):
+            total = found.item() if found.size == 1 else np.add.reduce(found, axis=None)
+            if not math.isfinite(total):
                 check_finite(matrix, missing=False)
             return found
 

@@ -150,7 +150,14 @@ class Classes(msgspec.Struct, frozen=True, tag="classes"):
         labels, limit = self.labels.array(), self.limit
         if limit is None:
             return lambda score: labels[score.argmax(axis=1)].reshape(-1, 1)
-        return lambda score: labels[(score[:, -1] > limit).view(np.int8)].reshape(-1, 1)
+        each = labels.reshape(-1, 1, 1)
+
+        def second(score: Array) -> Array:
+            if len(score) == 1:  # what numpy takes for a call is more than the work
+                return each[int(score.item(-1) > limit)].copy()  # type: ignore[no-any-return]
+            return labels[(score[:, -1] > limit).view(np.int8)].reshape(-1, 1)
+
+        return second
 
 
 Head = Values | Classes

@@ -16,6 +16,9 @@ HEADER_LENGTH = "Inference-Header-Content-Length"
 _SIZE = "binary_data_size"
 _M = TypeVar("_M", InferenceRequest, InferenceResponse)
 _encoder = msgspec.json.Encoder()
+_decoders: dict[type[Any], msgspec.json.Decoder[Any]] = {
+    kind: msgspec.json.Decoder(kind) for kind in (InferenceRequest, InferenceResponse)
+}
 
 
 class InvalidBody(ValueError):
@@ -99,6 +102,10 @@ def _decode(body: bytes, header_length: int | None, type: type[_M], field: str) 
 
 
 def _parse(head: bytes, type: type[_M]) -> _M:
+    try:
+        return _decoders[type].decode(head)  # type: ignore[no-any-return]
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        pass  # the forgiving way takes it, or says why not
     try:
         return lenient.decode(head, type, strict=True)
     except msgspec.ValidationError as error:
