@@ -87,6 +87,48 @@ def postgres_url(postgres_server: str) -> Iterator[str]:
         connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
 
 
+class RedisServer:
+    """A Redis that can be killed and started again with what it had acknowledged."""
+
+    def __init__(self, port: int, folder: Path) -> None:
+        self.port, self.folder = port, folder
+        self.url = f"redis://127.0.0.1:{port}/0"
+        self.start()
+
+    def start(self) -> None:
+        binary = shutil.which("redis-server") or "/usr/bin/redis-server"
+        options = f"--port {self.port} --bind 127.0.0.1 --dir {self.folder} --save"
+        kept = "--appendonly yes --appendfsync always --daemonize no"
+        command = [binary, *options.split(), "", *kept.split()]
+        with (self.folder / "log").open("ab") as log:
+            self.process = subprocess.Popen(command, stdout=log, stderr=log)
+        wait_until(self.answers)
+
+    def answers(self) -> bool:
+        with socket.socket() as probe:
+            probe.settimeout(1)
+            if probe.connect_ex(("127.0.0.1", self.port)):
+                return False
+            probe.sendall(b"PING\r\n")
+            return probe.recv(5) == b"+PONG"
+
+    def kill(self) -> None:
+        self.process.kill()
+        self.process.wait(30)
+
+
+@pytest.fixture
+def redis_server(free_port, tmp_path: Path) -> Iterator[RedisServer]:
+    """A Redis of one test."""
+    if not (shutil.which("redis-server") or Path("/usr/bin/redis-server").exists()):
+        pytest.skip("Redis is not installed: apt-get install redis-server")
+    folder = tmp_path / "redis"
+    folder.mkdir()
+    server = RedisServer(free_port(), folder)
+    yield server
+    server.kill()
+
+
 @pytest.fixture(scope="session")
 def s3_server(free_port, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """A server on loopback that speaks S3; its URL."""

@@ -5,6 +5,8 @@ DovetailError
 ├── InvalidInputError
 │   ├── DefinitionError        a definition that cannot mean anything
 │   └── RowsError              rows that a view or source cannot take
+├── UnavailableError
+│   └── StoreLostError         the shared online store does not answer
 └── NotFoundError
     ├── ViewNotFoundError      no view of this name
     ├── ServiceNotFoundError   no feature service of this name
@@ -15,7 +17,7 @@ DovetailError
 
 from typing import ClassVar
 
-from dovetail.base.errors import InvalidInputError, NotFoundError
+from dovetail.base.errors import InvalidInputError, NotFoundError, UnavailableError
 
 
 class DefinitionError(InvalidInputError):
@@ -52,3 +54,14 @@ class FeatureNotFoundError(NotFoundError):
     """The view exists but has no feature of the name."""
 
     code: ClassVar[str] = "feature-not-found"
+
+
+class StoreLostError(UnavailableError):
+    """The online store that servers share does not answer, or holds nothing any more.
+
+    Attributes:
+        retry_after: Seconds after which it is worth asking again.
+    """
+
+    code: ClassVar[str] = "feature-store-lost"
+    retry_after: ClassVar[int] = 1

@@ -17,8 +17,8 @@ from dovetail.features.materialize import Materializer
 from dovetail.features.moments import moment_us
 from dovetail.features.offline import append
 from dovetail.features.online.answers import Answer, Block, write_json
-from dovetail.features.online.engine import Engine
 from dovetail.features.online.events import events_of
+from dovetail.features.online.online import Online
 from dovetail.features.online.rows import hashable
 from dovetail.features.registry import registry_of
 from dovetail.features.training import labels
@@ -62,7 +62,7 @@ class Handlers:
         engine: The online store.
     """
 
-    def __init__(self, definitions: Definitions, engine: Engine) -> None:
+    def __init__(self, definitions: Definitions, engine: Online) -> None:
         self.definitions, self.engine = definitions, engine
         self._materializer = Materializer(definitions, engine)
         self._plans: dict[Any, _Plan] = {}

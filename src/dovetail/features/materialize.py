@@ -19,8 +19,8 @@ from dovetail.features.errors import RowsError
 from dovetail.features.frames import EVENT, KNOWN, prepared
 from dovetail.features.moments import moment_us
 from dovetail.features.online.batches import batch_of
-from dovetail.features.online.engine import Engine, chunks
-from dovetail.features.online.events import Event
+from dovetail.features.online.events import Event, chunks
+from dovetail.features.online.online import Online
 from dovetail.features.online.progress import Progress
 from dovetail.features.reading import mark, scan, slices
 from dovetail.features.sources import Source
@@ -42,7 +42,7 @@ class Materializer:
         piece: Rows of a table that are read at a time.
     """
 
-    def __init__(self, definitions: Definitions, engine: Engine, piece: int = PIECE) -> None:
+    def __init__(self, definitions: Definitions, engine: Online, piece: int = PIECE) -> None:
         self._definitions, self._engine, self._piece = definitions, engine, piece
         self._one = threading.Lock()
 

@@ -2,23 +2,54 @@
 
 import threading
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from dovetail.base import telemetry
+from dovetail.base.errors import SettingsError
 from dovetail.features.catalog import Definitions, load
 from dovetail.features.direct import direct_answers
 from dovetail.features.handlers import Handlers
 from dovetail.features.moments import span_us
 from dovetail.features.online.engine import Engine
+from dovetail.features.online.online import Online
+from dovetail.features.online.shared import SharedEngine
 from dovetail.features.routes import READS, error_shape, routes
 from dovetail.features.settings import FeatureSettings
 from dovetail.features.store import Store
 from dovetail.features.ui.pages import page_routes
 from dovetail.web.piece import Context, Page, Piece, Service
 
+if TYPE_CHECKING:
+    from dovetail.features.online.states import States
+
 __all__ = ["piece"]
 
 log = telemetry.logger("features")
 TIDY_EVERY_S = 15.0
+
+
+def opened(definitions: Definitions, settings: FeatureSettings, context: Context) -> Online:
+    """Open the online store that the settings name."""
+    url, keep_us = settings.online, span_us(settings.keep)
+    if not url:
+        store = Store(context.database_url("features"))
+        return Engine(definitions, store, context.clock, keep_us)
+    scheme = url.partition("://")[0]
+    states: States
+    if scheme in ("redis", "rediss"):
+        from dovetail.features.online.redis_states import RedisStates
+
+        states = RedisStates(url)
+    elif scheme in ("postgresql", "postgres"):
+        from dovetail.features.online.postgres_states import PostgresStates
+
+        states = PostgresStates(url)
+    else:
+        raise SettingsError(
+            f"[features] online {scheme!r} is no store that is known",
+            fix="Give redis://..., postgresql://..., or nothing for the store of this server",
+        )
+    return SharedEngine(definitions, states, context.clock, keep_us)
 
 
 def build(context: Context, settings: FeatureSettings) -> Service:
@@ -28,8 +59,7 @@ def build(context: Context, settings: FeatureSettings) -> Service:
         if settings.definitions
         else Definitions({}, {})
     )
-    store = Store(context.database_url("features"))
-    engine = Engine(definitions, store, context.clock, span_us(settings.keep))
+    engine = opened(definitions, settings, context)
     handlers = Handlers(definitions, engine)
     over = threading.Event()
 
@@ -56,7 +86,7 @@ def build(context: Context, settings: FeatureSettings) -> Service:
         reads=READS,
         start=start,
         stop=stop,
-        ready=lambda: None if engine.loaded else "the online store is being loaded",
+        ready=engine.problem,
     )
 
 

@@ -11,7 +11,7 @@ from dovetail.base.extras import require
 from dovetail.features.aggregations import Count
 from dovetail.features.catalog import Definitions
 from dovetail.features.errors import RowsError, SourceNotFoundError
-from dovetail.features.online.engine import Engine
+from dovetail.features.online.online import Online
 from dovetail.features.reading import scan
 from dovetail.features.sources import Source
 from dovetail.features.views import Entity, LatestView, View, WindowView
@@ -31,7 +31,7 @@ _PYTHON: Mapping[type, int] = {str: TEXT, bool: TRUTH, int: WHOLE, float: REAL}
 Types = dict[str, int]
 
 
-def registry_of(definitions: Definitions, project: str, engine: Engine | None = None) -> Registry:
+def registry_of(definitions: Definitions, project: str, engine: Online | None = None) -> Registry:
     """Describe definitions as Feast would.
 
     Args:
@@ -121,7 +121,7 @@ def _table_types(source: Source, definitions: Definitions) -> Types:
     return kinds
 
 
-def _held_types(view: View, engine: Engine | None) -> Types:
+def _held_types(view: View, engine: Online | None) -> Types:
     """Tell types by a row that is online."""
     sample: Mapping[str, Any] = engine.sample(view.name) if engine is not None else {}
     return {n: _PYTHON[type(v)] for n, v in sample.items() if type(v) in _PYTHON}

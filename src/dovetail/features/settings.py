@@ -20,3 +20,10 @@ class FeatureSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
         str,
         Meta(description="How far back from the newest event online questions may be asked."),
     ] = "7d"
+    online: Annotated[
+        str,
+        Meta(
+            description="Store that several servers share, redis:// or postgresql://; when empty "
+            "this server keeps its own."
+        ),
+    ] = ""

@@ -6,7 +6,7 @@ the same rows in any order, or twice, leave the same answers.
 """
 
 import threading
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import Any
@@ -16,18 +16,17 @@ from dovetail.base.clock import Clock
 from dovetail.base.errors import UnavailableError
 from dovetail.features.aggregations import Measure
 from dovetail.features.catalog import Definitions
-from dovetail.features.errors import RowsError
 from dovetail.features.moments import moment_text, moment_us
 from dovetail.features.online.batches import Batch
-from dovetail.features.online.events import Columns, Event, events_of
+from dovetail.features.online.events import Event
 from dovetail.features.online.memory import LatestMemory, Memory, WindowMemory, memory_of
+from dovetail.features.online.online import Online, check_kept, reach_us
 from dovetail.features.online.progress import Progress
-from dovetail.features.online.rows import Found, Row, unpacked
+from dovetail.features.online.rows import Found
 from dovetail.features.store import Freshness, Store, Taken
 from dovetail.features.views import LatestView, WindowView
 
 log = telemetry.logger("features")
-CHUNK = 2_000
 PATIENCE_S = 60.0
 
 
@@ -55,8 +54,8 @@ class _Feed:
         return {id(event): [m.of(event.row) for m in self.measures] for event in events}
 
 
-class Engine:
-    """The online store of some definitions.
+class Engine(Online):
+    """The online store in this process, with a database of its own behind it.
 
     Args:
         definitions: What is defined.
@@ -66,7 +65,7 @@ class Engine:
     """
 
     def __init__(self, definitions: Definitions, store: Store, clock: Clock, keep_us: int) -> None:
-        self.definitions, self.clock = definitions, clock
+        super().__init__(definitions, clock)
         self._store, self._keep_us = store, keep_us
         self._lock = threading.Lock()
         self._loaded = threading.Event()
@@ -91,7 +90,7 @@ class Engine:
                 for m in memories
                 if isinstance(m, WindowMemory)
             ),
-            reach_us=max((w + v.tile_us for v in windows for w in v.window_us), default=0),
+            reach_us=reach_us(views),
         )
 
     def load(self) -> None:
@@ -126,6 +125,14 @@ class Engine:
         """Whether what is kept is in memory."""
         return self._loaded.is_set()
 
+    def problem(self) -> str | None:
+        """Say why the store is not ready; None when it is."""
+        return None if self.loaded else "the online store is being loaded"
+
+    def known(self) -> Mapping[str, int]:
+        """Return how many keys of each view are known."""
+        return {name: len(memory) for name, memory in self.memories.items()}
+
     def wait(self) -> None:
         """Wait until the store is loaded.
 
@@ -134,23 +141,6 @@ class Engine:
         """
         if not self._loaded.wait(PATIENCE_S):
             raise UnavailableError("The online store is still being loaded", fix="Try again soon")
-
-    def push(self, source: str, columns: Columns) -> "Future[int]":
-        """Take rows of a source in, for every view of it.
-
-        Args:
-            source: Name of the source.
-            columns: Values by column name.
-
-        Returns:
-            A future of how many rows were new, done once they are durable and answered for.
-
-        Raises:
-            SourceNotFoundError: There is no such source.
-            RowsError: The rows do not fit; nothing is taken in.
-        """
-        feed = self._feeds[self.definitions.source(source).name]
-        return self.take(source, events_of(self.definitions.sources[source], columns, feed.columns))
 
     def take(self, source: str, events: Sequence[Event]) -> "Future[int]":
         """Take events of a source in; see `push`."""
@@ -231,29 +221,17 @@ class Engine:
         for view, _ in asked:
             fresh = self._fresh.get(memories[view].view.source.name)
             if fresh is not None and fresh.forgotten_us:
-                self._check_kept(memories[view], fresh, as_of)
+                check_kept(memories[view].view, fresh.forgotten_us + self._reach(view), as_of)
         with self._lock:
             return [memories[view].rows(keys, as_of) for view, keys in asked]
 
-    def rows(self, view: str, keys: Sequence[Any], as_of: int) -> list[Row]:
-        """Answer one view for keys as of a moment; see `look_up`."""
-        (found,) = self.look_up([(view, keys)], as_of)
-        return [Row(unpacked(row[0]), row[1], row[2]) for row in found]
+    def _reach(self, view: str) -> int:
+        return self._feeds[self.memories[view].view.source.name].reach_us
 
     def sample(self, view: str) -> Mapping[str, Any]:
         """Return keys and features of some row of a LatestView; nothing where it has none."""
         memory = self.memories[view]
         return memory.sample() if isinstance(memory, LatestMemory) else {}
-
-    def _check_kept(self, memory: Memory, fresh: Freshness, as_of: int) -> None:
-        view = memory.view
-        first = fresh.forgotten_us + self._feeds[view.source.name].reach_us
-        if as_of < first:
-            raise RowsError(
-                f"View {view.name!r} cannot be asked as of {moment_text(as_of)}",
-                why=f"The online store keeps what is needed from {moment_text(first)} on",
-                fix="Build a training set from the source's table, or raise [features] keep",
-            )
 
     def forget_old(self) -> None:
         """Drop what no question within the kept span needs; called now and then."""
@@ -293,18 +271,6 @@ class Engine:
     def close(self) -> None:
         """Finish writing and close the store."""
         self._store.close()
-
-
-def chunks(events: Iterable[Event]) -> Iterable[list[Event]]:
-    """Cut events into lists short enough not to hold up lookups."""
-    part: list[Event] = []
-    for event in events:
-        part.append(event)
-        if len(part) == CHUNK:
-            yield part
-            part = []
-    if part:
-        yield part
 
 
 def _then(kept: "Future[Taken]", learn: Callable[[Taken], int]) -> "Future[int]":

@@ -4,7 +4,7 @@ Neighbours: `handlers` calls `events_of` on what a client sent; `store` keeps th
 and `memory` counts them.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
@@ -16,6 +16,7 @@ from dovetail.features.moments import moment_us
 from dovetail.features.sources import Source
 
 Columns = Mapping[str, Sequence[Any]]
+CHUNK = 2_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,3 +106,15 @@ def key_of(row: Mapping[str, Any], keys: Sequence[str]) -> Any:
         return row[keys[0]]
     values = tuple(row[k] for k in keys)
     return None if None in values else values
+
+
+def chunks(events: Iterable[Event]) -> Iterable[list[Event]]:
+    """Cut events into lists short enough not to hold up lookups."""
+    part: list[Event] = []
+    for event in events:
+        part.append(event)
+        if len(part) == CHUNK:
+            yield part
+            part = []
+    if part:
+        yield part

@@ -72,3 +72,15 @@ class Ladder:
             del self._tiles[:count]
             for sums in self._sums:
                 del sums[:count]
+
+    def state(self) -> list[Any]:
+        """Return the tiles in plain values, for a store; see `restored`."""
+        return [self._tiles, self._sums]
+
+    @classmethod
+    def restored(cls, state: Sequence[Any]) -> "Ladder":
+        """Return the ladder that had a state."""
+        tiles, sums = state
+        ladder = cls(0)
+        ladder._tiles, ladder._sums = list(tiles), [list(one) for one in sums]
+        return ladder

@@ -120,6 +120,19 @@ class LatestMemory:
             return []
         return [held] if held.__class__ is tuple else list(held)
 
+    def state(self, key: Hashable) -> Any:
+        """Return the rows of a key in plain values, for a store; None for none."""
+        versions = self.versions(key)
+        return [(v[0], v[2], v[3], v[4], v[5]) for v in versions] if versions else None
+
+    def restore(self, key: Hashable, state: Any) -> None:
+        """Know of a key what `state` returned, before a store made lists of tuples."""
+        held = [
+            version_of(unpacked(values) if isinstance(values, bytes) else tuple(values), *rest)
+            for values, *rest in [(v, e, k, tuple(i), o) for v, e, k, i, o in state]
+        ]
+        self._held[key] = held if len(held) > 1 else held[0]
+
     def rows(self, keys: Sequence[Hashable], as_of: int) -> list[Found]:
         """Answer each key with the highest row that was visible at a moment."""
         get, absent = self._held.get, self._absent

@@ -5,7 +5,7 @@ Feast's statuses; they hold no lock and no connection: `engine` owns both.
 """
 
 from collections.abc import Hashable, Sequence
-from typing import Protocol
+from typing import Any, Protocol
 
 from dovetail.features.online.events import Event, key_of
 from dovetail.features.online.ladder import Ladder
@@ -39,6 +39,12 @@ class Memory(Protocol):
 
     def __len__(self) -> int:
         """Return how many keys are known."""
+
+    def state(self, key: Hashable) -> Any:
+        """Return what is known of a key in plain values, for a store; None for nothing."""
+
+    def restore(self, key: Hashable, state: Any) -> None:
+        """Know of a key what `state` returned."""
 
 
 def memory_of(view: View) -> "Memory":
@@ -112,6 +118,15 @@ class WindowMemory:
             else self._present
         )
         return Row(values, statuses, boundary * self.view.tile_us)
+
+    def state(self, key: Hashable) -> Any:
+        """Return the tiles of a key in plain values; None for none."""
+        ladder = self._ladders.get(key)
+        return None if ladder is None else ladder.state()
+
+    def restore(self, key: Hashable, state: Any) -> None:
+        """Know of a key what `state` returned."""
+        self._ladders[key] = Ladder.restored(state)
 
     def forget(self, before: int) -> dict[Hashable, int]:
         """Drop tiles that no window reaches when asked at or after a moment."""

@@ -1,5 +1,6 @@
 """What is defined, how fresh it is, and what a model would see of one key right now."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import msgspec
@@ -8,7 +9,7 @@ from starlette.routing import Route
 
 from dovetail.features.errors import RowsError
 from dovetail.features.moments import moment, moment_us, span_text
-from dovetail.features.online.engine import Engine
+from dovetail.features.online.online import Online
 from dovetail.features.online.rows import Row
 from dovetail.features.views import LatestView, View, WindowView
 from dovetail.web import pages
@@ -90,7 +91,7 @@ class ViewPage(msgspec.Struct, frozen=True):
     problem: str | None
 
 
-def page_routes(engine: Engine) -> list[Route]:
+def page_routes(engine: Online) -> list[Route]:
     """Return the routes of the pages and their JSON twins."""
 
     def overview(_: Request) -> Overview:
@@ -114,7 +115,7 @@ def page_routes(engine: Engine) -> list[Route]:
     ]
 
 
-def overview_of(engine: Engine) -> Overview:
+def overview_of(engine: Online) -> Overview:
     """Return what is defined and how fresh it is."""
     definitions = engine.definitions
     sources = []
@@ -140,18 +141,19 @@ def overview_of(engine: Engine) -> Overview:
         )
         for service in definitions.services.values()
     ]
-    views = [_line(engine, view) for view in definitions.views.values()]
+    known = engine.known()
+    views = [_line(view, known) for view in definitions.views.values()]
     return Overview(views, sources, services, _brought(engine), engine.loaded)
 
 
-def _brought(engine: Engine) -> list[BroughtLine]:
+def _brought(engine: Online) -> list[BroughtLine]:
     return [
         BroughtLine(p.view, p.state, p.position, p.total, p.rows, _time(p.end_us), _time(p.at_us))
         for p in engine.progress().values()
     ]
 
 
-def view_of(engine: Engine, name: str, query: dict[str, str]) -> ViewPage:
+def view_of(engine: Online, name: str, query: dict[str, str]) -> ViewPage:
     """Return a view, with the values of a key where the query names one."""
     view = engine.definitions.view(name)
     asked = {key: query[key] for key in view.keys if query.get(key)}
@@ -166,7 +168,7 @@ def view_of(engine: Engine, name: str, query: dict[str, str]) -> ViewPage:
         for at, feature in enumerate(view.feature_names)
     ]
     return ViewPage(
-        line=_line(engine, view),
+        line=_line(view, engine.known()),
         keys=list(view.keys),
         asked=asked,
         at=query.get("as_of", ""),
@@ -176,7 +178,7 @@ def view_of(engine: Engine, name: str, query: dict[str, str]) -> ViewPage:
     )
 
 
-def _look_up(engine: Engine, view: View, asked: dict[str, str], as_of: str) -> Row:
+def _look_up(engine: Online, view: View, asked: dict[str, str], as_of: str) -> Row:
     """Answer one key typed by a person: as text, or as the number that it looks like."""
     at = moment_us(as_of or engine.clock.now(), what="as_of")
     texts = [asked[key] for key in view.keys]
@@ -189,7 +191,7 @@ def _look_up(engine: Engine, view: View, asked: dict[str, str], as_of: str) -> R
     return (known or found)[0]
 
 
-def _line(engine: Engine, view: View) -> ViewLine:
+def _line(view: View, known: Mapping[str, int]) -> ViewLine:
     if isinstance(view, WindowView):
         kind = "windows"
         rule = f"{', '.join(span_text(w) for w in view.window_us)} in tiles of "
@@ -206,7 +208,7 @@ def _line(engine: Engine, view: View) -> ViewLine:
         features=len(view.feature_names),
         source=view.source.name,
         rule=rule,
-        known=len(engine.memories[view.name]),
+        known=known.get(view.name, 0),
     )
 
 
