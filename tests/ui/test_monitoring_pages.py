@@ -83,11 +83,57 @@ def test_a_models_page_shows_both_kinds_of_performance_and_why_it_alarmed(
     )
 
 
-def test_an_alert_is_resolved_by_keyboard_alone(page: Page, watching: str) -> None:
-    page.goto(f"{watching}/monitoring/flights")
-    buttons = page.get_by_role("button", name="Resolve")
-    before = buttons.count()
-    buttons.first.focus()
+def test_a_models_page_fits_a_phone(
+    page: Page, check_page: Callable[..., Any], watching: str
+) -> None:
+    page.set_viewport_size({"width": 390, "height": 844})
+    url = f"{watching}/monitoring/flights?by=wind_speed"
+    check_page(page, url, budget=61_000, name="monitoring-flights-phone")
+    wide = page.evaluate("document.documentElement.scrollWidth")
+    assert wide <= 390, "the page scrolls sideways"
+
+
+def test_an_alert_is_dealt_with_by_keyboard_alone(page: Page, watching: str) -> None:
+    page.goto(f"{watching}/monitoring/flights", wait_until="networkidle")
+    cards = page.locator("alert-desk article")
+    before = cards.count()
+    page.keyboard.press("n")
+    expect(cards.first).to_be_focused()
+    page.keyboard.press("n")
+    expect(cards.nth(1)).to_be_focused()
+    page.keyboard.press("p")
+    page.keyboard.press("s")
+    form = cards.first.locator("details[data-key=s]")
+    expect(form.get_by_label("Reason")).to_be_focused()
+    page.keyboard.type("nxsa")
+    expect(form.get_by_label("Reason")).to_have_value("nxsa")
+    page.keyboard.press("Escape")
+    expect(form.locator("summary")).to_be_focused()
+    expect(form.get_by_label("Reason")).to_be_hidden()
+    page.keyboard.press("a")
+    page.keyboard.type("looking at it")
     page.keyboard.press("Enter")
     page.wait_for_url("**/monitoring/flights#alerts")
-    expect(buttons).to_have_count(before - 1)
+    expect(page.get_by_role("region", name="What was done")).to_contain_text("looking at it")
+    expect(page.locator("alert-desk details[data-key=a]")).to_have_count(before - 1)
+    page.keyboard.press("?")
+    expect(page.get_by_role("dialog")).to_contain_text("acknowledge, silence that alert")
+    page.keyboard.press("Escape")
+
+
+def test_marking_as_expected_asks_once_more(
+    page: Page, check_page: Callable[..., Any], watching: str
+) -> None:
+    page.goto(f"{watching}/monitoring/flights", wait_until="networkidle")
+    drift = page.locator("alert-desk article").filter(has_text="Inputs have changed")
+    drift.get_by_text("Mark as expected").click()
+    drift.get_by_label("Reason").locator("visible=true").fill("new anemometer")
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/expected?**")
+    check_page(page, page.url, name="monitoring-expected")
+    expect(page.get_by_role("button", name="Make these rows the reference")).to_be_focused()
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/monitoring/flights#alerts")
+    expect(page.get_by_text("No alert is active.")).to_be_visible()
+    url = f"{watching}/monitoring/flights"
+    check_page(page, url, budget=60_000, name="monitoring-flights-quiet")

@@ -7,12 +7,14 @@ import numpy as np
 from sqlalchemy.engine import Connection
 
 from dovetail.base.clock import Clock, now_ms
+from dovetail.base.errors import DovetailError
 from dovetail.base.sql import Database
 from dovetail.monitoring.alerts import Alerts, Status
 from dovetail.monitoring.assessor import Assessor
 from dovetail.monitoring.drift import join
 from dovetail.monitoring.errors import (
     DayInvalidError,
+    ExpectationError,
     ReferenceInvalidError,
     SilenceInvalidError,
 )
@@ -24,7 +26,10 @@ from dovetail.wire.monitoring import Alert
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["Actions"]
+__all__ = ["EXPECTABLE", "Actions"]
+
+EXPECTABLE = ("drift", "performance")
+"""Kinds of alerts whose change can become the new reference."""
 
 FEWEST_ROWS = 100
 MOST_ROWS = 100_000
@@ -104,7 +109,7 @@ class Actions:
         """Say that a change is here to stay: the rows since a day become the reference.
 
         Args:
-            alert_id: Which alert; it is resolved.
+            alert_id: Which alert; it is resolved, and with it all active ones of its version.
             by: Who says so.
             reason: Why.
             since: The first day of the new reference; the alert's own day of change if "".
@@ -113,14 +118,24 @@ class Actions:
             AlertUnknownError: There is none with this id.
             DayInvalidError: `since` is no day.
             ReferenceInvalidError: There are too few rows since then.
+            ExpectationError: It is an alert that no new reference answers.
         """
-        alert = self._database.read(lambda c: self._alerts.get_in(c, alert_id))
-        day = _day(since or str(alert.facts.get("since") or alert.day or ""))
-        reference = self._reference(alert.model, alert.version or "", day)
+        alert = self._alerts.get(alert_id)
+        reference = self._reference(alert.model, alert.version or "", _since(alert, since))
         self._references.put(alert.model, reference, now_ms(self._clock))
-        return self.change(
-            alert_id, "resolved", by, f"expected: {reason}" if reason else "expected"
-        )
+        said = f"expected: {reason}" if reason else "expected"
+        for other in self._alerts.find(status="active", model=alert.model):
+            if other.version == alert.version and other.id != alert_id:
+                self.change(other.id, "resolved", by, said)
+        return self.change(alert_id, "resolved", by, said)
+
+    def foresee(self, alert: Alert, since: str = "") -> tuple[int | None, str]:
+        """What `expect` would do: how many rows the reference would have, or why it cannot."""
+        try:
+            day = _since(alert, since)
+            return self._reference(alert.model, alert.version or "", day).rows, ""
+        except DovetailError as error:
+            return None, str(error)
 
     def _reference(self, model: str, version: str, since: str) -> Reference:
         """The profile of a version's rows from a day on, the latest where there are many."""
@@ -182,6 +197,13 @@ def _moment(text: str) -> datetime:
             f"'{text}' has no time zone", fix="write the end like 2026-05-01T08:00:00Z"
         )
     return moment
+
+
+def _since(alert: Alert, since: str) -> str:
+    """The first day of the reference that a change would become."""
+    if alert.kind not in EXPECTABLE:
+        raise ExpectationError(alert.kind)
+    return _day(since or str(alert.facts.get("since") or alert.day or ""))
 
 
 def _day(text: str) -> str:

@@ -63,6 +63,14 @@ class Alerts:
         self.deliveries.begin_in(connection, made.id, receivers)
         return made
 
+    def get(self, alert_id: str) -> Alert:
+        """Return an alert.
+
+        Raises:
+            AlertUnknownError: There is none with this id.
+        """
+        return self._database.read(lambda c: self.get_in(c, alert_id))
+
     def get_in(self, connection: Connection, alert_id: str) -> Alert:
         """Return an alert within a transaction.
 
@@ -172,6 +180,30 @@ class Alerts:
             return [AlertChange(**row) for row in rows]
 
         return self._database.read(work)
+
+    def done(self, model: str, limit: int = 50) -> list[tuple[Alert, AlertChange]]:
+        """What was done with the alerts of a model, newest first.
+
+        Args:
+            model: The model.
+            limit: At most so many.
+        """
+        c, a = t.alert_changes.c, t.alerts.c
+        query = (
+            sa.select(a.body, c["at"], c.by, c.action, c.reason, c.until)
+            .join(t.alerts, a.id == c.alert)
+            .where(a.model == model)
+            .order_by(c.id.desc())
+            .limit(limit)
+        )
+        rows = self._database.read(lambda x: list(x.execute(query).mappings()))
+        return [
+            (
+                msgspec.json.decode(row["body"], type=Alert),
+                AlertChange(**{name: value for name, value in row.items() if name != "body"}),
+            )
+            for row in rows
+        ]
 
     def find(self, *, status: str = "", model: str = "", limit: int = 500) -> list[Alert]:
         """The alerts, newest first.

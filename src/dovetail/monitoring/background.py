@@ -43,6 +43,7 @@ class Background:
             pause: float = self._monitoring.settings.tick_seconds
             try:
                 self.close_settled()
+                self._monitoring.check_feeds()
                 self.forget_old()
             except Exception as error:  # the thread must outlive one bad hour of the database
                 log.error("tick failed", error=str(error), exc_info=error)

@@ -1,7 +1,7 @@
 """Commands about alerts: list, acknowledge, silence, expect; and the check of their rules."""
 
 from collections.abc import Callable
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -13,7 +13,6 @@ from dovetail.web.commands import json_option, print_json, print_table
 __all__ = ["alerts", "check"]
 
 F = TypeVar("F", bound=Callable[..., Any])
-_UNITS = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 
 
 @click.group()
@@ -166,9 +165,11 @@ def _print(alert: Any, as_json: bool) -> None:
 
 
 def _end(lasts: str) -> datetime:
-    number, unit = lasts[:-1], _UNITS.get(lasts[-1:])
-    if unit and number.isdigit():
-        return datetime.now(UTC) + timedelta(**{unit: int(number)})
+    from dovetail.monitoring.rules import length_of
+
+    length = length_of(lasts)
+    if length is not None:
+        return datetime.now(UTC) + length
     try:
         return datetime.fromisoformat(lasts).astimezone(UTC)
     except ValueError as error:

@@ -7,6 +7,7 @@ DovetailError
 |  |- RowsInvalidError        rows-invalid
 |  |- AlertStatusError        alert-status
 |  |- SilenceInvalidError     silence-invalid
+|  |- ExpectationError        expectation-invalid
 |  |- SettingsError
 |  |  `- RulesInvalidError    rules-invalid
 |  |- ChoiceInvalidError      choice-invalid
@@ -116,6 +117,18 @@ class SilenceInvalidError(InvalidInputError):
     """A silence has no reason or no end, or an end that has passed."""
 
     code = "silence-invalid"
+
+
+class ExpectationError(InvalidInputError):
+    """An alert was marked as expected that no new reference answers."""
+
+    code = "expectation-invalid"
+
+    def __init__(self, kind: str) -> None:
+        super().__init__(
+            f"an alert of the kind '{kind}' is not answered by a new reference",
+            fix="resolve it, or say in a rule what is to be expected",
+        )
 
 
 class RulesInvalidError(SettingsError):

@@ -18,6 +18,7 @@ from dovetail.monitoring.errors import (
     ReferenceUnknownError,
     RequestUnknownError,
 )
+from dovetail.monitoring.feeds import Feeds
 from dovetail.monitoring.figures import FigureBook, Held
 from dovetail.monitoring.outliers.book import OutlierBook
 from dovetail.monitoring.performance import Choice
@@ -29,7 +30,7 @@ from dovetail.monitoring.standing import Book
 from dovetail.monitoring.store import Store, Stored
 from dovetail.wire import monitoring as wire
 from dovetail.wire.cloudevents import Event
-from dovetail.wire.monitoring import Alert, Day, Drift, Figures, Model, Month, OutlierDay
+from dovetail.wire.monitoring import Alert, Day, Drift, Feed, Figures, Model, Month, OutlierDay
 
 RECENT = 28
 """Days that the figures of a model's line are of."""
@@ -66,7 +67,9 @@ class Monitoring:
         self.clock = clock
         self.store = Store(database, shadow_features=settings.shadow_features)
         self.references = References(database)
-        self.alerts = Alerts(database, (router or Router(settings)).decide)
+        router = router or Router(settings)
+        self.alerts = Alerts(database, router.decide)
+        self.feeds = Feeds(database, self.alerts, clock, router.rules.expect_every)
         self.assessor = Assessor(
             database,
             self.store,
@@ -99,7 +102,10 @@ class Monitoring:
         Raises:
             EventInvalidError: One of them is broken.
         """
-        return intake.read(events, now_ms(self.clock))
+        now = now_ms(self.clock)
+        items = intake.read(events, now)
+        self.feeds.saw(items, now)
+        return items
 
     def receipt(self, events: int, stored: Stored) -> Receipt:
         """Count and tell what became of a call's events."""
@@ -183,10 +189,26 @@ class Monitoring:
         raised = self.assessor.close(model, day)
         self.show_evidence(model, day)
         self.outliers.show(model, day)
+        self.feeds.learn(model, day)
         self._note_standing(model, day)
         if raised:
             self._alerts_changed()
         return raised
+
+    def check_feeds(self) -> None:
+        """Raise and resolve alerts of feeds that have fallen silent or speak again."""
+        if self.feeds.check():
+            self._alerts_changed()
+
+    def feed(self, model: str) -> Feed:
+        """Whether something arrives of a model.
+
+        Raises:
+            ModelUnknownError: Nothing has named the model.
+        """
+        if not self._is_known(model):
+            raise ModelUnknownError(model)
+        return self.feeds.state(model)
 
     def _note_standing(self, model: str, day: str) -> None:
         """Write down how a model stands, so that no page needs to measure it."""

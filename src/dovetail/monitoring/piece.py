@@ -46,6 +46,7 @@ def _build(context: Context, settings: MonitoringSettings) -> Service:
             tap.stop()
         background.stop()
         courier.stop()
+        monitoring.feeds.keep()
         database.close()
 
     def attention() -> Sequence[Attention]:

@@ -9,6 +9,7 @@ import os
 import re
 import tomllib
 from collections.abc import Sequence
+from datetime import timedelta
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any, Literal
@@ -20,6 +21,7 @@ from dovetail.wire.monitoring import Alert
 
 __all__ = ["Receiver", "Rule", "Rules", "load_rules"]
 
+_UNITS = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 _FIELD = re.compile(r"Object contains unknown field `(\w+)`")
 
 
@@ -51,6 +53,8 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
         alert: Whether this becomes an alert at all.
         severity: In place of the finding's own.
         receivers: Who is told.
+        expect_every: How long a feed may be silent, like "30m", "6h" or "2d", in place of what is
+            learnt; of a rule whose kinds are ["feed"].
     """
 
     models: tuple[str, ...] = ("*",)
@@ -60,6 +64,7 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     alert: bool = True
     severity: Literal["warn", "alarm"] | None = None
     receivers: tuple[str, ...] = ()
+    expect_every: str = ""
 
     def matches(self, alert: Alert) -> bool:
         """Whether this rule decides on a finding."""
@@ -86,6 +91,11 @@ class Rules(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     def decide(self, alert: Alert) -> Rule:
         """The rule that decides on a finding."""
         return next((rule for rule in self.rules if rule.matches(alert)), Rule())
+
+    def expect_every(self, model: str) -> timedelta | None:
+        """How long the feed of a model may be silent, None where no rule says so."""
+        rule = self.decide(Alert(id="", model=model, kind="feed", cause="data"))
+        return length_of(rule.expect_every) if rule.expect_every else None
 
 
 def load_rules(path: Path) -> Rules:
@@ -157,12 +167,29 @@ def _check_rule(path: Path, place: int, rule: Rule, names: Sequence[str]) -> Non
             close = difflib.get_close_matches(name, names, 1)
             meant = f"did you mean '{close[0]}'?" if close else "add it under [[receivers]]"
             raise RulesInvalidError(path, f"rule {place}: there is no receiver '{name}', {meant}")
+    if rule.expect_every:
+        if rule.kinds != ("feed",):
+            raise RulesInvalidError(
+                path, f'rule {place}: expect_every goes with kinds = ["feed"] alone'
+            )
+        if not length_of(rule.expect_every):
+            raise RulesInvalidError(
+                path, f"rule {place}: expect_every '{rule.expect_every}' is not like 30m, 6h or 2d"
+            )
     if not rule.models:
         raise RulesInvalidError(path, f"rule {place}: models is empty, so it never matches")
     if not rule.alert and (rule.receivers or rule.severity):
         raise RulesInvalidError(
             path, f"rule {place}: alert = false, so receivers and severity mean nothing"
         )
+
+
+def length_of(text: str) -> timedelta | None:
+    """A length of time like 90m, 8h, 7d or 2w; None where it is none."""
+    number, unit = text[:-1], _UNITS.get(text[-1:])
+    if unit is None or not number.isdecimal() or int(number) == 0:
+        return None
+    return timedelta(**{unit: int(number)})
 
 
 def token_of(receiver: Receiver) -> str | None:

@@ -85,15 +85,17 @@ class Book:
         query = sa.select(some, first.label("first"), last.label("last"))
         counts = sa.select(lines.c.need, sa.func.count()).group_by(lines.c.need)
 
-        def work(connection: Connection) -> tuple[list[Any], list[Any]]:
-            rows = connection.execute(query.order_by(*_order(some, order))).mappings()
-            return list(rows), list(connection.execute(counts))
+        def work(connection: Connection) -> Standings:
+            rows = list(connection.execute(query.order_by(*_order(some, order))).mappings())
+            kinds = _kinds(connection, [row["model"] for row in rows if row["alerts"]])
+            held = {_NEEDS[need]: number for need, number in connection.execute(counts)}
+            return Standings(
+                total=sum(held.values()),
+                needs=held,
+                models=[_standing(row, kinds.get(row["model"], set())) for row in rows],
+            )
 
-        rows, needs = self._database.read(work)
-        held = {_NEEDS[need]: number for need, number in needs}
-        return Standings(
-            total=sum(held.values()), needs=held, models=[_standing(row) for row in rows]
-        )
+        return self._database.read(work)
 
     def models(self, *, search: str = "", after: str = "", limit: int = 1000) -> list[Model]:
         """Models by name, with their versions.
@@ -185,11 +187,22 @@ def _order(lines: Any, order: str) -> list[Any]:
     return [ordered.nulls_last(), c.model]
 
 
-def _standing(row: Any) -> Standing:
+def _kinds(connection: Connection, names: Sequence[str]) -> dict[str, set[str]]:
+    """The kinds of the active alerts of some models."""
+    a = t.alerts.c
+    query = sa.select(a.model, a.kind).where(a.model.in_(names), a.status != "resolved")
+    found: dict[str, set[str]] = {}
+    for model, kind in connection.execute(query) if names else ():
+        found.setdefault(model, set()).add(kind)
+    return found
+
+
+def _standing(row: Any, kinds: set[str]) -> Standing:
     named = ("model", "alerts", "auc", "estimated_auc", "log_loss", "evidence")
     return Standing(
         **{name: row[name] for name in named},
         need=_NEEDS[row["need"]],
+        kinds=tuple(sorted(kinds)),
         first=_date(row["first"]),
         last=_date(row["last"]),
         day=_date(row["day"]),

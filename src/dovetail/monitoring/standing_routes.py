@@ -38,7 +38,13 @@ def standing_routes(monitoring: Monitoring) -> list[BaseRoute]:
         )
         return Response(msgspec.json.encode(found), media_type="application/json")
 
+    def feed(request: Request) -> Response:
+        """Return when something last arrived of a model, and when silence will mean something."""
+        found = monitoring.feed(request.path_params["name"])
+        return Response(msgspec.json.encode(found), media_type="application/json")
+
     return [
+        Route("/monitoring/models/{name:path}/feed", feed, methods=["GET"]),
         Route("/monitoring/models", models, methods=["GET"]),
         Route("/monitoring/standings", standings, methods=["GET"]),
     ]

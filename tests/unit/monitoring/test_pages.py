@@ -44,41 +44,131 @@ def test_the_first_page_lists_models_and_what_is_active(told):
     assert 'href="/monitoring/flights"' in told.http.get("/monitoring").text
 
 
+def test_a_models_page_says_in_a_sentence_how_it_is(told):
+    twin = told.get("/flights.json")
+    assert twin["verdict"]["sentence"] == (
+        "flights needs a look: its inputs have changed since about 2013-04-03 (<b>)."
+    )
+    assert [(p["title"], p["level"]) for p in twin["verdict"]["parts"]] == [
+        ("Inputs", "warn"),
+        ("Performance", "ok"),
+        ("Single rows", "ok"),
+        ("Feed", "idle"),
+    ]
+    alert = told.get("/alerts")[0]["id"]
+    told.post(f"/alerts/{alert}/resolve")
+    sentence = told.get("/flights.json")["verdict"]["sentence"]
+    assert sentence.startswith("flights is as it was validated, as far as is known: the inputs")
+
+
 def test_a_models_page_shows_figures_alerts_drift_and_versions(told):
     twin = told.get("/flights.json")
     assert twin["recent"]["outcomes"] == 500
-    assert [s["label"] for s in twin["auc"]["series"]] == [
+    assert [s["label"] for s in twin["charts"][0]["series"]] == [
         "Realised",
         "Estimated without outcomes",
+        "On the reference",
     ]
-    assert twin["auc"]["marks"][0]["label"] == "drift, version 1"
+    assert twin["charts"][0]["marks"][0]["label"] == "drift, version 1"
+    (card,) = twin["cards"]
+    assert [c["column"] for c in card["columns"]] == ["<b>"]
+    assert card["curve"]["series"][0]["values"][-1] > card["curve"]["series"][1]["values"][-1]
+    assert [chart["title"] for chart in twin["evidence"]] == [
+        "Evidence that losses have risen (log10), version 1"
+    ]
     assert twin["drift"][0]["columns"][0]["column"] == "<b>"
     assert [(v["version"], v["role"]) for v in twin["versions"]] == [("1", "live"), ("0", "shadow")]
+    assert twin["quality"]["estimated"]["figures"][0]["name"] == "auc"
+    assert twin["calibration"]["series"][1]["label"] == "As predicted"
+    assert twin["outliers"][0]["rows"] == 100
     page = told.http.get("/monitoring/flights").text
     assert "<line-chart" in page
     assert "&lt;b&gt;" in page
     assert "<b>" not in page
 
 
-def test_the_buttons_change_an_alert_and_lead_back(told):
+def test_a_models_page_splits_rows_by_a_feature(told):
+    twin = told.get("/flights.json", by="a")
+    assert [s["name"][:5] for s in twin["quality"]["segments"]][:1] != []
+    assert sum(s["arrival"]["predictions"] for s in twin["quality"]["segments"]) == 500
+    assert "Segments by a" in told.http.get("/monitoring/flights?by=a").text
+    assert told.http.get("/monitoring/flights?by=nothing").status_code == 200
+
+
+def send(told, alert, **fields):
+    return told.http.post(f"/monitoring/alerts/{alert}/change", data=fields)
+
+
+def test_the_forms_change_an_alert_and_lead_back(told):
     alert = told.get("/alerts")[0]["id"]
-    path = f"/monitoring/alerts/{alert}"
-    for verb, status in (("acknowledge", "acknowledged"), ("resolve", "resolved")):
-        assert f"{path}/{verb}-and-return" in told.http.get("/monitoring/flights").text
-        answer = told.http.post(f"{path}/{verb}-and-return")
+    for fields, status in (
+        ({"do": "acknowledge", "reason": "looking"}, "acknowledged"),
+        ({"do": "silence", "reason": "closed", "for": "8h", "until": ""}, "acknowledged"),
+        ({"do": "silence", "reason": "still", "until": "2999-01-01T08:00"}, "acknowledged"),
+        ({"do": "resolve", "reason": ""}, "resolved"),
+    ):
+        answer = send(told, alert, **fields)
         assert (answer.status_code, answer.headers["location"]) == (
             303,
             "/monitoring/flights#alerts",
         )
         assert told.get("/alerts")[0]["status"] == status
-    assert "and-return" not in told.http.get("/monitoring/flights").text
+    twin = told.get("/flights.json")
+    assert twin["cards"] == []
+    assert [(d["change"]["action"], d["change"]["by"]) for d in twin["deeds"]] == [
+        ("resolved", "local"),
+        ("silenced", "local"),
+        ("silenced", "local"),
+        ("acknowledged", "local"),
+    ]
+    assert twin["deeds"][1]["change"]["until"] == "2999-01-01T08:00:00+00:00"
+    assert "still" in told.http.get("/monitoring/flights").text
+
+
+@pytest.mark.parametrize(
+    ("fields", "why"),
+    [
+        ({"do": "dance"}, "there is nothing to do called"),
+        ({"do": "silence", "for": "1d"}, "a silence needs a reason"),
+        ({"do": "silence", "reason": "x"}, "the silence has no end"),
+        ({"do": "silence", "reason": "x", "until": "soon"}, "is no time"),
+        ({"do": "expect", "reason": "x", "since": "2013-04-05"}, "are too few"),
+    ],
+    ids=["unknown", "no reason", "no end", "no time", "too few rows"],
+)
+def test_a_form_that_cannot_be_meant_changes_nothing(told, fields, why):
+    alert = told.get("/alerts")[0]["id"]
+    if fields["do"] == "expect":
+        told.post("/models/flights/close", day="2013-04-09")
+        fields = {**fields, "since": "2013-04-06"}
+    answer = send(told, alert, **fields)
+    assert answer.status_code == 400
+    assert why in answer.text
+    assert told.get("/alerts")[0]["status"] == "open"
+
+
+def test_a_change_is_marked_as_expected_only_after_a_page_that_says_what_it_does(told):
+    alert = told.get("/alerts")[0]["id"]
+    before = told.get("/flights.json")["versions"][0]["digest"]
+    path = f"/monitoring/alerts/{alert}/expected?reason=new+gauge&since=2013-04-03"
+    page = told.http.get(path).text
+    assert "The 300 latest rows since 2013-04-03 become the reference of version 1" in page
+    assert told.get("/alerts")[0]["status"] == "open"
+    too_few = told.http.get(f"/monitoring/alerts/{alert}/expected?since=2013-04-06").text
+    assert "This cannot be done" in too_few
+    send(told, alert, do="expect", reason="new gauge", since="2013-04-03")
+    (found,) = told.get("/alerts")
+    assert (found["status"], found["reason"]) == ("resolved", "expected: new gauge")
+    assert told.get("/flights.json")["versions"][0]["digest"] != before
 
 
 def test_a_page_of_another_site_cannot_press_a_button(told):
     alert = told.get("/alerts")[0]["id"]
-    path = f"/monitoring/alerts/{alert}/resolve-and-return"
-    answer = told.http.post(path, headers={"Origin": "https://evil.example"})
+    path = f"/monitoring/alerts/{alert}/change"
+    headers = {"Origin": "https://evil.example"}
+    answer = told.http.post(path, headers=headers, data={"do": "resolve"})
     assert answer.status_code == 403
+    assert told.get("/alerts")[0]["status"] == "open"
 
 
 def test_pages_of_an_empty_server_say_what_to_do(server):

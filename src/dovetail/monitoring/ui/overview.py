@@ -97,7 +97,7 @@ def _verdict(total: int, needs: dict[Need, int], search: str) -> str:
 
 def _line(one: Standing) -> Line:
     says, level = _SAYS[one.need]
-    more = f", {one.alerts} active" if one.alerts > 1 else ""
+    more = f": {', '.join(one.kinds)}" if one.kinds else ""
     href = f"/monitoring/{quote(one.model, safe='')}"
     return Line(href=href, says=says + more, level=level, standing=one)
 

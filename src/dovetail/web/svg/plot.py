@@ -9,6 +9,7 @@ from dovetail.web.svg.sparkline import outline
 
 MARGIN = (26.0, 16.0, 26.0, 48.0)
 LETTER = 6.0
+ROOM = 46.0  # pixels a point needs so that dots do not make a string of beads
 
 
 def plot(chart: Chart, *, width: float = 1160, height: float = 260) -> Svg:
@@ -118,16 +119,21 @@ def _line(line: Series, index: int, xs: list[float], x: Scale, y: Scale) -> Svg:
         stroke_linejoin="round",
         class_=f"line {name}",
     )
-    if len(points) > 40:
+    if len(points) * ROOM > x.end - x.start:
         return drawn
     dots = [
         tag(
             "circle", cx=p[0], cy=p[1], r=2 if line.quiet else 2.6, fill=shade, class_=f"dot {name}"
         )
-        for p in points
-        if p is not None
+        for i, p in enumerate(points)
+        if p is not None and not (line.quiet and _has_neighbour(points, i))
     ]
     return join([drawn, *dots])
+
+
+def _has_neighbour(points: list[tuple[float, float] | None], i: int) -> bool:
+    """Whether a line runs through a point, which then shows without a dot."""
+    return any(points[j] is not None for j in (i - 1, i + 1) if 0 <= j < len(points))
 
 
 def _marks(marks: list[Mark], x: Scale, top: float, bottom: float) -> list[Svg]:

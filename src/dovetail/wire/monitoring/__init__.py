@@ -3,6 +3,9 @@
 from dovetail.wire.monitoring.client import (
     Client,
 )
+from dovetail.wire.monitoring.feed import (
+    Feed,
+)
 from dovetail.wire.monitoring.outliers import (
     Outlier,
     OutlierDay,
@@ -63,6 +66,7 @@ __all__ = [
     "DayQuality",
     "Drift",
     "Estimated",
+    "Feed",
     "Figures",
     "Interval",
     "KeptReference",

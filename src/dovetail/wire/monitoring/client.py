@@ -5,6 +5,7 @@ from datetime import date, datetime
 
 from dovetail.wire import cloudevents
 from dovetail.wire.http import JSON, HttpClient, segment
+from dovetail.wire.monitoring.feed import Feed
 from dovetail.wire.monitoring.outliers import OutlierDay
 from dovetail.wire.monitoring.quality import DayQuality, Quality, Task
 from dovetail.wire.monitoring.standing import Standings
@@ -179,6 +180,10 @@ class Client(HttpClient):
         """The rows of a day (the last one, unless said) that are unlike the reference."""
         query = _query(day=day, version=version)
         return self.get(f"{_model(model)}/outliers", list[OutlierDay], query)
+
+    def feed(self, model: str) -> Feed:
+        """When something last arrived of a model, and when its silence will mean something."""
+        return self.get(f"{_model(model)}/feed", Feed)
 
     def close_day(self, model: str, day: date) -> list[Alert]:
         """Say that a day is over, so that drift and loss are assessed; gives new alerts.

@@ -16,6 +16,7 @@ class Standing(Struct, frozen=True, kw_only=True):
         need: "alarm" or "warn" while an alert of that severity is open, "seen" while all active
             ones are acknowledged, "none" while there is none.
         alerts: How many alerts are active.
+        kinds: Their kinds: "drift", "performance", "feed".
         first: The first day that holds predictions.
         last: The last one.
         day: The last day closed, to which the figures belong; None before the first.
@@ -31,6 +32,7 @@ class Standing(Struct, frozen=True, kw_only=True):
     model: str
     need: Need = "none"
     alerts: int = 0
+    kinds: tuple[str, ...] = ()
     first: date | None = None
     last: date | None = None
     day: date | None = None
