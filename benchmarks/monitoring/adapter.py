@@ -16,7 +16,7 @@ from dovetail.monitoring.classical import ClassicalTests
 from dovetail.monitoring.columns import Values, typed
 from dovetail.monitoring.quality.estimate import Estimator
 from dovetail.monitoring.quality.rows import Rows
-from dovetail.monitoring.ui.html import report_html as report_html_of
+from dovetail.monitoring.ui import html
 
 Frame = Any
 """A pandas frame: numeric columns begin with n, categories with k."""
@@ -81,7 +81,7 @@ def report_json(ref: Frame, cur: Frame) -> Report:
 
 def report_html(ref: Frame, cur: Frame) -> int:
     """The same as a page; its size in bytes."""
-    return len(report_html_of(compare(ref, cur), "reference", "current").encode())
+    return len(html.report_html(compare(ref, cur), "reference", "current").encode())
 
 
 def perf_cbpe(ref: Frame, cur: Frame) -> Task:

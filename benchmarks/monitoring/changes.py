@@ -11,6 +11,8 @@ CHANGES = {
     "mean": "1 of 20 means moves 0.1 sd",
     "covariance": "a correlation goes from 0 to 0.5",
     "level": "a new category at 5 %",
+    "parity": "the sign of a column follows the product of two others on 80 % of rows",
+    "rotated": "4 wide directions of 200 columns become 4 others",
     "concept": "a coefficient halves, labels known",
 }
 QUIET, CHANGED = 30, 30
@@ -29,6 +31,9 @@ def rows(r: np.random.Generator, count: int, change: str = "") -> Rows:
         x[:, 0] += 0.1
     if change == "covariance":
         x[:, 1] = 0.5 * x[:, 0] + np.sqrt(0.75) * x[:, 1]
+    if change == "parity":
+        agrees = np.where(r.random(count) < 0.8, 1, -1)
+        x[:, 6] = np.abs(x[:, 6]) * np.sign(x[:, 4] * x[:, 5]) * agrees
     columns: dict[str, npt.NDArray[np.generic]] = {f"n{j}": x[:, j] for j in range(14)}
     for j in range(6):
         shares = 1 / np.arange(1, 4 + 4 * j)
@@ -41,6 +46,16 @@ def rows(r: np.random.Generator, count: int, change: str = "") -> Rows:
     strength = 0.6 if change == "concept" else 1.2
     y = r.random(count) < 1 / (1 + np.exp(-strength * x[:, 0] - rest))
     return columns, p, y.astype(np.float64)
+
+
+def wide(r: np.random.Generator, count: int, change: str = "") -> Rows:
+    """Some rows of 200 columns, of which 4 directions have variance 3; unchanged or rotated."""
+    basis = np.linalg.qr(np.random.default_rng(1).standard_normal((200, 8)))[0]
+    sides = basis[:, 4:] if change else basis[:, :4]
+    common = r.standard_normal((count, 4)) * np.sqrt(2)
+    x = r.standard_normal((count, 200)) + common @ sides.T
+    none = np.zeros(0)
+    return {f"n{j}": x[:, j] for j in range(200)}, none, none
 
 
 def delays(change: str, most: int, seconds: float) -> list[float]:
@@ -61,12 +76,12 @@ def delays(change: str, most: int, seconds: float) -> list[float]:
 
 
 def _delay(r: np.random.Generator, change: str) -> float:
-    labelled = change == "concept"
-    x, p, y = rows(r, REFERENCE)
+    labelled, make = change == "concept", wide if change == "rotated" else rows
+    x, p, y = make(r, REFERENCE)
     monitor = Monitor(Reference.fit(x, scores=p, labels=y) if labelled else Reference.fit(x))
 
     def update(change: str) -> Findings:
-        x, p, y = rows(r, DAY, change)
+        x, p, y = make(r, DAY, change)
         return monitor.update(x, scores=p, labels=y) if labelled else monitor.update(x)
 
     if any(update("").alarm for _ in range(QUIET)):

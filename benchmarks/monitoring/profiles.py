@@ -7,10 +7,12 @@ the other benchmark, whole and as four profiles.
 
 import argparse
 from collections.abc import Iterator
+from functools import partial
 
 import numpy as np
 from benchmarks.harness import Figure
 from benchmarks.monitoring.changes import CHANGED, DAY, QUIET, REFERENCE, rows
+from benchmarks.monitoring.kept import Kept
 from benchmarks.monitoring.quality import Random, columns, law, quiet
 
 from dovetail.monitoring import Monitor, Reference, merge_profiles
@@ -23,18 +25,14 @@ _WORDS = {"mean": "1 of 20 means moves 0.1 sd", "level": "a new category at 5 %"
 
 def merged_year(r: Random, count: int, reference: int, day: int) -> Iterator[float]:
     """Evidence after each day of a quiet year against a merged reference."""
-    sizes = [count, reference // PARTS]
-    merged = merge_profiles(*(Reference.fit(_columns(r, *sizes)) for _ in range(PARTS)))
+    parts = [columns(r, reference // PARTS, count) for _ in range(PARTS)]
+    merged = merge_profiles(*(Reference.fit(part) for part in parts))
     ordered = sorted(merged.columns, key=lambda column: int(column.name))
     watch, laws = Watch.fresh(ordered), [law(p) for p in ordered]
     for number in range(YEAR):
         counts = [r.multinomial(day, p) for p in laws]
         date = str(np.datetime64("2013-01-01") + number)
         yield watch.step(date, counts, str(r.integers(2**62))).log_e
-
-
-def _columns(r: Random, count: int, size: int) -> dict[str, np.ndarray]:
-    return dict(columns(r, count, size))
 
 
 def delay(r: Random, change: str, *, merged: bool) -> float:
@@ -63,7 +61,8 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=120.0, help="CPU time of quiet years")
     chosen = parser.parse_args()
     name = "20 columns, reference 300 as 4 merged profiles, days of 5,000"
-    quiet(name, "dovetail", lambda r: merged_year(r, 20, 300, 5000), chosen.years, chosen.seconds)
+    year = partial(merged_year, count=20, reference=300, day=5000)
+    quiet(name, "dovetail", year, chosen.years, chosen.seconds, Kept())
     for change, words in _WORDS.items():
         for kind, merged in (("one profile", False), ("4 merged profiles", True)):
             found = [

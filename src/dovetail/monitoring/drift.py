@@ -9,7 +9,7 @@ weighed in one place, for it ranks every row among all before it.
 import hashlib
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from typing import Any, Self
 
@@ -19,16 +19,22 @@ import numpy as np
 from dovetail.monitoring.columns import Bins, ColumnProfile, Values, typed
 from dovetail.monitoring.evidence import YEAR, DaySums, Evidence, sum_day, weigh
 from dovetail.monitoring.joint import Joint
+from dovetail.monitoring.learner import Learner, Told
 from dovetail.monitoring.looks import change, looks
 from dovetail.monitoring.numeric import Floats
 from dovetail.monitoring.reference import PREDICTION, Reference
-from dovetail.monitoring.seasons import season_of
+from dovetail.monitoring.seasons import SEASONS, season_of
+from dovetail.monitoring.sketch import Codes, Learnt
 from dovetail.monitoring.tally import Tally, tally
 from dovetail.wire.monitoring import ColumnDrift, Drift
 
 _DECIMAL = math.log(10)
 _JOINT = 0.2
 """The share of the budget for columns together, where such streams exist."""
+_LEARNT = 0.2
+"""The share of the budget for the classifier, where the reference kept rows for it."""
+TOGETHER = "(columns together)"
+"""What the classifier's finding names as its column, before the columns it looks at most."""
 
 
 @dataclass
@@ -42,6 +48,8 @@ class Watch:
         season: Which days are compared with each other.
         days: The days of this alarm budget and their sums.
         upward: Watch only for values becoming larger.
+        learner: The classifier, where the reference kept rows for it.
+        told: What the classifier said on the latest day.
     """
 
     profiles: list[ColumnProfile]
@@ -50,6 +58,8 @@ class Watch:
     season: str = ""
     days: list[tuple[str, DaySums]] = field(default_factory=list)
     upward: bool = False
+    learner: Learner | None = None
+    told: Told | None = None
 
     @classmethod
     def fresh(
@@ -59,32 +69,44 @@ class Watch:
         joints: Sequence[Joint] = (),
         season: str = "",
         upward: bool = False,
+        learner: Learner | None = None,
     ) -> Self:
         """Begin with the reference alone."""
         streams = [*profiles, *(joint.profile for joint in joints)]
         pools = [p.calibration() for p in streams]
-        return cls(streams, pools, list(joints), season, upward=upward)
+        return cls(streams, pools, list(joints), season, upward=upward, learner=learner)
 
     @property
     def weights(self) -> Floats:
         """Each stream's share of the budget."""
         joint = len(self.joints)
         single = len(self.profiles) - joint
+        rest = 1.0 if self.learner is None else 1 - _LEARNT
         if not joint or not single:
-            return np.full(len(self.profiles), 1 / len(self.profiles))
-        return np.repeat([(1 - _JOINT) / single, _JOINT / joint], [single, joint])
+            return np.full(len(self.profiles), rest / len(self.profiles))
+        return np.repeat([(rest - _JOINT) / single, _JOINT / joint], [single, joint])
 
-    def step(self, day: str, counts: Sequence[Bins | None], about: str) -> Evidence:
+    def tally(self, columns: Mapping[str, Values], scores: Floats | None) -> Tally:
+        """Count rows for `step`."""
+        coder = None if self.learner is None else self.learner.learnt.coder
+        return tally(self.profiles, self.joints, columns, scores, coder)
+
+    def step(
+        self, day: str, counts: Sequence[Bins | None], about: str, codes: Codes | None = None
+    ) -> Evidence:
         """Add a day and weigh all evidence; after a year a new budget begins.
 
         Args:
             day: Its date.
             counts: For each stream the day's rows in each bin, None where it was not seen.
             about: What is watched; with the day it seeds the order of rows and ties.
+            codes: Some of its rows, for the classifier.
         """
         seed = int.from_bytes(hashlib.sha256(f"{about}\0{day}".encode()).digest()[:8])
         if len(self.days) >= YEAR:
             self.days = []
+        if self.learner is not None and not self.days:
+            self.learner.restart()
         season = season_of(self.season, date.fromisoformat(day)) if self.season else 0
         pools = [pool[season if len(pool) > 1 else 0] for pool in self.pools]
         merged = [
@@ -92,15 +114,23 @@ class Watch:
             for profile, seen in zip(self.profiles, counts, strict=True)
         ]
         self.days.append((day, sum_day(merged, pools, seed)))
-        return weigh([sums for _, sums in self.days], self.weights, upward=self.upward)
+        found = weigh([sums for _, sums in self.days], self.weights, upward=self.upward)
+        if self.learner is None:
+            return found
+        self.told = self.learner.step(day, codes, season, len(self.days) - 1, seed + 1)
+        return replace(found, log_e=max(found.log_e, self.told.log_e + math.log(_LEARNT)))
 
     def pack_pools(self) -> bytes:
-        """The pools as little-endian int64, one after the other."""
-        return np.concatenate([pool.ravel() for pool in self.pools]).astype("<i8").tobytes()
+        """The pools as little-endian int64, one after the other, then what was learnt."""
+        pools = np.concatenate([pool.ravel() for pool in self.pools]).astype("<i8").tobytes()
+        return pools if self.learner is None else pools + self.learner.pack()
 
     def unpack_pools(self, data: bytes) -> None:
         """The inverse of `pack_pools`."""
-        flat = np.frombuffer(data, "<i8").astype(np.int64)
+        size = 8 * sum(pool.size for pool in self.pools)
+        if self.learner is not None and len(data) > size:
+            self.learner.unpack(data[size:])
+        flat = np.frombuffer(data[:size], "<i8").astype(np.int64)
         ends = np.cumsum([pool.size for pool in self.pools])[:-1]
         parts = np.split(flat, ends)
         self.pools = [
@@ -110,7 +140,13 @@ class Watch:
 
 def watch_inputs(reference: Reference) -> Watch:
     """Watch the features and scores of a version."""
-    return Watch.fresh(reference.streams, joints=reference.joints, season=reference.season)
+    learner = None
+    if reference.sketch is not None and all(p.merge for p in reference.columns):
+        learnt = Learnt(reference.sketch, reference.columns)
+        learner = Learner(learnt, SEASONS[reference.season])
+    return Watch.fresh(
+        reference.streams, joints=reference.joints, season=reference.season, learner=learner
+    )
 
 
 def assess(
@@ -134,16 +170,17 @@ def assess(
         about: What is watched.
     """
     columns = align([p.name for p in watch.profiles[: _single(watch)]], columns)
-    seen = tally(watch.profiles, watch.joints, columns, scores)
+    seen = watch.tally(columns, scores)
     return assess_tally(watch, day, seen, alpha=alpha, about=about)
 
 
 def assess_tally(watch: Watch, day: str, seen: Tally, *, alpha: float, about: str = "") -> Drift:
     """The same for a day that was counted before, perhaps in parts."""
-    evidence = watch.step(day, seen.counts, about)
+    evidence = watch.step(day, seen.counts, about, seen.codes)
     single = _single(watch)
     found = [_column(watch, seen, evidence, j) for j in range(len(watch.profiles))]
     told = found[:single] + _told(watch.joints, found[:single], found[single:])
+    told += _learnt(watch.told, told)
     threshold = -math.log(alpha)
     return Drift(
         rows=seen.rows,
@@ -165,6 +202,17 @@ def _told(
         if one.since is not None and 2 * strongest < one.evidence:
             told.append(one)
     return told
+
+
+def _learnt(told: Told | None, found: Sequence[ColumnDrift]) -> list[ColumnDrift]:
+    """The classifier's line, where it sees what no other stream does."""
+    strongest = max((c.evidence for c in found if c.since is not None), default=0.0)
+    if told is None or told.log_e <= _DECIMAL or decimal(told.log_e) < 2 * strongest:
+        return []
+    name = f"{TOGETHER} {', '.join(told.columns)}"
+    since = date.fromisoformat(told.since)
+    evidence = decimal(told.log_e)
+    return [ColumnDrift(column=name, evidence=evidence, since=since, change="relation")]
 
 
 def _single(watch: Watch) -> int:

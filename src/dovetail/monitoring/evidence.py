@@ -159,23 +159,39 @@ def weigh(days: list[DaySums], weights: Floats, *, upward: bool = False) -> Evid
     return Evidence(float((streams + np.log(weights)).max()), streams, since, best)
 
 
+def bet_on_larger(rows: Floats, total: Floats, cells: Floats) -> Floats:
+    """Log winnings of bets that values became larger, from sums since each bet began.
+
+    Args:
+        rows: Values seen, shape (S,).
+        total: Sum of their normal scores, shape (S,).
+        cells: Counts of the p-values in eight equal bins, shape (S, 8).
+    """
+    return _upward(rows[None], total[None], cells[None]).ravel()
+
+
+def _upward(rows: Floats, total: Floats, cells: Floats) -> Floats:
+    won = np.logaddexp(_location(_UPWARD, rows, total), _tail(rows, cells)) - math.log(2)
+    return np.asarray(won, dtype=np.float64)
+
+
 def _since(days: list[DaySums], name: str) -> Floats:
     """Sums from each possible day of change up to now, shape (T, S[, 8])."""
     table = np.stack([getattr(day, name) for day in days])
     return np.asarray(np.cumsum(table[::-1], axis=0)[::-1], dtype=np.float64)
 
 
-def _bets(days: list[DaySums], upward: bool) -> Floats:
+def _bets(days: list[DaySums], rising: bool) -> Floats:
     """Log winnings of each of `BETS`, by its share, for each day of change and stream.
 
     Returns:
-        Shape (bets, T, S); only the first bet of `BETS` where `upward`.
+        Shape (bets, T, S); only the first bet of `BETS` where `rising`.
     """
     rows, total = _since(days, "rows"), _since(days, "total")
     squares, cells = _since(days, "squares"), _since(days, "histogram")
+    if rising:
+        return _upward(rows, total, cells)[None]
     up = _location(_UPWARD, rows, total)
-    if upward:
-        return np.logaddexp(up, _tail(rows, cells))[None] - math.log(2)
     down = _location(-_UPWARD, rows, total)
     wider, narrower = (_spread(g, rows, squares) for g in (_WIDER, _NARROWER))
     histogram = rows * math.log(HISTOGRAM) + math.lgamma(HISTOGRAM / 2)

@@ -15,7 +15,7 @@ from dovetail.monitoring.numeric import Floats
 from dovetail.monitoring.performance import measure
 from dovetail.monitoring.reference import Column, Reference
 from dovetail.monitoring.store import Slice
-from dovetail.monitoring.tally import Tally, tally
+from dovetail.monitoring.tally import Tally
 from dovetail.wire.monitoring import Drift, Figures
 
 
@@ -166,7 +166,7 @@ class Monitor:
     def _tally(self, rows: Mapping[str, Column], scores: Floats | None) -> Tally:
         columns = {name: typed(values) for name, values in rows.items()}
         columns = dict(align([c.name for c in self.reference.columns], columns))
-        return tally(self._inputs.profiles, self._inputs.joints, columns, scores)
+        return self._inputs.tally(columns, scores)
 
     def _next(self, day: date | None) -> date:
         if day is None:

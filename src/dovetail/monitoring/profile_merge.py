@@ -60,6 +60,7 @@ def _add(a: Reference, b: Reference) -> Reference:
         loss=_either(a.loss, b.loss),
         surprise=_either(a.surprise, b.surprise),
         joints=_joints(a.joints, b.joints),
+        sketch=None,
         scored=a.scored + b.scored if a.scored and b.scored else a.scored or b.scored,
         performance=_performance(a, b),
     )

@@ -22,6 +22,7 @@ from dovetail.monitoring.numeric import Floats
 from dovetail.monitoring.profile_file import read_file, write_file
 from dovetail.monitoring.profile_scores import Scored, score_bins
 from dovetail.monitoring.seasons import SEASONS, seasons_of, span_of
+from dovetail.monitoring.sketch import Sketch, sketch
 
 PREDICTION = "(prediction)"
 """Name of the stream of scores among the columns."""
@@ -59,6 +60,7 @@ class Reference(msgspec.Struct, frozen=True, kw_only=True):
         knots: Knots of the calibration from score to probability.
         heights: Probabilities at the knots.
         joints: Streams of columns together.
+        sketch: Some rows, coded, for a classifier to learn from; None where none were kept.
         season: Which days are compared with each other; one of `SEASONS`, "" for all.
         task: "binary" (labels of 0 and 1) or "regression" (labels are numbers).
         digest: Identifies the content; a reference put twice is the same one.
@@ -78,6 +80,7 @@ class Reference(msgspec.Struct, frozen=True, kw_only=True):
     knots: list[float] = []
     heights: list[float] = []
     joints: list[Joint] = []
+    sketch: Sketch | None = None
     season: str = ""
     task: Task = "binary"
     digest: str = ""
@@ -111,6 +114,7 @@ class Reference(msgspec.Struct, frozen=True, kw_only=True):
         days: Sequence[Any] = (),
         task: Task = "binary",
         like: "Reference | None" = None,
+        keep_rows: bool = True,
     ) -> "Reference":
         """Summarise a sample.
 
@@ -128,6 +132,8 @@ class Reference(msgspec.Struct, frozen=True, kw_only=True):
             like: Another part's profile, whose bins, season and task to use; then all rows here
                 calibrate, and the two profiles merge without any loss. It must have been made of
                 other rows.
+            keep_rows: Keep up to 4,000 rows, each cell as the number of its bin, so that a
+                classifier can see changes of many columns together; the file has none of them.
 
         Raises:
             ReferenceInvalidError: There are no rows, lengths differ, labels lack scores, or days
@@ -144,13 +150,15 @@ class Reference(msgspec.Struct, frozen=True, kw_only=True):
         roles = _roles(rows, season, days, like)
         first, last = span_of(days)
         columns = {name: typed(values) for name, values in features.items()}
+        profiles = _profiles(columns, roles, like)
         made = cls(
             version=version,
             model=model,
             rows=rows,
             first=first,
             last=last,
-            columns=_profiles(columns, roles, like),
+            columns=profiles,
+            sketch=sketch(profiles, columns, roles) if keep_rows and like is None else None,
             joints=joints(columns, roles, None if like is None else like.joints),
             season=season,
             task=task,
@@ -165,14 +173,14 @@ class Reference(msgspec.Struct, frozen=True, kw_only=True):
         return made.sealed()
 
     def sealed(self) -> "Reference":
-        """The same with the digest of its content."""
-        bare = msgspec.structs.replace(self, digest="")
+        """The same with the digest of its content, but for the rows kept: its file has none."""
+        bare = msgspec.structs.replace(self, digest="", sketch=None)
         digest = hashlib.sha256(msgspec.json.encode(bare)).hexdigest()
         return msgspec.structs.replace(self, digest=digest)
 
     def profile(self) -> bytes:
         """The profile as a file: JSON, a few kilobytes a column, without any row."""
-        return write_file(msgspec.to_builtins(self))
+        return write_file(msgspec.to_builtins(msgspec.structs.replace(self, sketch=None)))
 
     @classmethod
     def from_profile(cls, data: bytes) -> "Reference":
@@ -182,7 +190,7 @@ class Reference(msgspec.Struct, frozen=True, kw_only=True):
             ReferenceInvalidError: It is no profile, a newer one than this version reads, or its
                 parts do not fit together.
         """
-        return read_file(data, cls).sealed()
+        return msgspec.structs.replace(read_file(data, cls), sketch=None).sealed()
 
     def pack(self) -> bytes:
         """The profile as JSON."""

@@ -12,6 +12,7 @@ from dovetail.monitoring.columns import Bins, ColumnProfile, Values
 from dovetail.monitoring.joint import Joint
 from dovetail.monitoring.numeric import Floats
 from dovetail.monitoring.reference import PREDICTION
+from dovetail.monitoring.sketch import Coded, Coder, Codes
 
 
 @dataclass(frozen=True)
@@ -23,12 +24,14 @@ class Tally:
         counts: Rows in each bin of the stream's profile; None where it was not seen.
         known: Finite numbers of the stream, shape (S,).
         total: Their sum, shape (S,).
+        codes: Some of the rows coded, shape (rows, columns), where a classifier learns of them.
     """
 
     rows: int
     counts: list[Bins | None]
     known: Floats
     total: Floats
+    codes: Codes | None = None
 
     def __add__(self, other: "Tally") -> "Tally":
         """Both parts together."""
@@ -37,7 +40,14 @@ class Tally:
             for a, b in zip(self.counts, other.counts, strict=True)
         ]
         rows = self.rows + other.rows
-        return Tally(rows, counts, self.known + other.known, self.total + other.total)
+        codes = [part for part in (self.codes, other.codes) if part is not None]
+        return Tally(
+            rows,
+            counts,
+            self.known + other.known,
+            self.total + other.total,
+            np.concatenate(codes) if codes else None,
+        )
 
     def shift(self, profile: ColumnProfile, stream: int) -> float | None:
         """Difference of the means in standard deviations of the reference, where both exist."""
@@ -53,6 +63,7 @@ def tally(
     joints: Sequence[Joint],
     columns: Mapping[str, Values],
     scores: Floats | None,
+    coder: Coder | None = None,
 ) -> Tally:
     """Count rows.
 
@@ -62,11 +73,13 @@ def tally(
         columns: The features; a stream that is not among them is missing on every row. Empty
             where no features are known.
         scores: The scores, None where they are not known.
+        coder: Codes some of the rows, where a classifier learns of them.
     """
     size = len(next(iter(columns.values()))) if columns else 0
     single = len(profiles) - len(joints)
     counts: list[Bins | None] = []
     known, total = np.zeros(len(profiles)), np.zeros(len(profiles))
+    coded = Coded(coder, size) if coder is not None and size else None
     for j, profile in enumerate(profiles):
         if j >= single:
             values: Values | None = joints[j - single].values(columns, size) if columns else None
@@ -74,9 +87,15 @@ def tally(
             values = scores
         else:
             values = columns.get(profile.name, np.full(size, np.nan)) if columns else None
-        counts.append(profile.count(values) if values is not None and len(values) else None)
+        if values is None or not len(values):
+            counts.append(None)
+            continue
+        bins = profile.bins(values)
+        counts.append(np.bincount(bins, minlength=len(profile.counts)).astype(np.int64))
+        if coded is not None and j < single:
+            coded.put(profile.name, bins)
         if isinstance(values, np.ndarray):
             finite = values[np.isfinite(values)]
             known[j], total[j] = len(finite), finite.sum()
     rows = max((int(seen.sum()) for seen in counts if seen is not None), default=0)
-    return Tally(rows, counts, known, total)
+    return Tally(rows, counts, known, total, None if coded is None else coded.codes)
