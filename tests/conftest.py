@@ -51,27 +51,59 @@ def free_port():
     return take
 
 
+class PostgresServer:
+    """A PostgreSQL that can be stopped at once and started again."""
+
+    def __init__(self, port: int, binaries: Path) -> None:
+        self.port, self._binaries = port, binaries
+        self.url = f"postgresql://postgres@127.0.0.1:{port}"
+        self._as_user = ["runuser", "-u", "postgres", "--"] if os.geteuid() == 0 else []
+        self._folder = Path(tempfile.mkdtemp(prefix="dovetail-pg-"))
+        self._folder.chmod(0o777)
+        self._run("initdb", "-U", "postgres", "-A", "trust", "-N")
+        self.start()
+
+    def start(self) -> None:
+        options = f"-p {self.port} -h 127.0.0.1 -k {self._folder} -c fsync=off"
+        options += " -c max_connections=200"
+        self._run("pg_ctl", "-w", "-o", options, "-l", str(self._folder / "log"), "start")
+
+    def kill(self) -> None:
+        self._run("pg_ctl", "-w", "-m", "immediate", "stop")
+
+    def remove(self) -> None:
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+    def _run(self, tool: str, *options: str) -> None:
+        command = [str(self._binaries / tool), "-D", str(self._folder / "data"), *options]
+        run = {"check": True, "stdout": subprocess.DEVNULL, "cwd": "/tmp"}
+        subprocess.run([*self._as_user, *command], **run)
+
+
 @pytest.fixture(scope="session")
 def postgres_server(free_port) -> Iterator[str]:
     """A PostgreSQL of this test session; its URL without a database name."""
+    with contextlib.contextmanager(_postgres)(free_port) as server:
+        yield server.url
+
+
+@pytest.fixture
+def postgres_alone(free_port) -> Iterator[PostgresServer]:
+    """A PostgreSQL of one test, which may stop it."""
+    yield from _postgres(free_port)
+
+
+def _postgres(free_port: Callable[[], int]) -> Iterator[PostgresServer]:
     binaries = _postgres_bin()
     if binaries is None:
         pytest.skip("PostgreSQL is not installed: apt-get install postgresql")
-    as_user = ["runuser", "-u", "postgres", "--"] if os.geteuid() == 0 else []
-    folder = Path(tempfile.mkdtemp(prefix="dovetail-pg-"))
-    folder.chmod(0o777)
-    data, port = folder / "data", free_port()
-    run = {"check": True, "stdout": subprocess.DEVNULL, "cwd": "/tmp"}
-    init = [str(binaries / "initdb"), "-D", str(data), "-U", "postgres", "-A", "trust", "-N"]
-    subprocess.run([*as_user, *init], **run)
-    options = f"-p {port} -h 127.0.0.1 -k {folder} -c fsync=off -c max_connections=200"
-    control = [*as_user, str(binaries / "pg_ctl"), "-D", str(data), "-w"]
-    subprocess.run([*control, "-o", options, "-l", str(folder / "log"), "start"], **run)
+    server = PostgresServer(free_port(), binaries)
     try:
-        yield f"postgresql://postgres@127.0.0.1:{port}"
+        yield server
     finally:
-        subprocess.run([*control, "-m", "immediate", "stop"], **run)
-        shutil.rmtree(folder, ignore_errors=True)
+        with contextlib.suppress(subprocess.CalledProcessError):  # a test may have stopped it
+            server.kill()
+        server.remove()
 
 
 @pytest.fixture

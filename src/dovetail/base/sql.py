@@ -227,13 +227,16 @@ def _starter(statement: str) -> Callable[[Connection], None]:
 def _postgres_engine(url: str, name: str) -> Engine:
     from dovetail.base.extras import require
 
-    require("psycopg", extra="postgres", feature="a PostgreSQL store")
+    psycopg = require("psycopg", extra="postgres", feature="a PostgreSQL store")
     parsed = _parsed(url).set(drivername="postgresql+psycopg")
     engine = sa.create_engine(parsed, pool_size=8, max_overflow=24, pool_pre_ping=True)
 
     def set_schema(connection: Any, _record: object) -> None:
         with connection.cursor() as cursor:
-            cursor.execute(f'CREATE SCHEMA IF NOT EXISTS "{name}"')
+            try:
+                cursor.execute(f'CREATE SCHEMA IF NOT EXISTS "{name}"')
+            except psycopg.errors.UniqueViolation:  # another connection made it just now
+                connection.rollback()
             cursor.execute(f'SET search_path TO "{name}"')
         connection.commit()
 

@@ -15,6 +15,8 @@ import pytest
 
 from dovetail.base.clock import ManualClock
 from dovetail.features.catalog import Definitions
+from dovetail.features.errors import StoreLostError
+from dovetail.features.materialize import Materializer
 from dovetail.features.moments import moment_us, span_us
 from dovetail.features.online.postgres_states import PostgresStates
 from dovetail.features.online.redis_states import RedisStates
@@ -204,21 +206,63 @@ def test_what_no_question_needs_is_forgotten(online: str, definitions: Definitio
     engine.close()
 
 
-def test_a_redis_that_is_lost_is_said_so_and_is_used_again_when_it_is_back(
-    redis_server: Any, definitions_file: Path, tmp_path: Path
+@pytest.mark.parametrize("kind", ["Redis", "PostgreSQL"])
+def test_a_store_that_is_lost_is_said_so_and_is_used_again_when_it_is_back(
+    kind: str, request: pytest.FixtureRequest, definitions_file: Path, tmp_path: Path
 ) -> None:
+    name = "redis_server" if kind == "Redis" else "postgres_alone"
+    store: Any = request.getfixturevalue(name)
+    url = store.url if kind == "Redis" else f"{store.url}/postgres"
     with ExitStack() as stack:
-        server = serve(stack, definitions_file, redis_server.url, tmp_path / "s")
+        server = serve(stack, definitions_file, url, tmp_path / "s")
         assert push(server, departures(range(6))).status_code == 200
         before = found(server)
-        redis_server.kill()
+        store.kill()
         for answer in (ask(server), push(server, departures(range(6, 9)))):
             assert (answer.status_code, answer.headers["retry-after"]) == (503, "1")
-            assert "Redis does not answer" in answer.text
-        redis_server.start()
+            assert f"{kind} does not answer" in answer.text
+        store.start()
         assert found(server) == before
         assert push(server, departures(range(9))).status_code == 200
         assert found(server) == [[4, 5], [16.0, 20.0], [8, 8]]
+
+
+@pytest.mark.parametrize("kind", ["redis", "postgresql"])
+def test_a_store_that_is_lost_while_tables_come_online_is_gone_on_with(
+    kind: str,
+    request: pytest.FixtureRequest,
+    definitions: Definitions,
+    tmp_path: Path,
+) -> None:
+    store: Any = request.getfixturevalue("redis_server" if kind == "redis" else "postgres_alone")
+    states = RedisStates(store.url) if kind == "redis" else PostgresStates(f"{store.url}/postgres")
+    rows = [("JFK", START + timedelta(minutes=n), START, float(n), n) for n in range(2000)]
+    rows += [(f"A{n}", START, START, float(n), n) for n in range(2000)]
+    names = ["origin", "hour", "published", "temp", "visib"]
+    pl.DataFrame(rows, schema=names, orient="row").write_delta(tmp_path / "weather")
+    engine = SharedEngine(definitions, states, ManualClock(START + timedelta(days=9)), 10**14)
+    engine.load()
+    bring, pieces = engine.bring, []
+
+    def watched(view: Any, batch: Any, progress: Any) -> None:
+        pieces.append(progress.position)
+        if len(pieces) == 5:
+            store.kill()
+        bring(view, batch, progress)
+
+    engine.bring = watched  # type: ignore[method-assign]
+    runner, end = Materializer(definitions, engine, 500), moment_us(START + timedelta(days=5))
+    with pytest.raises(StoreLostError):
+        runner.run(["sky"], 0, end)
+    store.start()
+    runner.run(["sky"], 0, end)
+    assert pieces == [500, 1000, 1500, 2000, 2500, 2500, 3000, 3500, 4000]
+    at = moment_us(START + timedelta(minutes=2100))
+    (row,) = engine.rows("sky", ["JFK"], at)
+    assert row.values == (1999.0, 1999)
+    found = engine.rows("sky", [f"A{n}" for n in range(2000)], moment_us(START))
+    assert [row.values for row in found] == [(float(n), n) for n in range(2000)]
+    engine.close()
 
 
 def test_a_server_starts_before_its_store(

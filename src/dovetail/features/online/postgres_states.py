@@ -4,6 +4,7 @@ A change is one transaction. Changes of one source come one after the other, by 
 with the transaction, so that what a change rests on is still there when it is made.
 """
 
+import threading
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
@@ -52,6 +53,7 @@ class PostgresStates:
     def __init__(self, url: str) -> None:
         self._url = url
         self._opened: Database | None = None
+        self._opening = threading.Lock()
 
     def read(self, names: Sequence[str]) -> list[bytes | None]:
         """Return values by name; see `States`."""
@@ -111,9 +113,10 @@ class PostgresStates:
             ) from error
 
     def _database(self) -> Database:
-        if self._opened is None:
-            self._opened = Database(self._url, METADATA, name="features_online")
-        return self._opened
+        with self._opening:
+            if self._opened is None:
+                self._opened = Database(self._url, METADATA, name="features_online")
+            return self._opened
 
 
 def _psycopg() -> Any:
