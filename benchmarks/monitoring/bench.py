@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 from benchmarks.harness import BIN, Connection, Figure, Server, at_rest, measure, server
-from benchmarks.monitoring import checks, quality
+from benchmarks.monitoring import checks, ingest, quality
 from scipy.stats import ks_2samp
 
 from dovetail.monitoring import Monitor
@@ -158,6 +158,7 @@ def main() -> None:
         command = [str(BIN / "dovetail"), "monitoring", "run", "--port", "{port}"]
         with server([*command, "--state", "state"], "/healthz", Path(folder)) as target:
             drive(target)
+    ingest.run()
     alarms()
     quality.run()
     checks.side_by_side(100_000, 20, 9)

@@ -56,9 +56,9 @@ class Feeds:
     def saw(self, items: Sequence[Item], at_ms: int) -> None:
         """Note that live predictions have just arrived; what is a day old or more is a replay."""
         for item in items:
-            for one in item.inferences:
-                if one.role == "live" and abs(at_ms - one.time_ms) < _DAY_MS:
-                    self._seen[one.model] = at_ms
+            one = item.inference
+            if one is not None and one.role == "live" and abs(at_ms - one.time_ms) < _DAY_MS:
+                self._seen[one.model] = at_ms
 
     def learn(self, model: str, day: str) -> None:
         """Add what a closed day says of when the model is asked, and days closed with it."""

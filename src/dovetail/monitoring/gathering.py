@@ -7,54 +7,63 @@ events of another.
 """
 
 import asyncio
-from dataclasses import dataclass
+from collections.abc import Callable
+from typing import Generic, TypeVar
 
 from dovetail.base.clock import Clock, now_ms
 from dovetail.base.errors import UnavailableError
+from dovetail.monitoring import metrics
 from dovetail.monitoring.intake import Item
 from dovetail.monitoring.store import Store, Stored
 
 __all__ = ["Gathering"]
 
+T = TypeVar("T")
 _MOST_CALLS = 20_000
 _GROUP_ITEMS = 2000
 
 
-@dataclass
-class _Call:
-    items: list[Item]
-    done: "asyncio.Future[Stored]"
+class _Call(Generic[T]):
+    __slots__ = ("done", "ignored", "items")
+
+    def __init__(self, items: list[Item], ignored: int, done: "asyncio.Future[T]") -> None:
+        self.items, self.ignored, self.done = items, ignored, done
 
 
-class Gathering:
+class Gathering(Generic[T]):
     """Calls of one event loop.
 
     Args:
-        store: where events are kept.
-        clock: when they arrived.
+        store: Where events are kept.
+        clock: When they arrived.
+        tell: Makes the answer of a call from what was stored and how many events were ignored.
     """
 
-    def __init__(self, store: Store, clock: Clock) -> None:
-        self._store, self._clock = store, clock
-        self._waiting: list[_Call] = []
+    def __init__(self, store: Store, clock: Clock, tell: Callable[[Stored, int], T]) -> None:
+        self._store, self._clock, self._tell = store, clock, tell
+        self._waiting: list[_Call[T]] = []
         self._task: asyncio.Task[None] | None = None
 
-    def add(self, items: list[Item]) -> "asyncio.Future[Stored]":
+    def add(self, items: list[Item], ignored: int = 0) -> "asyncio.Future[T]":
         """Store the events of a call; the future tells when they are durable.
 
+        Args:
+            items: The events.
+            ignored: How many further events the call had, of types that are not kept.
+
         Raises:
-            UnavailableError: too many calls wait already.
+            UnavailableError: Too many calls wait already.
         """
         if len(self._waiting) >= _MOST_CALLS:
             raise UnavailableError(
                 "too many calls wait to be stored", fix="send again later, many events in a call"
             )
         loop = asyncio.get_running_loop()
-        call = _Call(items, loop.create_future())
-        self._waiting.append(call)
+        done: asyncio.Future[T] = loop.create_future()
+        self._waiting.append(_Call(items, ignored, done))
         if self._task is None:
             self._task = loop.create_task(self._run())
-        return call.done
+        return done
 
     async def _run(self) -> None:
         try:
@@ -63,7 +72,7 @@ class Gathering:
         finally:
             self._task = None
 
-    def _take(self) -> list[_Call]:
+    def _take(self) -> list[_Call[T]]:
         size = calls = 0
         for call in self._waiting:
             calls, size = calls + 1, size + len(call.items)
@@ -72,18 +81,20 @@ class Gathering:
         group, self._waiting = self._waiting[:calls], self._waiting[calls:]
         return group
 
-    async def _store_group(self, group: list[_Call]) -> None:
-        now = now_ms(self._clock)
+    async def _store_group(self, group: list[_Call[T]]) -> None:
         items = [item for call in group for item in call.items]
+        work = self._store.adding(items, now_ms(self._clock))
         try:
-            fresh = await self._store.database.write_soon(self._store.adding(items, now))
+            fresh = await self._store.database.write_quick(work)
         except Exception as error:
             if len(group) == 1:
-                _refuse(group[0], error)
+                if not group[0].done.done():
+                    group[0].done.set_exception(error)
                 return
             for call in group:
                 await self._store_group([call])
             return
+        metrics.count_events(len(fresh), len(items) - len(fresh), sum(c.ignored for c in group))
         for call in group:
             accepted = 0
             for item in call.items:
@@ -91,9 +102,5 @@ class Gathering:
                     fresh.discard(item.key)  # the first that brought it counts
                     accepted += 1
             if not call.done.done():
-                call.done.set_result(Stored(accepted, len(call.items) - accepted))
-
-
-def _refuse(call: _Call, error: Exception) -> None:
-    if not call.done.done():
-        call.done.set_exception(error)
+                stored = Stored(accepted, len(call.items) - accepted)
+                call.done.set_result(self._tell(stored, call.ignored))

@@ -7,7 +7,6 @@ position and reason.
 
 import hashlib
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any
@@ -26,8 +25,7 @@ ROLES = ("live", "shadow")
 _DAY_MS = 86_400_000
 
 
-@dataclass(frozen=True)
-class Inference:
+class Inference(msgspec.Struct, frozen=True, gc=False):
     """What one event says of one inference; request and response complete each other.
 
     Attributes:
@@ -53,8 +51,7 @@ class Inference:
     features: Features | None = None
 
 
-@dataclass(frozen=True)
-class Outcomes:
+class Outcomes(msgspec.Struct, frozen=True, gc=False):
     """What came true for some rows of one request."""
 
     model: str
@@ -64,19 +61,25 @@ class Outcomes:
     values: bytes
 
 
-@dataclass(frozen=True)
-class Item:
+class Item(msgspec.Struct, frozen=True, gc=False):
     """One event, ready to be stored.
 
     Attributes:
-        key: Identifies the event, so that a second delivery changes nothing.
-        inferences: What it says of inferences.
+        key: Identifies what the event says, so that a second delivery changes nothing: the two
+            sides of an inference by request, model and role; outcomes by the event's own id.
+        inference: What it says of an inference, None where it says nothing of one.
         outcomes: What it says of outcomes, one a request.
     """
 
     key: str
-    inferences: list[Inference] = field(default_factory=list)
-    outcomes: list[Outcomes] = field(default_factory=list)
+    inference: Inference | None = None
+    outcomes: list[Outcomes] = []
+
+    @classmethod
+    def of(cls, said: Inference) -> "Item":
+        """What an event says of an inference."""
+        side = "asked" if said.asked_rows is not None else "answered"
+        return cls(f"{side}\0{said.request_id}\0{said.model}\0{said.role}", said)
 
 
 class _Outcome(msgspec.Struct):
@@ -150,14 +153,15 @@ def read(events: Iterable[Event], now_ms: int) -> list[Item]:
 
 def _refuse_odd_names(item: Item) -> None:
     """PostgreSQL keeps no NUL in text, so no store of ours takes one."""
-    names = [(i.model, i.request_id, i.version or "") for i in item.inferences]
-    names += [(o.model, o.request_id, "") for o in item.outcomes]
-    if any("\0" in part for name in names for part in name):
+    said = item.inference
+    names = [said.model, said.request_id, said.version or ""] if said else []
+    names += [part for o in item.outcomes for part in (o.model, o.request_id)]
+    if any("\0" in name for name in names):
         raise EventInvalidError("a name holds a NUL character")
 
 
-def _key(event: Event, about: str) -> str:
-    parts = "\0".join([event.source, event.type, event.id, about])
+def _key(event: Event, model: str) -> str:
+    parts = "\0".join([event.source, event.type, event.id, model])
     return hashlib.sha256(parts.encode()).hexdigest()[:32]
 
 
@@ -182,7 +186,7 @@ def _request(event: Event, now_ms: int) -> Item | None:
         asked_rows=features.rows if features else 0,
         features=features,
     )
-    return Item(_key(event, f"{model}\0{role}"), [inference])
+    return Item.of(inference)
 
 
 def _response(event: Event, now_ms: int) -> Item | None:
@@ -206,7 +210,7 @@ def _response(event: Event, now_ms: int) -> Item | None:
         version=str(version or ""),
         scores=scores.astype("<f8").tobytes(),
     )
-    return Item(_key(event, f"{model}\0{role}"), [inference])
+    return Item.of(inference)
 
 
 def _outcome(event: Event, now_ms: int) -> Item:

@@ -5,11 +5,9 @@ an outcome waits for its prediction, and a change to a day raises that day's rev
 everything computed from it knows that it is stale.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from functools import lru_cache
-from hashlib import sha256
 from typing import Any
 
 import msgspec
@@ -18,14 +16,14 @@ import numpy.typing as npt
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from dovetail.base.sql import Database, insert
+from dovetail.base.sql import Database
 from dovetail.monitoring import tables as t
-from dovetail.monitoring.intake import Inference, Item, Outcomes, day_of
+from dovetail.monitoring.intake import Item
 from dovetail.monitoring.numeric import Floats
+from dovetail.monitoring.recording import Recorder
 from dovetail.monitoring.tensors import Features, Schema
 from dovetail.wire.monitoring import Asked
 
-_CHUNK = 400
 _NEVER = -1
 
 
@@ -98,21 +96,7 @@ class Store:
 
     def __init__(self, database: Database, *, shadow_features: bool = False) -> None:
         self.database = database
-        self._shadow_features = shadow_features
-        # Built once, so that SQLAlchemy compiles each a single time.
-        events, schemas, days = (insert(x, database.dialect) for x in (t.events, t.schemas, t.days))
-        self._claiming = events.on_conflict_do_nothing().returning(t.events.c.key)
-        here = t.events.c.key.in_(sa.bindparam("keys", expanding=True))
-        self._knowing, self._noting = sa.select(t.events.c.key).where(here), sa.insert(t.events)
-        self._new_schema = schemas.on_conflict_do_nothing()
-        self._new_inference = sa.insert(t.inferences)
-        self._touching = days.on_conflict_do_update(
-            index_elements=[t.days.c.model, t.days.c.day],
-            set_={
-                "revision": t.days.c.revision + 1,
-                "arrived_ms": days.excluded.arrived_ms,
-            },
-        )
+        self._recorder = Recorder(database, shadow_features=shadow_features)
 
     def add(self, items: Sequence[Item], now_ms: int) -> Stored:
         """Store events, each once however often it is sent; returns once they are durable."""
@@ -123,110 +107,7 @@ class Store:
 
     def adding(self, items: Sequence[Item], now_ms: int) -> Callable[[Connection], set[str]]:
         """Return the work that stores events; it gives the keys of those that are new."""
-        unique = {item.key: item for item in items}
-
-        def work(connection: Connection) -> set[str]:
-            fresh = self._claim(connection, list(unique), now_ms)
-            chosen = [item for key, item in unique.items() if key in fresh]
-            changed = self._put_inferences(connection, [i for x in chosen for i in x.inferences])
-            changed |= self._put_outcomes(connection, chosen)
-            self._touch(connection, changed, now_ms)
-            return fresh
-
-        return work
-
-    def _claim(self, connection: Connection, keys: list[str], now_ms: int) -> set[str]:
-        """Note the events and tell which of them are new."""
-        fresh: set[str] = set()
-        for some in _chunks(keys):
-            if self.database.dialect == "sqlite":
-                # One transaction writes at a time, so nothing comes between looking and noting.
-                known = set(connection.execute(self._knowing, {"keys": some}).scalars())
-                new = [key for key in some if key not in known]
-                if new:
-                    rows = [{"key": key, "arrived_ms": now_ms} for key in new]
-                    connection.execute(self._noting, rows)
-                fresh.update(new)
-            else:
-                rows = [{"key": key, "arrived_ms": now_ms} for key in some]
-                fresh |= set(connection.execute(self._claiming, rows).scalars())
-        return fresh
-
-    def _put_inferences(
-        self, connection: Connection, inferences: list[Inference]
-    ) -> set[tuple[str, str]]:
-        if not inferences:
-            return set()
-        merged: dict[tuple[str, str, str], dict[str, Any]] = {}
-        schemas: dict[str, bytes] = {}
-        for inference in inferences:
-            row = self._row(inference, schemas)
-            key = (row["request_id"], row["model"], row["role"])
-            merged[key] = _complete(merged[key], row) if key in merged else row
-        if schemas:
-            rows = [{"digest": digest, "body": body} for digest, body in schemas.items()]
-            connection.execute(self._new_schema, rows)
-        changed = {(row["model"], row["day"]) for row in merged.values()}
-        known = _existing(connection, merged.keys())
-        for key, row in merged.items():
-            if key in known:
-                before = known[key]
-                changed.add((before["model"], before["day"]))
-                row = _complete(before, row)
-                connection.execute(
-                    sa.update(t.inferences).where(t.inferences.c.id == before["id"]).values(row)
-                )
-                changed.add((row["model"], row["day"]))
-        new = [row for key, row in merged.items() if key not in known]
-        if new:
-            connection.execute(self._new_inference, new)
-        return changed
-
-    def _row(self, inference: Inference, schemas: dict[str, bytes]) -> dict[str, Any]:
-        features = inference.features
-        if inference.role == "shadow" and not self._shadow_features:
-            features = None
-        digest = None
-        if features is not None:
-            schema = features.schema
-            digest, body = _digested(tuple(schema.numbers), tuple(schema.texts), schema.dtype)
-            schemas[digest] = body
-        return {
-            "request_id": inference.request_id,
-            "model": inference.model,
-            "role": inference.role,
-            "version": inference.version,
-            "time_ms": inference.time_ms,
-            "day": day_of(inference.time_ms),
-            "rows": inference.rows or 0,
-            "asked_rows": inference.asked_rows,
-            "scores": inference.scores,
-            "schema": digest,
-            "features": features.data if features is not None else None,
-        }
-
-    def _put_outcomes(self, connection: Connection, items: list[Item]) -> set[tuple[str, str]]:
-        rows = [_outcome_row(item.key, said) for item in items for said in item.outcomes]
-        if not rows:
-            return set()
-        connection.execute(sa.insert(t.outcomes), rows)
-        changed: set[tuple[str, str]] = set()
-        c = t.inferences.c
-        for some in _chunks([row["request_id"] for row in rows]):
-            query = sa.select(c.model, c.day).where(c.request_id.in_(some)).distinct()
-            changed |= {(row.model, row.day) for row in connection.execute(query)}
-        models = {row["model"] for row in rows}
-        return {pair for pair in changed if pair[0] in models}
-
-    def _touch(self, connection: Connection, changed: set[tuple[str, str]], now_ms: int) -> None:
-        """Raise the revision of days."""
-        if not changed:
-            return
-        rows = [
-            {"model": model, "day": day, "revision": 1, "arrived_ms": now_ms}
-            for model, day in sorted(changed)
-        ]
-        connection.execute(self._touching, rows)
+        return self._recorder.adding(items, now_ms)
 
     def models(self) -> list[dict[str, Any]]:
         """The models that events have named, with their first and last day."""
@@ -345,45 +226,6 @@ def _asked(row: Mapping[Any, Any], latest: _Latest) -> Asked:
     )
 
 
-@lru_cache(maxsize=512)
-def _digested(numbers: tuple[str, ...], texts: tuple[str, ...], dtype: str) -> tuple[str, bytes]:
-    """The digest and the JSON of a schema; requests of a model share theirs."""
-    body = msgspec.json.encode(Schema(list(numbers), list(texts), dtype))
-    return sha256(body).hexdigest()[:32], body
-
-
-def _outcome_row(key: str, said: Outcomes) -> dict[str, Any]:
-    return {
-        "request_id": said.request_id,
-        "model": said.model,
-        "event": key,
-        "time_ms": said.time_ms,
-        "rows": said.rows,
-        "values": said.values,
-        "judged": False,
-    }
-
-
-def _complete(a: dict[str, Any], b: dict[str, Any]) -> dict[str, Any]:
-    """Join what two events say of one inference; the request's time rules, the first stays."""
-    request = b if a["asked_rows"] is None and b["asked_rows"] is not None else a
-    response = b if a["scores"] is None and b["scores"] is not None else a
-    answer = {name: response[name] for name in ("version", "rows", "scores")}
-    return {**{k: v for k, v in request.items() if k != "id"}, **answer}
-
-
-def _existing(
-    connection: Connection, keys: Iterable[tuple[str, str, str]]
-) -> dict[tuple[str, str, str], dict[str, Any]]:
-    """The inferences among these keys that are already stored."""
-    found = {}
-    for some in _chunks(sorted({key[0] for key in keys})):
-        query = sa.select(t.inferences).where(t.inferences.c.request_id.in_(some))
-        for row in connection.execute(query).mappings():
-            found[(row["request_id"], row["model"], row["role"])] = dict(row)
-    return found
-
-
 def _slices(found: list[Any], latest: dict[str, _Latest]) -> list[Slice]:
     parts: dict[tuple[str, str], list[tuple[Floats, Floats]]] = {}
     for request_id, role, version, rows, scores in found:
@@ -395,7 +237,3 @@ def _slices(found: list[Any], latest: dict[str, _Latest]) -> list[Slice]:
         Slice(role, version, np.concatenate([s for s, _ in p]), np.concatenate([y for _, y in p]))
         for (role, version), p in sorted(parts.items())
     ]
-
-
-def _chunks(values: list[str]) -> Iterable[list[str]]:
-    return (values[i : i + _CHUNK] for i in range(0, len(values), _CHUNK))

@@ -5,7 +5,6 @@ become named columns and the outputs one score a row. KServe's older V1 bodies (
 `predictions`) are read too, because its logger still sends them for V1 models.
 """
 
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
@@ -16,7 +15,8 @@ import numpy.typing as npt
 from dovetail.monitoring.errors import EventInvalidError
 from dovetail.monitoring.numeric import Floats
 
-_FLOATS = ("FP16", "FP32", "FP64", "BF16")
+FLOATS = ("FP16", "FP32", "FP64", "BF16")
+SINGLES = ("FP32", "FP16", "BF16")
 _CLASSES = 2
 
 
@@ -27,7 +27,7 @@ class _Tensor(msgspec.Struct):
     datatype: str = ""
 
 
-class Schema(msgspec.Struct, frozen=True):
+class Schema(msgspec.Struct, frozen=True, gc=False):
     """How the features of a request are laid out.
 
     Attributes:
@@ -36,13 +36,12 @@ class Schema(msgspec.Struct, frozen=True):
         dtype: NumPy type of the numbers.
     """
 
-    numbers: list[str]
-    texts: list[str]
+    numbers: tuple[str, ...]
+    texts: tuple[str, ...] = ()
     dtype: str = "<f8"
 
 
-@dataclass(frozen=True)
-class Features:
+class Features(msgspec.Struct, frozen=True, gc=False):
     """The inputs of one request.
 
     Attributes:
@@ -95,7 +94,7 @@ def read_features(body: dict[str, Any]) -> Features | None:
                 f"the request parameter 'columns' must list the {len(names)} columns"
             )
         names = [str(name) for name in given]
-    single = all(t.datatype in ("FP32", "FP16", "BF16") for t in tensors)
+    single = all(t.datatype in SINGLES for t in tensors)
     return _assemble(names, blocks, "<f4" if single else "<f8")
 
 
@@ -133,18 +132,21 @@ def _block(tensor: _Tensor) -> npt.NDArray[Any]:
 def _names(tensor: _Tensor, block: npt.NDArray[Any], tensors: int) -> list[str]:
     width = block.shape[1]
     if tensors == 1:
-        return list(_numbered(width))
+        return list(numbered(width))
     return [tensor.name] if width == 1 else [f"{tensor.name}_{j}" for j in range(width)]
 
 
 @lru_cache(maxsize=256)
-def _numbered(width: int) -> tuple[str, ...]:
+def numbered(width: int) -> tuple[str, ...]:
+    """The names of columns that have none: f0, f1, and so on."""
     return tuple(f"f{j}" for j in range(width))
 
 
 def _assemble(names: list[str], blocks: list[npt.NDArray[Any]], dtype: str) -> Features:
     if len(blocks) == 1 and blocks[0].dtype != object:
-        return Features(Schema(names, [], dtype), len(blocks[0]), blocks[0].astype(dtype).tobytes())
+        schema = Schema(tuple(names), (), dtype)
+        with np.errstate(over="ignore"):  # a number too large for its type is infinite in it
+            return Features(schema, len(blocks[0]), blocks[0].astype(dtype).tobytes())
     columns = [block[:, j] for block in blocks for j in range(block.shape[1])]
     rows = len(blocks[0])
     is_text = [c.dtype == object for c in columns]
@@ -155,11 +157,12 @@ def _assemble(names: list[str], blocks: list[npt.NDArray[Any]], dtype: str) -> F
     else:
         kept = [c for c, t in zip(columns, is_text, strict=True) if not t]
         matrix = np.column_stack(kept) if kept else np.empty((rows, 0))
-    data = np.ascontiguousarray(matrix, dtype=dtype).tobytes()
+    with np.errstate(over="ignore"):
+        data = np.ascontiguousarray(matrix, dtype=dtype).tobytes()
     if texts:
         said = [c.tolist() for c, t in zip(columns, is_text, strict=True) if t]
         data += msgspec.json.encode([[None if v is None else str(v) for v in c] for c in said])
-    return Features(Schema(numbers, texts, dtype), rows, data)
+    return Features(Schema(tuple(numbers), tuple(texts), dtype), rows, data)
 
 
 def _from_instances(instances: Any) -> Features | None:
@@ -175,7 +178,7 @@ def _from_instances(instances: Any) -> Features | None:
         ]
         return _assemble([t.name for t in tensors], [_block(t) for t in tensors], "<f8")
     block = _block(_Tensor("instances", instances, [], "FP64"))
-    return _assemble([f"f{j}" for j in range(block.shape[1])], [block], "<f8")
+    return _assemble(list(numbered(block.shape[1])), [block], "<f8")
 
 
 def read_scores(body: dict[str, Any]) -> Floats:
@@ -193,7 +196,7 @@ def read_scores(body: dict[str, Any]) -> Floats:
     tensors = [_tensor(t, "output") for t in _list(body, "outputs") if "data" in t]
     if not tensors:
         raise EventInvalidError("the response has no outputs with data")
-    return _score_column(_block(next((t for t in tensors if t.datatype in _FLOATS), tensors[0])))
+    return _score_column(_block(next((t for t in tensors if t.datatype in FLOATS), tensors[0])))
 
 
 def _score_column(block: npt.NDArray[Any]) -> Floats:

@@ -109,6 +109,12 @@ def test_raw_tensors_that_do_not_add_up_are_refused(server, tail):
     assert server.get("/models") == []
 
 
+def told(stored, ignored):
+    """The answer of a call: what was stored."""
+    assert ignored == 0
+    return stored
+
+
 class _Refusing(Store):
     """Refuses what one request brings, as a database does with what it cannot hold."""
 
@@ -117,7 +123,7 @@ class _Refusing(Store):
 
         def maybe(connection):
             fresh = work(connection)
-            if any(i.request_id == "bad" for item in items for i in item.inferences):
+            if any(item.inference.request_id == "bad" for item in items):
                 raise ValueError("this one cannot be kept")
             return fresh
 
@@ -131,7 +137,7 @@ def test_what_the_store_refuses_spoils_no_neighbour(database_url, log):
     store = _Refusing(database)
 
     async def run():
-        gathered = Gathering(store, SystemClock())
+        gathered = Gathering(store, SystemClock(), told)
         calls = [
             gathered.add(intake.read([log.response(name, [0.5])], 1)) for name in ("a", "bad", "c")
         ]
@@ -151,7 +157,7 @@ def test_too_many_waiting_calls_are_refused_at_once(tmp_path, log, monkeypatch):
     database = Database(f"sqlite:///{tmp_path}/m.db", tables.metadata, name="monitoring")
 
     async def run():
-        gathered = Gathering(Store(database), SystemClock())
+        gathered = Gathering(Store(database), SystemClock(), told)
         kept = [gathered.add(intake.read([log.response(n, [0.5])], 1)) for n in "ab"]
         with pytest.raises(UnavailableError, match="too many calls wait"):
             gathered.add([])

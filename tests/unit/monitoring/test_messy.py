@@ -110,5 +110,5 @@ def test_rows_are_forgotten_by_when_they_came_and_not_by_their_date(database_url
             table.name: len(connection.execute(table.select()).all())
             for table in (tables.events, tables.inferences, tables.outcomes, tables.days)
         }
-    assert kept == {"events": 1, "inferences": 1, "outcomes": 0, "days": 1}
+    assert kept == {"events": 0, "inferences": 1, "outcomes": 0, "days": 1}
     database.close()

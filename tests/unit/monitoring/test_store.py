@@ -1,4 +1,5 @@
 import itertools
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -90,6 +91,59 @@ def test_both_databases_tell_the_same(log, database_url):
     assert store.add(items, NOW) == type(store.add([], NOW))(0, 8)
     assert picture(store) == EXPECTED
     database.close()
+
+
+def test_a_side_of_an_inference_counts_once_whoever_sends_it(log, database_url):
+    store, database = open_store(database_url)
+    sent = [log.request("a", [[1.0]]), log.response("a", [0.1])]
+    again = [
+        log.response("a", [0.9], source="/another", version="2"),
+        log.request("a", [[7.0]], source="/another", at="2013-04-05T06:00:00Z"),
+    ]
+    assert store.add(intake.read([*sent, *again], NOW), NOW).accepted == 2
+    assert store.add(intake.read(again, NOW), NOW).accepted == 0
+    slices, features = picture(store)
+    assert slices == [("2013-04-01", "live", "1", [0.1], [-1.0])]
+    assert features == [{"f0": [1.0]}]
+    database.close()
+
+
+def test_a_large_group_is_stored_as_many_small_ones_are(log, database_url):
+    names = [f"r{number}" for number in range(131)]
+    store, database = open_store(database_url)
+    items = intake.read([log.request(name, [[float(k)]]) for k, name in enumerate(names)], NOW)
+    assert store.add(items, NOW).accepted == 131
+    answers = intake.read([log.response(name, [0.5]) for name in names], NOW)
+    for one in answers[:7]:
+        store.add([one], NOW)
+    assert store.add(answers, NOW).accepted == 124
+    assert [len(part.scores) for part in store.day("flights", "2013-04-01")] == [131]
+    kept = store.features("flights", "1", "2013-04-01")
+    assert sorted(columns["f0"][0] for columns in kept) == list(range(131))
+    database.close()
+
+
+def test_servers_that_take_both_sides_at_once_complete_one_row(log, database_url):
+    """Two replicas over one database, each with one side of the same inferences."""
+    names = [f"r{number}" for number in range(200)]
+    stores = [open_store(database_url) for _ in range(2)]
+    sides = [
+        [log.request(name, [[1.0]], at="2013-04-01T23:59:59Z") for name in names],
+        [log.response(name, [0.5], at="2013-04-02T00:00:01Z") for name in names],
+    ]
+
+    def send(k):
+        items = intake.read(sides[k], NOW)
+        return sum(stores[k][0].add(items[i : i + 5], NOW).accepted for i in range(0, 200, 5))
+
+    with ThreadPoolExecutor(2) as pool:
+        assert list(pool.map(send, range(2))) == [200, 200]
+    store = stores[0][0]
+    assert [len(part.scores) for part in store.day("flights", "2013-04-01")] == [200]
+    assert store.day("flights", "2013-04-02") == []
+    assert len(store.features("flights", "1", "2013-04-01")) == 200
+    for _, database in stores:
+        database.close()
 
 
 def test_a_new_outcome_raises_the_revision_of_its_day_only(log, tmp_path):
