@@ -5,9 +5,8 @@ are answered from memory; what is taken in is durable before the future is done.
 """
 
 from collections.abc import Hashable, Mapping, Sequence
-from concurrent.futures import Future
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
@@ -15,11 +14,11 @@ from dovetail.features.catalog import Definitions
 from dovetail.features.errors import RowsError
 from dovetail.features.materialize import Materializer
 from dovetail.features.moments import moment_us
-from dovetail.features.offline import append
 from dovetail.features.online.answers import Answer, Block, write_json
 from dovetail.features.online.events import events_of
 from dovetail.features.online.online import Online
 from dovetail.features.online.rows import hashable
+from dovetail.features.pushing import Pusher
 from dovetail.features.registry import registry_of
 from dovetail.features.training import labels
 from dovetail.features.views import LatestView
@@ -32,6 +31,9 @@ from dovetail.wire.feast import (
     WriteToOnlineStore,
     decode,
 )
+
+if TYPE_CHECKING:
+    from concurrent.futures import Future
 
 PLANS = 256
 _QUESTION = msgspec.json.Decoder(GetOnlineFeatures)
@@ -65,6 +67,7 @@ class Handlers:
     def __init__(self, definitions: Definitions, engine: Online) -> None:
         self.definitions, self.engine = definitions, engine
         self._materializer = Materializer(definitions, engine)
+        self.pusher = Pusher(definitions, engine)
         self._plans: dict[Any, _Plan] = {}
 
     def get_online_features(self, question: GetOnlineFeatures) -> Answer:
@@ -152,22 +155,11 @@ class Handlers:
     def push(self, request: Push) -> "Future[int]":
         """Take rows of a source in, for every view of it, and its table where asked.
 
-        The table comes first: if the server dies in between, the client sends again and the
-        table holds the rows twice, which training reads as one event because of its id.
-
         Raises:
             SourceNotFoundError: The source is unknown.
-            RowsError: The rows do not fit.
+            RowsError: The rows do not fit; nothing is taken in, here or there.
         """
-        source = self.definitions.source(request.push_source_name)
-        if request.to != "online":
-            columns = [c for v in self.definitions.views_of(source.name) for c in v.columns]
-            append(source, events_of(source, request.df, columns), self.definitions.root)
-        if request.to == "offline":
-            done: Future[int] = Future()
-            done.set_result(0)
-            return done
-        return self.engine.push(source.name, request.df)
+        return self.pusher.push(request.push_source_name, request.df, request.to)
 
     def write_to_online_store(self, request: WriteToOnlineStore) -> "Future[int]":
         """Write rows to one view; rows of a WindowView are events of its source.

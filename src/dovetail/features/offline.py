@@ -10,8 +10,14 @@ from dovetail.features.online.events import Event
 from dovetail.features.sources import DeltaSource, Source
 
 
-def append(source: Source, events: Sequence[Event], root: Path) -> None:
+def append(source: Source, events: Sequence[Event], root: Path, *, name: str = "") -> None:
     """Append events to a Delta table, which is made if there is none.
+
+    Args:
+        source: The source that the table is behind.
+        events: Its rows.
+        root: Folder that relative paths start from.
+        name: Of the commit, for `has_appended`.
 
     Raises:
         RowsError: The source is no Delta table, or the rows do not fit the table.
@@ -40,9 +46,22 @@ def append(source: Source, events: Sequence[Event], root: Path) -> None:
             frame = frame.with_columns(
                 pl.col(name).cast(kind) for name, kind in held.items() if name in frame.columns
             )
-        deltalake.write_deltalake(path, frame, mode="append")
+        marks = [deltalake.Transaction(name, 1)] if name else None
+        properties = deltalake.CommitProperties(app_transactions=marks)
+        deltalake.write_deltalake(path, frame, mode="append", commit_properties=properties)
     except (deltalake.exceptions.DeltaError, pl.exceptions.PolarsError) as error:
         raise RowsError(
             f"The rows do not fit the table of source {source.name!r}",
             why=str(error).splitlines()[0],
         ) from error
+
+
+def has_appended(source: Source, root: Path, name: str) -> bool:
+    """Whether the table behind a source has the commit of a name."""
+    if not isinstance(source, DeltaSource) or not source.path:
+        return False
+    deltalake = require("deltalake", extra="features", feature="writing to offline tables")
+    path = str(root / source.path)
+    if not deltalake.DeltaTable.is_deltatable(path):
+        return False
+    return deltalake.DeltaTable(path).transaction_version(name) is not None

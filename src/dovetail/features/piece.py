@@ -1,6 +1,7 @@
 """The features piece, as the app finds it."""
 
 import threading
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -8,6 +9,7 @@ from dovetail.base import telemetry
 from dovetail.base.errors import SettingsError
 from dovetail.features.catalog import Definitions, load
 from dovetail.features.direct import direct_answers
+from dovetail.features.errors import StoreLostError
 from dovetail.features.handlers import Handlers
 from dovetail.features.moments import span_us
 from dovetail.features.online.engine import Engine
@@ -63,15 +65,22 @@ def build(context: Context, settings: FeatureSettings) -> Service:
     handlers = Handlers(definitions, engine)
     over = threading.Event()
 
+    def tried(name: str, work: Callable[[], None]) -> None:
+        try:
+            work()
+        except StoreLostError as error:
+            log.warning(f"{name} waits for the online store", error=str(error))
+        except Exception as error:
+            log.error(f"{name} failed", error=str(error), exc_info=error)
+
     def tidy() -> None:
         while not over.wait(TIDY_EVERY_S):
-            try:
-                engine.forget_old()
-            except Exception as error:
-                log.error("forgetting old events failed", error=str(error), exc_info=error)
+            tried("forgetting old events", engine.forget_old)
+            tried("finishing pushes", handlers.pusher.recover)
 
     def start() -> None:
         engine.load()
+        tried("finishing pushes", handlers.pusher.recover)
         threading.Thread(target=tidy, name="features-tidy", daemon=True).start()
 
     def stop() -> None:

@@ -20,6 +20,7 @@ from dovetail.base.migrations import Migration
 from dovetail.base.sql import Database, insert
 from dovetail.features.online.batches import Batch
 from dovetail.features.online.events import Event, key_of
+from dovetail.features.online.intents import Intent
 from dovetail.features.online.progress import Progress
 from dovetail.features.views import LatestView
 
@@ -74,6 +75,14 @@ PROGRESS = sa.Table(
     sa.Column("state", sa.Text, nullable=False),
     sa.Column("at_us", Moment, nullable=False),
 )
+INTENTS = sa.Table(
+    "intents",
+    METADATA,
+    sa.Column("identity", sa.Text, primary_key=True),
+    sa.Column("source", sa.Text, nullable=False),
+    sa.Column("at_us", Moment, nullable=False),
+    sa.Column("columns", sa.Text, nullable=False),
+)
 MATERIALIZED = sa.Table(
     "materialized",
     METADATA,
@@ -87,7 +96,14 @@ def _add_progress(operations: Any) -> None:
     PROGRESS.create(operations.get_bind(), checkfirst=True)
 
 
-MIGRATIONS = (Migration("how far materialising came, piece by piece", _add_progress),)
+def _add_intents(operations: Any) -> None:
+    INTENTS.create(operations.get_bind(), checkfirst=True)
+
+
+MIGRATIONS = (
+    Migration("how far materialising came, piece by piece", _add_progress),
+    Migration("pushes to a table and online that are not over", _add_intents),
+)
 
 
 @dataclass(frozen=True)
@@ -229,6 +245,21 @@ class Store:
             index_elements=["view"], set_={k: v for k, v in values.items() if k != "view"}
         )
         connection.execute(statement, values)
+
+    def intend(self, intent: Intent) -> None:
+        """Write a push down."""
+        self._db.write(lambda c: c.execute(sa.insert(INTENTS), vars(intent)) and None)
+
+    def settle(self, intent: Intent) -> None:
+        """Strike a push out."""
+        over = sa.delete(INTENTS).where(INTENTS.c.identity == intent.identity)
+        self._db.write(lambda c: c.execute(over) and None)
+
+    def intents(self) -> list[Intent]:
+        """Return the pushes that are written down."""
+        return self._db.read(
+            lambda c: [Intent(**row) for row in c.execute(sa.select(INTENTS)).mappings()]
+        )
 
     def progress(self) -> dict[str, Progress]:
         """Return how far materialising came, by view."""

@@ -19,6 +19,7 @@ from dovetail.features.catalog import Definitions
 from dovetail.features.moments import moment_text, moment_us
 from dovetail.features.online.batches import Batch
 from dovetail.features.online.events import Event
+from dovetail.features.online.intents import Intent
 from dovetail.features.online.memory import LatestMemory, Memory, WindowMemory, memory_of
 from dovetail.features.online.online import Online, check_kept, reach_us
 from dovetail.features.online.progress import Progress
@@ -267,6 +268,23 @@ class Engine(Online):
     def keep_materialized(self, view: str, until: int) -> None:
         """Remember until when a view was materialised."""
         self._store.keep_materialized(view, until, moment_us(self.clock.now()))
+
+    @property
+    def is_alone(self) -> bool:
+        """Whether no other server writes to the store."""
+        return self._store.is_queued
+
+    def intend(self, intent: Intent) -> None:
+        """Write a push down before it is done."""
+        self._store.intend(intent)
+
+    def settle(self, intent: Intent) -> None:
+        """Strike out a push that is over."""
+        self._store.settle(intent)
+
+    def intents(self) -> Sequence[Intent]:
+        """Return the pushes that are not over."""
+        return self._store.intents()
 
     def close(self) -> None:
         """Finish writing and close the store."""

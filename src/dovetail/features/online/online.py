@@ -14,6 +14,7 @@ from dovetail.features.errors import RowsError
 from dovetail.features.moments import moment_text
 from dovetail.features.online.batches import Batch
 from dovetail.features.online.events import Columns, Event, events_of
+from dovetail.features.online.intents import Intent
 from dovetail.features.online.progress import Progress
 from dovetail.features.online.rows import Found, Row, unpacked
 from dovetail.features.store import Freshness
@@ -117,6 +118,23 @@ class Online(ABC):
     def forget_old(self) -> None:
         """Drop what no question within the kept span needs; called now and then."""
 
+    @property
+    @abstractmethod
+    def is_alone(self) -> bool:
+        """Whether no other server writes to the store."""
+
+    @abstractmethod
+    def intend(self, intent: Intent) -> None:
+        """Write a push down before it is done."""
+
+    @abstractmethod
+    def settle(self, intent: Intent) -> None:
+        """Strike out a push that is over."""
+
+    @abstractmethod
+    def intents(self) -> Sequence[Intent]:
+        """Return the pushes that are not over."""
+
     @abstractmethod
     def known(self) -> Mapping[str, int]:
         """Return how many keys of each view are known."""
@@ -145,6 +163,17 @@ class Online(ABC):
         """
         found = self.definitions.source(source)
         return self.take(source, events_of(found, columns, self.columns_of(source)))
+
+    def check(self, source: str, events: Sequence[Event]) -> None:
+        """Refuse events that cannot be counted, before anything is done with them.
+
+        Raises:
+            RowsError: An event cannot be counted.
+        """
+        views = [v for v in self.definitions.views_of(source) if isinstance(v, WindowView)]
+        for measure in dict.fromkeys(m for view in views for m in view.measures):
+            for event in events:
+                measure.of(event.row)
 
     def columns_of(self, source: str) -> tuple[str, ...]:
         """Return the columns that the views of a source read."""

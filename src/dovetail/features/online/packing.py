@@ -10,6 +10,7 @@ from typing import Any
 
 import msgspec
 
+from dovetail.features.online.intents import Intent
 from dovetail.features.online.progress import Progress
 from dovetail.features.store import Freshness, key_text
 from dovetail.features.views import View, WindowView
@@ -39,6 +40,7 @@ class Account(msgspec.Struct, kw_only=True):
         samples: Keys and features of one row of each LatestView.
         progress: How far materialising came, by view.
         until: Until when each view was materialised.
+        intents: Pushes to a table and online that are not over, by their names.
     """
 
     fresh: Freshness = Freshness()
@@ -47,6 +49,7 @@ class Account(msgspec.Struct, kw_only=True):
     samples: dict[str, dict[str, Any]] = {}
     progress: dict[str, Progress] = {}
     until: dict[str, int] = {}
+    intents: dict[str, Intent] = {}
 
 
 _ENCODER = msgspec.msgpack.Encoder()

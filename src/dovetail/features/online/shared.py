@@ -20,6 +20,7 @@ from dovetail.features.errors import StoreLostError
 from dovetail.features.moments import moment_text, moment_us
 from dovetail.features.online.batches import Batch
 from dovetail.features.online.events import Event, key_of
+from dovetail.features.online.intents import Intent
 from dovetail.features.online.latest import LatestMemory
 from dovetail.features.online.memory import Memory, memory_of
 from dovetail.features.online.online import Online, check_kept, reach_us
@@ -330,6 +331,31 @@ class SharedEngine(Online):
         self._tell(source, change)
         self._states.forget(source, before)
         log.info("forgot old events", source=source, before=moment_text(before))
+
+    @property
+    def is_alone(self) -> bool:
+        """Others write to the store too."""
+        return False
+
+    def intend(self, intent: Intent) -> None:
+        """Write a push down before it is done."""
+
+        def change(told: Account) -> None:
+            told.intents[intent.identity] = intent
+
+        self._tell(intent.source, change)
+
+    def settle(self, intent: Intent) -> None:
+        """Strike out a push that is over."""
+
+        def change(told: Account) -> None:
+            told.intents.pop(intent.identity, None)
+
+        self._tell(intent.source, change)
+
+    def intents(self) -> Sequence[Intent]:
+        """Return the pushes that are not over."""
+        return [one for told in self._accounts().values() for one in told.intents.values()]
 
     def known(self) -> Mapping[str, int]:
         """Return how many keys of each view are known."""
