@@ -8,6 +8,7 @@ how each version of a model does. Use it as a server (`dovetail monitoring run`)
 
 from dovetail.monitoring.monitor import Findings, Monitor
 from dovetail.monitoring.profile_merge import merge_profiles
+from dovetail.monitoring.profile_registry import fetch_profile, log_profile
 from dovetail.monitoring.quality.performance import Performance, PerformanceFindings
 from dovetail.monitoring.reference import Reference
 from dovetail.monitoring.report import Comparison, Report, compare
@@ -21,5 +22,7 @@ __all__ = [
     "Reference",
     "Report",
     "compare",
+    "fetch_profile",
+    "log_profile",
     "merge_profiles",
 ]

@@ -2,11 +2,15 @@
 
 import threading
 from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
 
 from dovetail.base import telemetry
 from dovetail.base.clock import Clock
 from dovetail.monitoring.handlers import Monitoring
 from dovetail.monitoring.retention import forget
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 log = telemetry.logger("monitoring")
 _RETRY_SECONDS = 15.0
@@ -22,6 +26,7 @@ class Background:
 
     def __init__(self, monitoring: Monitoring, clock: Clock) -> None:
         self._monitoring, self._clock = monitoring, clock
+        self.look: Callable[[], None] = lambda: None
         self._wake, self._stopping = threading.Event(), False
         self._forget_at = datetime.min.replace(tzinfo=UTC)
         self._thread = threading.Thread(target=self._run, name="monitoring-tick", daemon=True)
@@ -42,6 +47,7 @@ class Background:
         while not self._stopping:
             pause: float = self._monitoring.settings.tick_seconds
             try:
+                self.look()
                 self.close_settled()
                 self._monitoring.check_feeds()
                 self.forget_old()

@@ -34,6 +34,7 @@ commands.add_command(tap_alone)
 @server_options
 @click.option("--webhook", help="URL that gets every alert as a CloudEvent.")
 @click.option("--rules", help="File of alert rules; `dovetail monitoring check` checks one.")
+@click.option("--tracking", help="MLflow registry to fetch reference profiles from.")
 @click.option("--tap", help="Open Inference server to pass requests on to, and to log.")
 @click.option("--tap-port", type=click.IntRange(0, 65535), help="Where the tap listens.")
 @click.option("--alpha-per-year", type=float, help="Chance of a false alarm in a quiet year.")
@@ -41,6 +42,7 @@ def run_server(
     server: Mapping[str, Any],
     webhook: str | None,
     rules: str | None,
+    tracking: str | None,
     tap: str | None,
     tap_port: int | None,
     alpha_per_year: float | None,
@@ -61,7 +63,7 @@ def run_server(
         "tap_port": tap_port,
         "alpha_per_year": alpha_per_year,
     }
-    run(piece, server, own)
+    run(piece, server, own, joints={"tracking": tracking})
 
 
 @commands.command(name="list")

@@ -94,6 +94,52 @@ def show(file: Path, as_json: bool) -> None:
     )
 
 
+_TRACKING = click.option(
+    "--tracking",
+    required=True,
+    envvar="MLFLOW_TRACKING_URI",
+    help="Address of the MLflow registry, ours or another.",
+)
+_TOKEN = click.option("--token", envvar="DOVETAIL_TOKEN_TRACKING", help="Its bearer token.")
+
+
+@profile.command(name="log")
+@click.argument("file", type=_FILE)
+@_TRACKING
+@_TOKEN
+@click.option("--run-id", default="", help="Run that trains the model.")
+@click.option("--model", default="", help="Registered model, with --version.")
+@click.option("--version", default="", help="Its version.")
+def log(file: Path, tracking: str, token: str | None, **where: str) -> None:
+    """Keep a profile with a model in an MLflow registry.
+
+    \b
+    export MLFLOW_TRACKING_URI=http://127.0.0.1:8080
+    dovetail monitoring profile log profile.json --model flights --version 3
+    """
+    from dovetail.monitoring.profile_registry import log_profile
+
+    click.echo(log_profile(_read(file), tracking, token=token, **where))
+
+
+@profile.command(name="fetch")
+@click.argument("uri")
+@_TRACKING
+@_TOKEN
+@_OUT
+@json_option
+def fetch(uri: str, tracking: str, token: str | None, out: Path, as_json: bool) -> None:
+    """Get the profile that is kept with a model.
+
+    \b
+    export MLFLOW_TRACKING_URI=http://127.0.0.1:8080
+    dovetail monitoring profile fetch models:/flights@champion --out profile.json
+    """
+    from dovetail.monitoring.profile_registry import fetch_profile
+
+    _write(out, fetch_profile(uri, tracking, token=token), as_json=as_json)
+
+
 def _numbers(column: Any) -> list[str]:
     values = (column.mean, column.deviation, column.smallest, column.largest)
     return ["" if value is None else f"{value:.4g}" for value in values]

@@ -14,6 +14,7 @@ DovetailError
 |  `- DayInvalidError         day-invalid
 `- NotFoundError
    |- ModelUnknownError       model-unknown
+   |- ProfileUnknownError     profile-unknown
    |- ReferenceUnknownError   reference-unknown
    |- RequestUnknownError     request-unknown
    `- AlertUnknownError       alert-unknown
@@ -58,6 +59,19 @@ class ModelUnknownError(NotFoundError):
         super().__init__(
             f"no payload event has named the model '{model}' yet",
             fix="send its payload log to /monitoring/events, or check the name",
+        )
+
+
+class ProfileUnknownError(NotFoundError):
+    """No profile is kept with a model in the registry."""
+
+    code = "profile-unknown"
+
+    def __init__(self, uri: str, why: str) -> None:
+        super().__init__(
+            f"no monitoring profile is kept with {uri}",
+            why=why,
+            fix="log one with `dovetail monitoring profile log`, or where the model is trained",
         )
 
 

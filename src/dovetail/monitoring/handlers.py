@@ -84,6 +84,7 @@ class Monitoring:
         )
         self.actions.on_change = self._alerts_changed
         self.on_alert: Callable[[], None] = lambda: None
+        self.before_close: Callable[[str, str], None] = lambda model, day: None
         self.standings = Book(database)
         self._book = FigureBook(self.store, self.references)
 
@@ -149,9 +150,13 @@ class Monitoring:
             ReferenceInvalidError: It is no profile, a newer one, or of another model or version.
         """
         reference = renamed(Reference.from_profile(data), model, version)
+        self.keep_profile(model, reference)
+        return reference
+
+    def keep_profile(self, model: str, reference: Reference) -> None:
+        """Set a version's reference that came without rows."""
         self._keep(model, reference)
         self.outliers.lack(model, reference, "the reference came as a profile, which has no rows")
-        return reference
 
     def profile(self, model: str, version: str) -> bytes:
         """The file of a version's reference profile; of the only one where none is named.
@@ -186,6 +191,7 @@ class Monitoring:
         day = _day(day)
         if not self._is_known(model):
             raise ModelUnknownError(model)
+        self.before_close(model, day)
         raised = self.assessor.close(model, day)
         self.show_evidence(model, day)
         self.outliers.show(model, day)

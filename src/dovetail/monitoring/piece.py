@@ -10,6 +10,7 @@ from dovetail.monitoring.direct import direct_answers
 from dovetail.monitoring.handlers import Monitoring
 from dovetail.monitoring.migrations import MIGRATIONS
 from dovetail.monitoring.outliers.routes import outlier_routes
+from dovetail.monitoring.profile_follow import Follower
 from dovetail.monitoring.quality.routes import quality_routes
 from dovetail.monitoring.routes import routes
 from dovetail.monitoring.routing import Router
@@ -18,6 +19,7 @@ from dovetail.monitoring.tables import metadata
 from dovetail.monitoring.tap.thread import Tap
 from dovetail.monitoring.ui.pages import page_routes
 from dovetail.web.piece import Attention, Context, Page, Piece, Service
+from dovetail.wire import mlflow
 
 
 def _build(context: Context, settings: MonitoringSettings) -> Service:
@@ -28,6 +30,14 @@ def _build(context: Context, settings: MonitoringSettings) -> Service:
     )
     monitoring = Monitoring(database, settings, context.clock, router)
     background = Background(monitoring, context.clock)
+    if context.joint("tracking") != "off":
+        follower = Follower(
+            database,
+            lambda: context.connect("tracking").open(mlflow.Client),
+            monitoring.keep_profile,
+            context.clock,
+        )
+        monitoring.before_close, background.look = follower.fill, follower.look
     courier = Courier(monitoring.alerts.deliveries, targets, context.clock, router.resend)
     monitoring.on_alert = courier.wake
     tap = None

@@ -29,7 +29,7 @@ def renamed(reference: Reference, model: str, version: str) -> Reference:
                 f"the profile is of the {what} '{said}', not '{asked}'",
                 fix=f"make it with --{what} {asked} if it is of that one all the same",
             )
-    version = reference.version or version
+    model, version = model or reference.model, version or reference.version
     if (reference.model, reference.version) == (model, version):
         return reference
     return msgspec.structs.replace(reference, model=model, version=version).sealed()

@@ -4,11 +4,16 @@ import csv
 import re
 import shlex
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 from dovetail.cli import main
+from dovetail.monitoring import fetch_profile
+from dovetail.tracking.piece import piece as tracking
+from dovetail.web.testing import run_piece
+from dovetail.wire.mlflow import Client
 
 PAGE = Path(__file__).parents[3] / "docs" / "how-to" / "monitoring-profile.md"
 pytestmark = pytest.mark.skipif(not PAGE.exists(), reason="the pages are not in this copy")
@@ -18,8 +23,22 @@ def blocks(kind: str) -> list[str]:
     return re.findall(rf"```{kind}\n(.*?)```", PAGE.read_text(), flags=re.S)
 
 
-def test_the_python_of_the_how_to_runs():
-    exec(compile("".join(blocks("python")), PAGE.name, "exec"), {})
+@pytest.fixture
+def registry(tmp_path):
+    """A registry with two versions of a model."""
+    with run_piece(tracking, state=tmp_path / "registry") as running, Client(running.url) as client:
+        run = client.create_run(client.ensure_experiment("flights"))
+        client.create_registered_model("flights")
+        for _ in range(3):
+            client.create_model_version("flights", "s3://models/flights", run_id=run.info.run_id)
+        client.set_alias("flights", "champion", "3")
+        yield SimpleNamespace(url=running.url, run=run)
+
+
+def test_the_python_of_the_how_to_runs(registry):
+    code = "".join(blocks("python")).replace("http://127.0.0.1:8080", registry.url)
+    exec(compile(code, PAGE.name, "exec"), {"run": registry.run})
+    assert fetch_profile("models:/flights/3", registry.url).rows == 5000
 
 
 def write_tables(folder: Path) -> None:
@@ -33,13 +52,18 @@ def write_tables(folder: Path) -> None:
             writer.writerows([*row, f"2013-01-{i % 28 + 1:02}"] for i, row in enumerate(rows))
 
 
-def test_the_commands_and_calls_of_the_how_to_work_in_order(tmp_path, monkeypatch, capsys, server):
+def test_the_commands_and_calls_of_the_how_to_work_in_order(
+    tmp_path, monkeypatch, capsys, server, registry
+):
     write_tables(tmp_path)
     monkeypatch.chdir(tmp_path)
     lines = [line[2:] for block in blocks("console") for line in block.splitlines()]
-    assert len(lines) == 8
+    assert len(lines) == 11
     for line in lines:
         words = shlex.split(line.replace(".parquet", ".csv"))
+        if words[0] == "export":
+            monkeypatch.setenv("MLFLOW_TRACKING_URI", registry.url)
+            continue
         if words[0] == "curl":
             path = next(w for w in words if w.startswith("http")).removeprefix(
                 "http://127.0.0.1:8080"

@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dovetail.monitoring import Monitor, Reference, merge_profiles
+from dovetail.monitoring.drift import Watch
 from dovetail.monitoring.errors import ReferenceInvalidError
 from dovetail.monitoring.profile_cuts import cuts_of
 
@@ -198,3 +199,21 @@ def test_infinities_do_not_move_the_ends():
     assert column.counts[-2] == 2
     assert column.cuts[-1] == 9.0
     assert column.mean == pytest.approx((1 + 2 - 5 + 0.5 + 9) / 5)
+
+
+def test_quiet_years_against_a_small_merged_reference_stay_quiet():
+    alarms = 0
+    for seed in range(10):
+        r = np.random.default_rng(seed)
+        parts = [Reference.fit({"x": r.standard_normal(30)}) for _ in range(3)]
+        profile = merge_profiles(*parts).columns[0]
+        below = [0.5 * (1 + math.erf(cut / math.sqrt(2))) for cut in profile.cuts]
+        law = np.r_[np.diff(np.r_[0.0, below, 1.0]), 0.0]
+        watch = Watch.fresh([profile])
+        for day in range(365):
+            date = str(np.datetime64("2013-01-01") + day)
+            found = watch.step(date, [r.multinomial(2000, law)], str(seed))
+            if found.log_e >= -math.log(0.05):
+                alarms += 1
+                break
+    assert alarms <= 2  # at most half a one is expected

@@ -1,0 +1,96 @@
+"""A version that answers live gets its reference from the registry by itself.
+
+When a version without a reference has answered, the profile that was logged with it is fetched and
+put, before its first day is closed. Whoever puts a reference by hand wins: only what is missing is
+fetched. A registry that is away, or has no profile, holds nothing up; it is asked again later.
+"""
+
+import threading
+from collections.abc import Callable
+
+import sqlalchemy as sa
+
+from dovetail.base import telemetry
+from dovetail.base.clock import Clock, now_ms
+from dovetail.base.errors import DovetailError
+from dovetail.base.sql import Database
+from dovetail.monitoring import tables as t
+from dovetail.monitoring.profile_registry import fetch_profile
+from dovetail.monitoring.reference import Reference
+from dovetail.wire import mlflow
+from dovetail.wire.http import WireError
+
+__all__ = ["Follower"]
+
+log = telemetry.logger("monitoring")
+_AGAIN_MS = 10 * 60_000
+"""How long a version that has no profile is left alone."""
+_LOOK_MS = 60_000
+_MODELS = 1000
+_ASKED = 100_000
+
+
+class Follower:
+    """Fetches profiles of versions that lack a reference.
+
+    Args:
+        database: With the tables of `dovetail.monitoring.tables`.
+        connect: Opens a client of the registry.
+        put: Keeps a reference of a model.
+        clock: What time it is.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        connect: Callable[[], mlflow.Client],
+        put: Callable[[str, Reference], None],
+        clock: Clock,
+    ) -> None:
+        self._database, self._connect = database, connect
+        self._put, self._clock = put, clock
+        self._asked: dict[tuple[str, str], int] = {}
+        self._looked_ms = 0
+        self._lock = threading.Lock()
+
+    def fill(self, model: str, day: str) -> None:
+        """Fetch what lacks of the versions that answered live on a day."""
+        i, r = t.inferences.c, t.references.c
+        has = sa.exists().where(r.model == i.model, r.version == i.version)
+        query = sa.select(i.version).distinct()
+        query = query.where(
+            i.model == model, i.day == day, i.role == "live", i.version.is_not(None)
+        )
+        lacking = self._database.read(lambda c: list(c.execute(query.where(~has)).scalars()))
+        with self._lock:
+            for version in filter(None, lacking):
+                self._fetch(model, version)
+
+    def look(self) -> None:
+        """Do so for the days that something has arrived for since the last look."""
+        now, since = now_ms(self._clock), self._looked_ms
+        if now < since + _LOOK_MS:
+            return
+        self._looked_ms = now
+        d = t.days.c
+        query = sa.select(d.model, sa.func.max(d.day)).where(d.arrived_ms > since - _LOOK_MS)
+        recent = query.group_by(d.model).order_by(sa.func.max(d.arrived_ms).desc()).limit(_MODELS)
+        for model, day in self._database.read(lambda c: list(c.execute(recent))):
+            self.fill(model, day)
+
+    def _fetch(self, model: str, version: str) -> None:
+        now = now_ms(self._clock)
+        if now < self._asked.get((model, version), -_AGAIN_MS) + _AGAIN_MS:
+            return
+        if len(self._asked) > _ASKED:
+            self._asked.clear()
+        self._asked[model, version] = now
+        uri = f"models:/{model}/{version}"
+        try:
+            with self._connect() as registry:
+                reference = fetch_profile(uri, registry)
+            self._put(model, reference)
+        except (DovetailError, WireError) as error:
+            log.info("no profile was fetched", model=model, version=version, why=str(error))
+            return
+        log.info("profile fetched", model=model, version=version, rows=reference.rows)
