@@ -224,6 +224,13 @@ class Alerts:
         bodies = self._database.read(lambda x: list(x.execute(query).scalars()))
         return [msgspec.json.decode(body, type=Alert) for body in bodies]
 
+    def is_active(self, model: str, version: str, kind: str) -> bool:
+        """Whether there is an active alert of a kind for a version."""
+        c = t.alerts.c
+        query = sa.select(c.id).where(c.model == model, c.version == version, c.kind == kind)
+        query = query.where(c.status != "resolved").limit(1)
+        return self._database.read(lambda x: x.scalar(query)) is not None
+
     def active(self) -> dict[tuple[str, str], int]:
         """How many alerts are active, by model and kind."""
         c = t.alerts.c

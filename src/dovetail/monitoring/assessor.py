@@ -19,11 +19,12 @@ from dovetail.base.clock import Clock, now_ms
 from dovetail.base.sql import Database, insert
 from dovetail.monitoring import tables as t
 from dovetail.monitoring.alerts import Alerts
+from dovetail.monitoring.closer import Closer
 from dovetail.monitoring.drift import Watch, assess, join, watch_inputs
 from dovetail.monitoring.evidence import DaySums
 from dovetail.monitoring.labelled import Labelled, mark_judged, newly_labelled
 from dovetail.monitoring.loss import Loss, assess_loss, watch_loss
-from dovetail.monitoring.messages import Context, drift_alert, look_closer, loss_alert
+from dovetail.monitoring.messages import Context, drift_alert, loss_alert
 from dovetail.monitoring.reference import Reference
 from dovetail.monitoring.references import References
 from dovetail.monitoring.store import Slice, Store
@@ -89,6 +90,7 @@ class Assessor:
         self._database, self._store = database, store
         self._references, self._alerts = references, alerts
         self._alpha, self._clock = alpha, clock
+        self._closer = Closer(store)
         self._lock = threading.Lock()
 
     def close(self, model: str, day: str) -> list[Alert]:
@@ -193,10 +195,9 @@ class Assessor:
         alpha = reference.budget(self._alpha)
         found = assess(watch, day, columns, part.scores, alpha=alpha, about=about)
         context = Context()
-        if found.alarm:
+        if found.alarm and not self._alerts.is_active(model, version, "drift"):
             before = self._rows_before(model, version, day)
-            located = self._store.located(model, version, day)
-            context = look_closer(model, reference, found, columns, located, before)
+            context = self._closer.drift(model, day, reference, found, columns, before)
         return [_Step(version, "drift", watch, reference, found, context)]
 
     def _rows_before(self, model: str, version: str, day: str) -> list[int]:
@@ -216,7 +217,10 @@ class Assessor:
         about = f"{model}\0{version}\0performance"
         alpha = reference.budget(self._alpha)
         found = assess_loss(watch, day, rows.scores, rows.labels, alpha=alpha, about=about)
-        return [_Step(version, "performance", watch, reference, found)]
+        context = Context()
+        if found.alarm and not self._alerts.is_active(model, version, "performance"):
+            context = self._closer.loss(model, day, reference, found)
+        return [_Step(version, "performance", watch, reference, found, context)]
 
     def _resume(
         self, model: str, day: str, reference: Reference, kind: Kind, watch: Watch
@@ -316,7 +320,7 @@ class Assessor:
         if isinstance(step.found, Drift):
             alert = drift_alert(model, step.reference, day, step.found, at, step.context)
         else:
-            alert = loss_alert(model, step.reference, day, step.found, at)
+            alert = loss_alert(model, step.reference, day, step.found, at, step.context)
         return self._alerts.raise_in(connection, alert)
 
 

@@ -7,10 +7,11 @@ from urllib.parse import quote
 import numpy as np
 
 from dovetail.monitoring.columns import ColumnProfile, Values
+from dovetail.monitoring.numeric import Floats
 from dovetail.monitoring.store import Located
 from dovetail.wire.monitoring import ColumnDrift
 
-__all__ = ["example_rows"]
+__all__ = ["example_rows", "worst_rows"]
 
 _ROWS, _COLUMNS = 5, 5
 
@@ -42,16 +43,48 @@ def example_rows(
     strange = np.zeros(size)
     for one in named:
         strange += _strangeness(known[one.column], columns[one.column])
+    chosen = np.argsort(-strange, kind="stable")[:_ROWS].tolist()
+    return _told(model, {one.column: columns[one.column] for one in named}, chosen, located)
+
+
+def worst_rows(
+    model: str,
+    columns: Mapping[str, Values],
+    losses: Floats,
+    scores: Floats,
+    labels: Floats,
+    located: Sequence[Located],
+) -> list[dict[str, Any]]:
+    """The labelled rows with the largest losses; see `example_rows`.
+
+    Args:
+        model: The model.
+        columns: What to show of them beside score and outcome.
+        losses: NaN where the label is not known.
+        scores: What was answered.
+        labels: What came true.
+        located: Which requests brought them, in the same order.
+    """
+    if sum(part.rows for part in located) != len(losses):
+        return []
+    ordered = np.argsort(-np.nan_to_num(losses, nan=-np.inf), kind="stable")[:_ROWS]
+    shown = {"(prediction)": scores, "(outcome)": labels, **columns}
+    return _told(model, shown, ordered.tolist(), located)
+
+
+def _told(
+    model: str, columns: Mapping[str, Values], chosen: Sequence[int], located: Sequence[Located]
+) -> list[dict[str, Any]]:
     starts = np.cumsum([0, *(part.rows for part in located)])
     found = []
-    for at in np.argsort(-strange, kind="stable")[:_ROWS].tolist():
+    for at in chosen:
         place = int(np.searchsorted(starts, at, side="right")) - 1
         request_id = located[place].request_id
         found.append(
             {
                 "request_id": request_id,
                 "row": at - int(starts[place]),
-                "values": {one.column: _plain(columns[one.column][at]) for one in named},
+                "values": {name: _plain(values[at]) for name, values in columns.items()},
                 "href": f"/monitoring/models/{quote(model, safe='')}"
                 f"/requests/{quote(request_id, safe='')}",
             }

@@ -12,7 +12,7 @@ from dovetail.monitoring.evidence import BETS
 from dovetail.monitoring.numeric import Floats
 from dovetail.wire.monitoring import Look
 
-_QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
+QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
 _SHOWN = 5
 _HALF = 0.5
 
@@ -29,10 +29,10 @@ def looks(profile: ColumnProfile, counts: Bins) -> tuple[Look, ...]:
     found = []
     if profile.kind == "numeric":
         # A side without any known value has no quantiles, and then none are shown.
-        pairs = zip(_quantiles(profile, before), _quantiles(profile, after), strict=False)
+        pairs = zip(quantiles(profile, before), quantiles(profile, after), strict=False)
         found = [
             Look(label=f"{at:.0%}", before=a, after=b)
-            for at, (a, b) in zip(_QUANTILES, pairs, strict=False)
+            for at, (a, b) in zip(QUANTILES, pairs, strict=False)
         ]
         moved = [len(before) - 1]
     else:
@@ -71,7 +71,7 @@ def _shares(counts: Bins | Floats) -> Floats:
     return np.asarray(counts / max(1, counts.sum()), dtype=np.float64)
 
 
-def _quantiles(profile: ColumnProfile, counts: Bins) -> list[float]:
+def quantiles(profile: ColumnProfile, counts: Bins) -> list[float]:
     """Quantiles from counts, straight within a bin; the outer bins end at the outer cuts."""
     known = counts[:-1]
     if len(profile.cuts) == 0 or not known.any():
@@ -79,7 +79,7 @@ def _quantiles(profile: ColumnProfile, counts: Bins) -> list[float]:
     edges = [profile.cuts[0], *profile.cuts, profile.cuts[-1]]
     heights = np.r_[0, np.cumsum(known)] / known.sum()
     found = []
-    for at in _QUANTILES:
+    for at in QUANTILES:
         i = min(int(np.searchsorted(heights[1:], at)), len(known) - 1)
         low, high = list(pairwise(edges))[i]
         step = heights[i + 1] - heights[i]

@@ -1,18 +1,13 @@
 """What an alert says, in words that name the model, the finding and its strength."""
 
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any
 
 import msgspec
 
-from dovetail.monitoring.clues import data_clues
-from dovetail.monitoring.columns import Values
-from dovetail.monitoring.examples import example_rows
 from dovetail.monitoring.loss import Loss
 from dovetail.monitoring.reference import Reference
-from dovetail.monitoring.store import Located
 from dovetail.wire.monitoring import Alert, ColumnDrift, Drift
 
 _NAMED = 5
@@ -25,29 +20,26 @@ class Context:
     Attributes:
         clues: What looks like a broken feed, in words; none where nothing does.
         examples: A few rows that show it.
+        segments: The parts of the rows that it sits in, with their shares of it.
     """
 
     clues: list[str] = field(default_factory=list)
     examples: list[dict[str, Any]] = field(default_factory=list)
+    segments: list[dict[str, Any]] = field(default_factory=list)
+
+    @property
+    def where(self) -> str:
+        """The part that explains most, as a sentence; "" where none is named."""
+        if not self.segments:
+            return ""
+        best = self.segments[0]
+        return (
+            f" {best['share']:.0%} of it is in {best['column']} = {best['segment']}, which is "
+            f"{best['rows']:.0%} of the rows."
+        )
 
 
-def look_closer(
-    model: str,
-    reference: Reference,
-    found: Drift,
-    columns: Mapping[str, Values],
-    located: Sequence[Located],
-    before: Sequence[int],
-) -> Context:
-    """Ask of a finding whether it is the data, and for rows that show it."""
-    guilty, profiles = _guilty(found), reference.streams
-    return Context(
-        data_clues(profiles, guilty, columns, found.rows, before),
-        example_rows(model, profiles, guilty, columns, located),
-    )
-
-
-def _guilty(found: Drift) -> list[ColumnDrift]:
+def guilty_columns(found: Drift) -> list[ColumnDrift]:
     """The columns to name; where none is strong on its own, the strongest is the best place."""
     return [c for c in found.columns if c.evidence > 1] or list(found.columns[:1])
 
@@ -61,7 +53,7 @@ def drift_alert(
     context: Context,
 ) -> Alert:
     """The inputs are no longer like the reference."""
-    guilty = _guilty(found)
+    guilty = guilty_columns(found)
     total = sum(max(c.evidence, 0.0) for c in guilty) or 1.0
     names = ", ".join(f"{c.column} ({c.change})" if c.change else c.column for c in guilty[:_NAMED])
     more = f" and {len(guilty) - _NAMED} more" if len(guilty) > _NAMED else ""
@@ -78,7 +70,8 @@ def drift_alert(
         raised=at.isoformat(timespec="seconds"),
         message=(
             f"The inputs of {model} version {reference.version} are no longer like its reference "
-            f"since about {since}: {names}{more}. Evidence {_odds(found.evidence)}.{looks}"
+            f"since about {since}: {names}{more}. Evidence {_odds(found.evidence)}."
+            f"{context.where}{looks}"
         ),
         facts={
             "evidence": found.evidence,
@@ -86,6 +79,7 @@ def drift_alert(
             "since": since.isoformat(),
             "clues": context.clues,
             "examples": context.examples,
+            "segments": context.segments,
             "columns": [
                 {**msgspec.to_builtins(c), "share": round(max(c.evidence, 0.0) / total, 4)}
                 for c in guilty
@@ -94,7 +88,9 @@ def drift_alert(
     )
 
 
-def loss_alert(model: str, reference: Reference, day: str, found: Loss, at: datetime) -> Alert:
+def loss_alert(
+    model: str, reference: Reference, day: str, found: Loss, at: datetime, context: Context
+) -> Alert:
     """Outcomes confirm that the model has become worse."""
     before = reference.loss.mean if reference.loss else None
     what, key = (
@@ -115,7 +111,7 @@ def loss_alert(model: str, reference: Reference, day: str, found: Loss, at: date
         raised=at.isoformat(timespec="seconds"),
         message=(
             f"Outcomes confirm that {model} version {reference.version} has become worse since "
-            f"about {since}.{compared} Evidence {_odds(found.evidence)}."
+            f"about {since}.{compared} Evidence {_odds(found.evidence)}.{context.where}"
         ),
         facts={
             "evidence": found.evidence,
@@ -124,6 +120,8 @@ def loss_alert(model: str, reference: Reference, day: str, found: Loss, at: date
             key: latest,
             f"reference_{key}": before,
             "rows": found.rows,
+            "examples": context.examples,
+            "segments": context.segments,
         },
     )
 

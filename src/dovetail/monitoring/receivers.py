@@ -198,8 +198,13 @@ def _annotations(alert: Alert) -> dict[str, str]:
         found["columns"] = ", ".join(columns[:10])
     if alert.facts.get("clues"):
         found["clues"] = "; ".join(alert.facts["clues"])
+    if alert.facts.get("segments"):
+        parts = (
+            f"{s['column']} = {s['segment']} ({s['share']:.0%})" for s in alert.facts["segments"]
+        )
+        found["segments"] = "; ".join(parts)
     return found
 
 
 def _link(alert: Alert, public_url: str) -> str:
-    return f"{public_url.rstrip('/')}/monitoring/{quote(alert.model, safe='')}#alerts"
+    return f"{public_url.rstrip('/')}/monitoring/{quote(alert.model, safe='')}#{alert.id}"
