@@ -15,6 +15,7 @@ from dovetail.serving.questions import Question, Reply
 from dovetail.serving.settings import ServingSettings
 from dovetail.serving.tracing import Tracing
 from dovetail.serving.watched import CURRENT, Watched
+from dovetail.wire.grpc import CODES
 
 __all__ = ["Begun", "Watch"]
 
@@ -25,17 +26,6 @@ log = logger("serving")
 _FAULTS = frozenset(
     {"UNKNOWN", "DEADLINE_EXCEEDED", "UNIMPLEMENTED", "INTERNAL", "UNAVAILABLE", "DATA_LOSS"}
 )
-_GRPC_NUMBERS = {
-    name: number
-    for number, name in enumerate(
-        (
-            "OK", "CANCELLED", "UNKNOWN", "INVALID_ARGUMENT", "DEADLINE_EXCEEDED", "NOT_FOUND",
-            "ALREADY_EXISTS", "PERMISSION_DENIED", "RESOURCE_EXHAUSTED", "FAILED_PRECONDITION",
-            "ABORTED", "OUT_OF_RANGE", "UNIMPLEMENTED", "INTERNAL", "UNAVAILABLE", "DATA_LOSS",
-            "UNAUTHENTICATED",
-        )
-    )
-}  # fmt: skip
 
 
 class Watch:
@@ -125,7 +115,7 @@ class Watch:
         watched, token = begun
         CURRENT.reset(token)
         if watched.span is not None:
-            watched.span.set_attribute("rpc.grpc.status_code", _GRPC_NUMBERS.get(code, 2))
+            watched.span.set_attribute("rpc.grpc.status_code", CODES.get(code, 2))
             if error is not None:
                 watched.fail(error, is_fault=code in _FAULTS)
             watched.end()

@@ -14,6 +14,7 @@ __all__ = [
     "grpc",
     "history",
     "http",
+    "http2",
     "lenient",
     "mlflow",
     "monitoring",

@@ -7,11 +7,12 @@ needed here.
 from collections.abc import Callable
 from typing import Any
 
+from dovetail.serving.grpc.calls import Call
 from dovetail.web.auth import Tokens
 
 __all__ = ["Access"]
 
-Guard = Callable[[Any, Any], None]
+Guard = Callable[[Any, Call], None]
 
 
 class Access:
@@ -25,7 +26,7 @@ class Access:
         self._tokens = tokens
 
     def guard(self, *, reads: bool, is_open: bool | Callable[[Any], bool]) -> Guard | None:
-        """Return what is to be called with a request and its context; None for nothing.
+        """Return what is to be called with a request and its call; None for nothing.
 
         Args:
             reads: whether the method changes nothing.
@@ -35,16 +36,13 @@ class Access:
         if tokens is None or is_open is True:
             return None
 
-        def guard(asked: Any, context: Any) -> None:
+        def guard(asked: Any, call: Call) -> None:
             if is_open is False or not is_open(asked):
-                tokens.admit(_secret(context), reads=reads)
+                tokens.admit(_secret(call), reads=reads)
 
         return guard
 
 
-def _secret(context: Any) -> str | None:
-    for name, value in context.invocation_metadata() or ():
-        if name == "authorization" and isinstance(value, str):
-            kind, _, secret = value.partition(" ")
-            return (secret.strip() or None) if kind.lower() == "bearer" else None
-    return None
+def _secret(call: Call) -> str | None:
+    kind, _, secret = call.headers.get(b"authorization", b"").decode("latin-1").partition(" ")
+    return (secret.strip() or None) if kind.lower() == "bearer" else None

@@ -5,7 +5,7 @@ from dovetail.base.errors import DovetailError
 from dovetail.serving.errors import UnknownModelError
 from dovetail.wire.http import WireError
 
-__all__ = ["STATUSES", "status_of", "text_of"]
+__all__ = ["STATUSES", "CallError", "status_of", "text_of"]
 
 log = telemetry.logger("serving")
 
@@ -25,10 +25,24 @@ STATUSES = {
 }
 
 
+class CallError(Exception):
+    """A call that breaks gRPC's own rules.
+
+    Attributes:
+        code: name of the status.
+    """
+
+    def __init__(self, code: str, text: str) -> None:
+        super().__init__(text)
+        self.code = code
+
+
 def status_of(error: BaseException) -> str:
     """Return the name of the gRPC status that an exception maps to."""
     if not isinstance(error, Exception):
         return "CANCELLED"
+    if isinstance(error, CallError):
+        return error.code
     if isinstance(error, UnknownModelError) and error.unloaded:
         return "UNAVAILABLE"
     if isinstance(error, DovetailError):
@@ -41,7 +55,7 @@ def status_of(error: BaseException) -> str:
 
 def text_of(error: Exception, method: str) -> str:
     """Return what a caller is told; what nobody expected goes to the log instead."""
-    if isinstance(error, DovetailError | WireError):
+    if isinstance(error, DovetailError | WireError | CallError):
         return str(error)
     log.error("call failed", method=method, exc_info=error)
     return "an unexpected error; the server's log says more"

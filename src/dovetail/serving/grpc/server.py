@@ -1,16 +1,19 @@
 """The gRPC server: on the event loop of the REST server, so both share models and threads."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from typing import Any
 
 import anyio.to_thread
 
 from dovetail.base.errors import UnavailableError
 from dovetail.base.extras import require
-from dovetail.serving.errors import OverloadedError
+from dovetail.serving.errors import BadRequestError
 from dovetail.serving.grpc.access import Access
-from dovetail.serving.grpc.errors import status_of, text_of
+from dovetail.serving.grpc.calls import Call, Method
+from dovetail.serving.grpc.connection import Connection
+from dovetail.serving.grpc.errors import CallError, status_of
 from dovetail.serving.grpc.health import Health
 from dovetail.serving.grpc.inference import Inference
 from dovetail.serving.grpc.plain import Plain
@@ -21,6 +24,7 @@ from dovetail.serving.transports import GrpcCounts
 from dovetail.serving.watch import Watch
 from dovetail.serving.workers import Fleet
 from dovetail.web.auth import Tokens
+from dovetail.web.serve import bind
 from dovetail.wire.grpc import HEALTH, REFLECTION, REFLECTION_ALPHA
 from dovetail.wire.open_inference.grpc import OPEN_INFERENCE, SERVICE, UNSUPPORTED
 from dovetail.wire.protobuf import Protocol
@@ -29,9 +33,13 @@ __all__ = ["GrpcServer"]
 
 _HEAD_BYTES = 64 << 10  # what a message may have beside its tensors
 _OPEN = ("ServerLive", "ServerReady")
-Serve = Callable[[Any, Any], Awaitable[Any]]
-IsOpen = bool | Callable[[Any], bool]
-ServeMany = Callable[[Any, Any], AsyncIterator[Any]]
+_BACKLOG = 2048
+_WARNED_SECONDS = 0.1  # in which calls arrive that were sent before the client was told to go
+_TICK = 0.02
+Serve = Callable[[bytes, Call], bytes | Awaitable[bytes]]
+IsOpen = bool | Callable[[bytes], bool]
+ServeMany = Callable[[AsyncIterator[bytes], Call], AsyncIterator[bytes]]
+Named = tuple[bytes, Method]
 
 
 class GrpcServer:
@@ -62,13 +70,16 @@ class GrpcServer:
         drain_seconds: float,
         grace_seconds: float,
     ) -> None:
-        require("grpc.aio", extra="serving", feature="gRPC")
+        require("google.protobuf", extra="serving", feature="gRPC")
         self.address = address
         self._handlers, self._waiting = handlers, waiting
-        self._watch, self._tokens, self._max_body = watch, tokens, max_body
+        self._watch, self._tokens = watch, tokens
+        # What a message claims to be unpacked counts, so a small one cannot become a large one.
+        self._most = max_body + _HEAD_BYTES
         self._fleet = fleet
         self._drain_seconds, self._grace_seconds = drain_seconds, grace_seconds
-        self._server: Any = None
+        self._server: asyncio.Server | None = None
+        self._connections: set[Connection] = set()
         self._stopping: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
@@ -77,30 +88,26 @@ class GrpcServer:
         Raises:
             UnavailableError: the port was taken meanwhile.
         """
-        import grpc
-
         self._access = Access(self._tokens())
         self._health = Health(self._handlers, self._waiting)
-        # What a message claims to be unpacked counts, so a small one cannot become a large one.
-        most = self._max_body + _HEAD_BYTES
-        self._server = grpc.aio.server(
-            options=(
-                ("grpc.so_reuseport", int(self.address.shared)),
-                ("grpc.max_receive_message_length", most),
-                ("grpc.max_send_message_length", -1),
-            )
-        )
-        self._server.add_generic_rpc_handlers(tuple(self._services()))
+        methods = self._methods()
         try:
-            port = self._server.add_insecure_port(str(self.address))
-        except RuntimeError as error:
+            listening = bind(self.address.host, self.address.port, shared=self.address.shared)
+        except UnavailableError as error:
             raise UnavailableError(
                 f"gRPC cannot listen on {self.address}",
-                why="another server took the port",
+                why=error.why,
                 fix="choose another with --grpc-port",
             ) from error
-        self.address = self.address.on(port)
-        await self._server.start()
+        self.address = self.address.on(listening.getsockname()[1])
+
+        def connect() -> Connection:
+            connection = Connection(methods, self._most, self._connections.discard)
+            self._connections.add(connection)
+            return connection
+
+        loop = asyncio.get_running_loop()
+        self._server = await loop.create_server(connect, sock=listening, backlog=_BACKLOG)
 
     def drain(self) -> None:
         """Say NOT_SERVING, take calls a while yet, then let the running ones finish."""
@@ -117,89 +124,70 @@ class GrpcServer:
             await self._stopping
 
     async def _end(self, seconds: float) -> None:
+        """Take new calls for some seconds yet; then wait for those that run."""
         await asyncio.sleep(seconds)
-        await self._server.stop(self._grace_seconds)
+        assert self._server is not None
+        self._server.close()
+        for connection in list(self._connections):
+            connection.warn()
+        await asyncio.sleep(_WARNED_SECONDS)
+        for connection in list(self._connections):
+            connection.leave()
+        end = time.monotonic() + self._grace_seconds
+        while self._connections and time.monotonic() < end:
+            await asyncio.sleep(_TICK)
+        for connection in list(self._connections):
+            connection.cut()
 
     # The methods of each service
 
-    def _services(self) -> list[Any]:
-        import grpc
-
-        tables = {SERVICE: self._inference(), HEALTH.services[0]: self._health_methods()}
+    def _methods(self) -> dict[bytes, Method]:
         described = (OPEN_INFERENCE, HEALTH, REFLECTION, REFLECTION_ALPHA)
+        found = [*self._inference(), *self._health_methods()]
         for one in (REFLECTION, REFLECTION_ALPHA):
-            tables[one.services[0]] = self._reflection(one, described)
-        return [
-            grpc.method_handlers_generic_handler(service, methods)
-            for service, methods in tables.items()
-        ]
+            found.append(self._reflection(one, described))
+        return dict(found)
 
-    def _inference(self) -> dict[str, Any]:
-        import grpc
-
-        inference, plain = (
-            Inference(self._handlers, self._watch),
-            Plain(self._handlers, self._waiting),
-        )
-        found = {
-            "ModelInfer": grpc.unary_unary_rpc_method_handler(
-                self._one("ModelInfer", inference.infer)
-            ),
-            "ModelStreamInfer": grpc.stream_stream_rpc_method_handler(
-                self._many("ModelStreamInfer", inference.stream)
-            ),
-        }
+    def _inference(self) -> Iterator[Named]:
+        inference = Inference(self._handlers, self._watch)
+        plain = Plain(self._handlers, self._waiting)
+        yield self._one("ModelInfer", inference.infer)
+        yield self._many("ModelStreamInfer", inference.stream)
         for name, answer in plain.methods().items():
-            serve = self._one(name, _at_once(answer), is_open=name in _OPEN)
-            found[name] = _of_messages(OPEN_INFERENCE, f"{name}Request", serve)
+            reads = _messages(OPEN_INFERENCE, name, answer)
+            yield self._one(name, reads, is_open=name in _OPEN)
         for name, change in plain.changes().items():
-            serve = self._one(name, _in_thread(change, self._fleet), reads=False)
-            found[name] = _of_messages(OPEN_INFERENCE, f"{name}Request", serve)
+            changes = _messages(OPEN_INFERENCE, name, change)
+            yield self._one(name, _in_thread(changes, self._fleet), reads=False)
         for name in UNSUPPORTED:
-            found[name] = grpc.unary_unary_rpc_method_handler(_unsupported)
-        return found
+            yield _path(SERVICE, name), Method(name, serve=_unsupported)
 
-    def _health_methods(self) -> dict[str, Any]:
-        import grpc
-
+    def _health_methods(self) -> Iterator[Named]:
         asked = HEALTH.message("HealthCheckRequest").FromString
         (service,) = HEALTH.services
-        check = self._one(
-            "Check", _at_once(self._health.check), is_open=_is_of_server, service=service
+        check = _messages(HEALTH, "HealthCheck", self._health.check)
+
+        async def watch(bodies: AsyncIterator[bytes], _: Call) -> AsyncIterator[bytes]:
+            async for body in bodies:
+                async for answer in self._health.watch(asked(body)):
+                    yield answer.SerializeToString()
+
+        yield self._one("Check", check, is_open=_is_of_server, service=service)
+        yield self._many(
+            "Watch", watch, is_open=_is_of_server, service=service, kind="SERVER_STREAMING"
         )
-        return {
-            "Check": _of_messages(HEALTH, "HealthCheckRequest", check),
-            "Watch": grpc.unary_stream_rpc_method_handler(
-                self._many(
-                    "Watch",
-                    lambda one, _: self._health.watch(one),
-                    is_open=_is_of_server,
-                    service=service,
-                    kind="SERVER_STREAMING",
-                ),
-                asked,
-                _written,
-            ),
-        }
 
-    def _reflection(self, own: Protocol, described: tuple[Protocol, ...]) -> dict[str, Any]:
-        import grpc
-
+    def _reflection(self, own: Protocol, described: tuple[Protocol, ...]) -> Named:
         reflection = Reflection(own, described)
+        reader = own.message("ServerReflectionRequest").FromString
 
-        async def serve(questions: AsyncIterator[Any], _: Any) -> AsyncIterator[Any]:
-            async for question in questions:
-                yield reflection.answer(question)
+        async def serve(bodies: AsyncIterator[bytes], _: Call) -> AsyncIterator[bytes]:
+            async for body in bodies:
+                yield reflection.answer(reader(body)).SerializeToString()
 
-        return {
-            "ServerReflectionInfo": grpc.stream_stream_rpc_method_handler(
-                self._many("ServerReflectionInfo", serve, service=own.services[0]),
-                own.message("ServerReflectionRequest").FromString,
-                _written,
-            )
-        }
+        return self._many("ServerReflectionInfo", serve, service=own.services[0])
 
-    # Around every call: who is it, what becomes of an error, and how many were there
+    # Around every call: who is it, and how many were there
 
     def _one(
         self,
@@ -209,23 +197,35 @@ class GrpcServer:
         reads: bool = True,
         is_open: IsOpen = False,
         service: str = SERVICE,
-    ) -> Serve:
+    ) -> Named:
         admit = self._access.guard(reads=reads, is_open=is_open)
         counts = GrpcCounts("UNARY", service, method)
 
-        async def answer(asked: Any, context: Any) -> Any:
-            began, code = counts.begin(), "OK"
+        def answer(body: bytes, call: Call) -> bytes | Awaitable[bytes]:
+            began = counts.begin()
             try:
                 if admit is not None:
-                    admit(asked, context)
-                return await serve(asked, context)
+                    admit(body, call)
+                found = serve(body, call)
+            except Exception as error:
+                counts.end(status_of(error), began)
+                raise
+            if isinstance(found, bytes):
+                counts.end("OK", began)
+                return found
+            return later(found, began)
+
+        async def later(found: Awaitable[bytes], began: int) -> bytes:
+            code = "OK"
+            try:
+                return await found
             except BaseException as error:
                 code = status_of(error)
-                await _abort(context, method, error)
+                raise
             finally:
                 counts.end(code, began)
 
-        return answer
+        return _path(service, method), Method(method, serve=answer)
 
     def _many(
         self,
@@ -235,89 +235,79 @@ class GrpcServer:
         is_open: IsOpen = False,
         service: str = SERVICE,
         kind: str = "BIDI_STREAMING",
-    ) -> ServeMany:
+    ) -> Named:
         admit = self._access.guard(reads=True, is_open=is_open)
         counts = GrpcCounts(kind, service, method)
 
-        async def answer(asked: Any, context: Any) -> AsyncIterator[Any]:
+        async def answer(bodies: AsyncIterator[bytes], call: Call) -> AsyncIterator[bytes]:
             began, code = counts.begin(), "OK"
+
+            async def taken() -> AsyncIterator[bytes]:
+                async for body in bodies:
+                    if kind == "BIDI_STREAMING":
+                        counts.received()
+                    elif admit is not None:
+                        admit(body, call)
+                    yield body
+
             try:
-                if admit is not None:
-                    admit(asked, context)
-                taken = asked if kind == "SERVER_STREAMING" else _noting(asked, counts)
-                async for one in serve(taken, context):
+                if admit is not None and kind == "BIDI_STREAMING":
+                    admit(b"", call)
+                async for one in serve(taken(), call):
                     counts.sent()
                     yield one
             except BaseException as error:
                 code = status_of(error)
-                await _abort(context, method, error)
+                raise
             finally:
                 counts.end(code, began)
 
-        return answer
+        return _path(service, method), Method(method, stream=answer)
 
 
-async def _abort(context: Any, method: str, error: BaseException) -> None:
-    """End a call with the status of an error; what ends it from outside goes on."""
-    import grpc
-
-    if not isinstance(error, Exception):
-        raise error
-    if isinstance(error, OverloadedError):
-        seconds = error.retry_after
-        context.set_trailing_metadata(  # for people, and for gRPC's own retries
-            (("retry-after", str(seconds)), ("grpc-retry-pushback-ms", str(seconds * 1000)))
-        )
-    await context.abort(grpc.StatusCode[status_of(error)], text_of(error, method))
+def _path(service: str, method: str) -> bytes:
+    return f"/{service}/{method}".encode()
 
 
-async def _noting(messages: AsyncIterator[Any], counts: GrpcCounts) -> AsyncIterator[Any]:
-    async for message in messages:
-        counts.received()
-        yield message
+def _messages(protocol: Protocol, name: str, answer: Callable[[Any], Any]) -> Serve:
+    """Return what reads the request of a method, and writes its answer."""
+    reader = protocol.message(f"{name}Request").FromString
 
+    def serve(body: bytes, _: Call) -> bytes:
+        from google.protobuf.message import DecodeError
 
-def _of_messages(protocol: Protocol, asked: str, serve: Serve) -> Any:
-    import grpc
-
-    reader = protocol.message(asked).FromString
-    return grpc.unary_unary_rpc_method_handler(serve, reader, _written)
-
-
-def _written(message: Any) -> bytes:
-    written: bytes = message.SerializeToString()
-    return written
-
-
-def _at_once(answer: Callable[[Any], Any]) -> Serve:
-    async def serve(asked: Any, _: Any) -> Any:
-        return answer(asked)
+        try:
+            asked = reader(body)
+        except DecodeError as error:
+            raise BadRequestError(f"the message is not a {name}Request") from error
+        written: bytes = answer(asked).SerializeToString()
+        return written
 
     return serve
 
 
-def _in_thread(change: Callable[[Any], Any], fleet: Fleet) -> Serve:
-    def changed(asked: Any) -> Any:
-        answer = change(asked)
+def _in_thread(change: Serve, fleet: Fleet) -> Serve:
+    def changed(body: bytes, call: Call) -> bytes:
+        answer = change(body, call)
         fleet.settle()
+        assert isinstance(answer, bytes)
         return answer
 
-    async def serve(asked: Any, _: Any) -> Any:
-        return await anyio.to_thread.run_sync(changed, asked)
+    async def serve(body: bytes, call: Call) -> bytes:
+        return await anyio.to_thread.run_sync(changed, body, call)
 
     return serve
 
 
-def _is_of_server(asked: Any) -> bool:
+def _is_of_server(body: bytes) -> bool:
     """Whether a question of health is about the server; a probe cannot send a token."""
-    return asked.service in ("", SERVICE)
+    asked = HEALTH.message("HealthCheckRequest")
+    return body in (b"", asked(service=SERVICE).SerializeToString())
 
 
-async def _unsupported(_: Any, context: Any) -> None:
-    import grpc
-
-    await context.abort(
-        grpc.StatusCode.UNIMPLEMENTED,
+def _unsupported(_: bytes, __: Call) -> bytes:
+    raise CallError(
+        "UNIMPLEMENTED",
         "this server has neither shared memory nor Triton's trace and log settings. "
         "Send tensors in the message; settings are in dovetail.toml.",
     )

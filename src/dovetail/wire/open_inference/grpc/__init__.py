@@ -6,6 +6,7 @@ from dovetail.wire.open_inference.grpc.codec import (
     decode_request,
     encode_response,
     encode_streamed,
+    split_request,
 )
 from dovetail.wire.open_inference.grpc.schema import OPEN_INFERENCE, SERVICE, UNSUPPORTED
 
@@ -18,4 +19,5 @@ __all__ = [
     "decode_request",
     "encode_response",
     "encode_streamed",
+    "split_request",
 ]

@@ -10,7 +10,14 @@ from typing import Any
 
 from dovetail.wire.open_inference.grpc.schema import OPEN_INFERENCE
 
-__all__ = ["LARGE", "InvalidMessage", "decode_request", "encode_response", "encode_streamed"]
+__all__ = [
+    "LARGE",
+    "InvalidMessage",
+    "decode_request",
+    "encode_response",
+    "encode_streamed",
+    "split_request",
+]
 
 LARGE = 16 << 10
 _RAW_INPUT = 7  # raw_input_contents in ModelInferRequest
@@ -36,7 +43,7 @@ def decode_request(body: bytes) -> tuple[Any, Sequence[Raw]]:
     """
     from google.protobuf.message import DecodeError
 
-    head, raws = (body, None) if len(body) < LARGE else _split(body)
+    head, raws = (body, None) if len(body) < LARGE else split_request(body)
     try:
         message = OPEN_INFERENCE.message("ModelInferRequest").FromString(head)
     except DecodeError as error:
@@ -69,8 +76,12 @@ def encode_streamed(parts: Sequence[bytes]) -> bytes:
     return b"".join([_STREAMED, _varint(sum(map(len, parts))), *parts])
 
 
-def _split(body: bytes) -> tuple[bytes, list[Raw]]:
-    """Part the raw tensors of a request from the other fields."""
+def split_request(body: bytes) -> tuple[bytes, list[Raw]]:
+    """Part the raw tensors of a `ModelInferRequest`, as views of it, from the other fields.
+
+    Raises:
+        InvalidMessage: It is malformed.
+    """
     view, at, end = memoryview(body), 0, len(body)
     others: list[Raw] = []
     raws: list[Raw] = []
