@@ -8,27 +8,32 @@ the thread. Where syncing to the disk takes long, or the thread is at work, they
 """
 
 import asyncio
-import contextlib
 import queue
+import sqlite3
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from typing import Any, Protocol, TypeVar
 
 import sqlalchemy as sa
-from sqlalchemy.engine import Connection, Engine, RootTransaction
+from sqlalchemy.engine import Connection, Engine
 
 from dovetail.base.errors import UnavailableError
+from dovetail.base.promise import Promise
 
-__all__ = ["PATIENCE_MS", "Awaited", "Bare", "GroupCommit"]
+__all__ = ["PATIENCE_MS", "Bare", "GroupCommit"]
 
 T = TypeVar("T")
 GROUP = 256
 PATIENCE_MS = 30_000
 """How long a transaction waits for one of another process before it gives up."""
-SLOW_SECONDS = 0.004
+SLOW_SECONDS = 0.006
 """A commit that takes longer than this on average does not belong on a loop."""
+_OUTLIER = 2 * SLOW_SECONDS
+"""One that takes longer still counts for no more: now and then the log is copied into the file."""
+_WEIGHT = 1 / 16
+"""Of the newest commit in the average."""
 REST = 256
 """Jobs that go to the thread before the loop tries again whether the disk has become quick."""
 
@@ -42,41 +47,9 @@ class _Outcome(Protocol):
 
 
 Job = tuple[Callable[[Connection], Any], _Outcome]
-
-
-class Awaited:
-    """An outcome that wakes a coroutine; a third of the cost of wrapping a thread's future.
-
-    Args:
-        loop: where it waits.
-    """
-
-    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
-        self._loop, self.future = loop, loop.create_future()
-        self._thread = threading.get_ident()
-
-    def set_result(self, value: Any, /) -> None:
-        """Tell of success, from any thread."""
-        self._tell(value, None)
-
-    def set_exception(self, error: BaseException, /) -> None:
-        """Tell of failure, from any thread."""
-        self._tell(None, error)
-
-    def _tell(self, value: Any, error: BaseException | None) -> None:
-        if self._thread == threading.get_ident():
-            self._settle(value, error)
-            return
-        with contextlib.suppress(RuntimeError):  # the loop has ended: nobody waits
-            self._loop.call_soon_threadsafe(self._settle, value, error)
-
-    def _settle(self, value: Any, error: BaseException | None) -> None:
-        if self.future.done():  # cancelled
-            return
-        if error is None:
-            self.future.set_result(value)
-        else:
-            self.future.set_exception(error)
+Done = tuple[_Outcome, Any, BaseException | None]
+"""Whom to tell, and the value or the error."""
+_BEGIN = "BEGIN IMMEDIATE"
 
 
 class GroupCommit:
@@ -89,6 +62,8 @@ class GroupCommit:
 
     def __init__(self, engine: Engine, name: str) -> None:
         self._connection = engine.connect()
+        # Transactions are begun and ended past SQLAlchemy, which takes longer for it than SQLite.
+        self._driver: Any = self._connection.connection.driver_connection
         self._own = threading.Lock()  # whoever uses the connection
         self._turn: list[Job] = []
         self._mean_seconds, self._rest, self._patience_ms = 0.0, 0, PATIENCE_MS
@@ -109,7 +84,7 @@ class GroupCommit:
             raise UnavailableError("the store is closed", why="the server is stopping")
         self._jobs.put((fn, done))
 
-    def offer(self, fn: Callable[[Connection], Any], done: Awaited) -> None:
+    def offer(self, fn: Callable[[Connection], Any], done: Promise[Any]) -> None:
         """Take a small job from the one loop that may call; it is done here or by the thread."""
         if self._closed:
             raise UnavailableError("the store is closed", why="the server is stopping")
@@ -124,29 +99,34 @@ class GroupCommit:
             self._pass_on(jobs)
             return
         try:
-            self._commit_here(jobs)
+            done = self._commit_here(jobs)
         finally:
             self._own.release()
-
-    def _commit_here(self, jobs: list[Job]) -> None:
-        start = time.perf_counter()
-        self._wait_at_most(0)  # another process may be writing, and a loop must not wait for it
-        try:
-            transaction = self._connection.begin()
-        except sa.exc.OperationalError:
+        if done is None:
             self._rest = REST
             self._pass_on(jobs)
-            return
-        _commit(self._connection, jobs, transaction)
-        self._mean_seconds += (time.perf_counter() - start - self._mean_seconds) / 8
+        else:
+            _tell(done)
+
+    def _commit_here(self, jobs: list[Job]) -> Sequence[Done] | None:
+        """Return what became of jobs; None where another process writes."""
+        start = time.perf_counter()
+        self._wait_at_most(0)  # a loop must not wait for another process
+        try:
+            self._driver.execute(_BEGIN)
+        except sqlite3.OperationalError:
+            return None
+        done = self._commit(jobs)
+        took = min(time.perf_counter() - start, _OUTLIER)
+        self._mean_seconds += (took - self._mean_seconds) * _WEIGHT
         if self._mean_seconds > SLOW_SECONDS:
             self._mean_seconds, self._rest = 0.0, REST
+        return done
 
     def _wait_at_most(self, ms: int) -> None:
         """Set how long a transaction may wait for one of another process."""
         if self._patience_ms != ms:
-            driver: Any = self._connection.connection.driver_connection
-            driver.execute(f"PRAGMA busy_timeout = {ms}")
+            self._driver.execute(f"PRAGMA busy_timeout = {ms}")
             self._patience_ms = ms
 
     def _pass_on(self, jobs: list[Job]) -> None:
@@ -177,7 +157,8 @@ class GroupCommit:
             group, job = self._gather(job)
             with self._own:
                 self._wait_at_most(PATIENCE_MS)
-                _commit(self._connection, group)
+                done = self._begin_and_commit(group)
+            _tell(done)
             if job is _NOTHING:
                 job = self._jobs.get()
 
@@ -193,6 +174,74 @@ class GroupCommit:
                 return group, job
             group.append(job)
         return group, _NOTHING
+
+    def _begin_and_commit(self, group: list[Job]) -> Sequence[Done]:
+        try:
+            self._driver.execute(_BEGIN)
+        except sqlite3.Error as error:
+            return _failed(group, _wrapped(_BEGIN, error))
+        return self._commit(group)
+
+    def _commit(self, group: list[Job]) -> Sequence[Done]:
+        """Run jobs in the transaction that has begun, and end it; nobody is told before."""
+        try:
+            done = self._run_alone(*group[0]) if len(group) == 1 else self._run_each(group)
+            self._end("COMMIT")
+        except BaseException as error:
+            self._undo()
+            if not isinstance(error, Exception):
+                raise
+            return _failed(group, error)
+        return done
+
+    def _run_alone(self, fn: Callable[[Connection], Any], outcome: _Outcome) -> Sequence[Done]:
+        """Run one job, which needs no savepoint to be undone."""
+        return ((outcome, fn(self._connection), None),)
+
+    def _run_each(self, group: list[Job]) -> Sequence[Done]:
+        """Run every job in a savepoint, so that one that fails undoes its own work only."""
+        done: list[Done] = []
+        for fn, outcome in group:
+            self._driver.execute("SAVEPOINT job")
+            try:
+                done.append((outcome, fn(self._connection), None))
+            except Exception as error:
+                done.append((outcome, None, error))
+                self._driver.execute("ROLLBACK TO job")
+            self._driver.execute("RELEASE job")
+        return done
+
+    def _end(self, how: str) -> None:
+        """End the transaction, for SQLite and for SQLAlchemy if a job made it begin one."""
+        try:
+            self._driver.execute(how)
+        except sqlite3.Error as error:
+            raise _wrapped(how, error) from error
+        if self._connection.in_transaction():
+            self._connection.commit()
+
+    def _undo(self) -> None:
+        if self._driver.in_transaction:  # SQLite itself undoes it where the disk is full
+            self._driver.rollback()
+        if self._connection.in_transaction():
+            self._connection.rollback()
+
+
+def _failed(group: list[Job], error: Exception) -> Sequence[Done]:
+    return [(outcome, None, error) for _, outcome in group]
+
+
+def _tell(done: Sequence[Done]) -> None:
+    for outcome, value, error in done:
+        if error is None:
+            outcome.set_result(value)
+        else:
+            outcome.set_exception(error)
+
+
+def _wrapped(statement: str, error: sqlite3.Error) -> sa.exc.DBAPIError:
+    """Return an error of the driver as SQLAlchemy would raise it."""
+    return sa.exc.DBAPIError.instance(statement, None, error, sqlite3.Error)  # type: ignore[return-value]
 
 
 _NOTHING = object()
@@ -220,46 +269,3 @@ class Bare:
             done.set_exception(error)
         else:
             done.set_result(value)
-
-
-def _commit(
-    connection: Connection, group: list[Job], transaction: RootTransaction | None = None
-) -> None:
-    """Run a group of jobs in one transaction, each in a savepoint, and answer all after it."""
-    if len(group) == 1:
-        _commit_alone(connection, *group[0], transaction)
-        return
-    outcomes: list[tuple[_Outcome, Any, BaseException | None]] = []
-    try:
-        with transaction or connection.begin():
-            for fn, done in group:
-                try:
-                    with connection.begin_nested():
-                        outcomes.append((done, fn(connection), None))
-                except Exception as error:
-                    outcomes.append((done, None, error))
-    except Exception as error:
-        for _, done in group:
-            done.set_exception(error)
-        return
-    for done, value, failure in outcomes:
-        if failure is None:
-            done.set_result(value)
-        else:
-            done.set_exception(failure)
-
-
-def _commit_alone(
-    connection: Connection,
-    fn: Callable[[Connection], Any],
-    done: _Outcome,
-    transaction: RootTransaction | None,
-) -> None:
-    """Run one job in a transaction of its own, which needs no savepoint to be undone."""
-    try:
-        with transaction or connection.begin():
-            value = fn(connection)
-    except Exception as error:
-        done.set_exception(error)
-    else:
-        done.set_result(value)

@@ -16,9 +16,10 @@ from typing import Any, TypeVar
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine
 
-from dovetail.base.commit import PATIENCE_MS, Awaited, Bare, GroupCommit
+from dovetail.base.commit import PATIENCE_MS, Bare, GroupCommit
 from dovetail.base.errors import InvalidInputError, UnavailableError
 from dovetail.base.migrations import Migration, prepare
+from dovetail.base.promise import Promise, promised
 
 __all__ = ["Database", "insert", "rows_of"]
 
@@ -115,22 +116,21 @@ class Database:
             import anyio.to_thread
 
             return await anyio.to_thread.run_sync(self.write, fn)
-        awaited = Awaited(asyncio.get_running_loop())
-        self._writer.enqueue(fn, awaited)
-        done: T = await awaited.future
-        return done
+        promise: Promise[T] = Promise()
+        self._writer.enqueue(fn, promise)
+        return await promise
 
-    def write_quick(self, fn: Callable[[Connection], T]) -> "asyncio.Future[T]":
+    def write_quick(self, fn: Callable[[Connection], T]) -> Promise[T]:
         """Like `write_soon`, for work of a few rows: done on the loop itself where that is quicker.
 
         On SQLite the quick jobs of one turn of the loop share a commit at its end, unless the disk
         is slow to sync or the writer is at work.
         """
         if self._writer is None:
-            return asyncio.ensure_future(self.write_soon(fn))
-        awaited = Awaited(asyncio.get_running_loop())
-        self._writer.offer(fn, awaited)
-        return awaited.future
+            return promised(asyncio.ensure_future(self.write_soon(fn)))
+        promise: Promise[T] = Promise()
+        self._writer.offer(fn, promise)
+        return promise
 
     def outside(self, fn: Callable[[Any], T]) -> T:
         """Run `fn` with a connection of the driver, outside any transaction.
@@ -216,6 +216,8 @@ def _pragmas(synchronous: str) -> Callable[[Any, object], None]:
 def _starter(statement: str) -> Callable[[Connection], None]:
     def start(connection: Connection) -> None:
         driver: Any = connection.connection.driver_connection
+        if driver.in_transaction:  # begun by `GroupCommit`, and SQLAlchemy hears of it only now
+            return
         try:
             driver.execute(statement)  # past SQLAlchemy, which would take longer than SQLite
         except sqlite3.OperationalError as error:

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
+from dovetail.base.promise import Promise
 from dovetail.web.direct import Answer
 from dovetail.web.direct_table import DirectTable, Found
 from dovetail.web.repeated import KnownHead, learned
@@ -302,9 +303,12 @@ class OneWriteProtocol(HttpToolsProtocol):
             self._parts, self._size = [], 0
         if isinstance(answer, tuple):
             self._finish(answer, keep_alive=keep_alive)
+            return True
+        cycle = _Cycle(keep_alive, found[2])
+        self.cycle = cycle  # type: ignore[assignment]
+        if isinstance(answer, Promise):
+            answer.then(lambda value, error: self._told(cycle, value, error))
         else:
-            cycle = _Cycle(keep_alive, found[2])
-            self.cycle = cycle  # type: ignore[assignment]
             cycle.work = answer
             self.tasks.add(answer)  # type: ignore[arg-type]
             answer.add_done_callback(lambda done: self._settle(cycle, done))
@@ -316,8 +320,13 @@ class OneWriteProtocol(HttpToolsProtocol):
             self.transport.close()
             return
         error = done.exception()
-        assert self._table is not None
-        answer = done.result() if error is None else self._table.refuse(cycle.path, error)
+        self._told(cycle, None if error else done.result(), error)
+
+    def _told(self, cycle: _Cycle, answer: Answer | None, error: BaseException | None) -> None:
+        if answer is None:
+            assert self._table is not None
+            assert error is not None
+            answer = self._table.refuse(cycle.path, error)
         if not cycle.disconnected and not self.transport.is_closing():
             cycle.response_complete = True
             self._finish(answer, keep_alive=cycle.keep_alive)

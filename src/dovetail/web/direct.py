@@ -41,7 +41,10 @@ class Ask:
 
 
 Handler = Callable[[Ask], Answer | Awaitable[Answer] | None]
-"""Answers now, later, or leaves the request to the route by giving None. Called on the loop."""
+"""Answers now, later, or leaves the request to the route by giving None. Called on the loop.
+
+A `Promise` is the quickest way to answer later: no task waits for it.
+"""
 
 
 @dataclass(frozen=True)

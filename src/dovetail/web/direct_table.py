@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from dovetail.base.errors import DovetailError
+from dovetail.base.promise import Promise
 from dovetail.web.auth import Gate
 from dovetail.web.direct import Answer, Ask, Direct, Handler
 from dovetail.web.problems import ErrorRenderer
@@ -87,7 +88,7 @@ class DirectTable:
         scope: Mapping[str, Any],
         body: bytes,
         principal: "Principal | None" = None,
-    ) -> Answer | asyncio.Future[Answer] | None:
+    ) -> Answer | Promise[Answer] | asyncio.Future[Answer] | None:
         """Answer a request, now or later; errors are answers too.
 
         Args:
@@ -102,7 +103,7 @@ class DirectTable:
             answer = handle(Ask(groups, scope["headers"], body, principal))
         except Exception as error:
             return self.refuse(path, error)
-        if answer is None or isinstance(answer, tuple):
+        if answer is None or isinstance(answer, tuple | Promise):
             return answer
         return asyncio.ensure_future(answer)
 

@@ -204,6 +204,39 @@ def test_quick_writes_and_those_of_threads_lose_nothing(database):
     assert len(texts(database)) == 125
 
 
+def test_who_is_told_of_a_quick_write_may_write_himself(database):
+    async def chain():
+        first = database.write_quick(lambda c: c.execute(sa.insert(notes).values(text="a")))
+        second = []
+        first.then(
+            lambda *_: second.append(
+                database.submit(lambda c: c.execute(sa.insert(notes).values(text="b"))).result(
+                    timeout=10
+                )
+            )
+        )
+        await asyncio.sleep(0.05)
+        while not second:
+            await asyncio.sleep(0.01)
+
+    asyncio.run(chain())
+    assert sorted(texts(database)) == ["a", "b"]
+
+
+def test_a_transaction_that_sqlite_ended_by_itself_is_not_acknowledged(tmp_path):
+    database = Database(f"sqlite:///{tmp_path / 'notes.db'}", metadata, name="notes")
+
+    def ends_it(connection):
+        connection.execute(sa.insert(notes).values(text="lost"))
+        connection.connection.driver_connection.execute("ROLLBACK")
+
+    with pytest.raises(sa.exc.OperationalError, match="no transaction is active"):
+        database.write(ends_it)
+    add(database, "next")
+    assert texts(database) == ["next"]
+    database.close()
+
+
 def test_a_quick_write_to_a_closed_store_is_refused(database_url):
     database = Database(database_url, metadata, name="notes")
 

@@ -3,10 +3,10 @@
 They come one by one and by the thousand, and each touches a few rows.
 """
 
-import asyncio
 import re
 from typing import Any
 
+from dovetail.base.promise import Promise
 from dovetail.tracking.handlers import TABLE
 from dovetail.tracking.routes.protocol import Operations, read_message
 from dovetail.web.direct import Answer, Ask, Direct
@@ -32,7 +32,7 @@ def direct_answers(operations: Operations) -> list[Direct]:
     def direct(prefix: str, endpoint: Endpoint[Any, Any]) -> Direct:
         handler = TABLE[endpoint]
 
-        def handle(ask: Ask) -> asyncio.Future[Answer] | None:
+        def handle(ask: Ask) -> Promise[Answer] | None:
             if len(ask.body) > _QUICK_BYTES:
                 return None
             request = read_message(endpoint, ask.body)

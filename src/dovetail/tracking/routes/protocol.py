@@ -7,7 +7,7 @@ loop to the writer of the database and back; a read runs in a thread.
 
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 from urllib.parse import parse_qsl
 
 import anyio.to_thread
@@ -17,6 +17,7 @@ from starlette.routing import BaseRoute, Match, Mount, Route
 from starlette.types import Receive, Scope, Send
 
 from dovetail.base.errors import TooLargeError
+from dovetail.base.promise import Promise
 from dovetail.base.sql import Database
 from dovetail.tracking.backend import Backend
 from dovetail.tracking.errors import InvalidParameterError, UnknownEndpointError
@@ -44,9 +45,6 @@ from dovetail.wire.mlflow import (
     from_query,
 )
 
-if TYPE_CHECKING:
-    import asyncio
-
 __all__ = [
     "Operations",
     "protocol_routes",
@@ -56,7 +54,8 @@ __all__ = [
 ]
 
 MAX_BODY = 64 << 20
-_HEADERS = [(b"content-type", b"application/json")]
+_HEADERS = ((b"content-type", b"application/json"),)
+_UNSTORABLE = (sa.exc.DataError, OverflowError, UnicodeEncodeError)
 App = Any
 T = TypeVar("T")
 _TABLES: tuple[tuple[str, tuple[Endpoint[Any, Any], ...]], ...] = (
@@ -109,15 +108,17 @@ class Operations:
             self._on_announced()
         return encode(answer)
 
-    def run_quick(self, handler: Handler, request: Message, actor: str) -> "asyncio.Future[Answer]":
+    def run_quick(self, handler: Handler, request: Message, actor: str) -> Promise[Answer]:
         """Run a use case that writes a few rows and of which no webhook hears."""
         backend = self._acting.get(actor)
         if backend is None:
             backend = self._acting[actor] = self.backend.acting(actor)
 
         def change(c: Connection) -> Answer:
-            with _storable():
-                return json_answer(encode(handler(backend, c, request)))
+            try:
+                return 200, _HEADERS, encode(handler(backend, c, request))
+            except _UNSTORABLE as error:
+                raise _unstorable(error) from error
 
         return self.database.write_quick(change)
 
@@ -135,11 +136,15 @@ def _storable() -> Iterator[None]:
     """Report a value that the database cannot keep: a NUL in a text, half of a surrogate pair."""
     try:
         yield
-    except (sa.exc.DataError, OverflowError, UnicodeEncodeError) as error:
-        reason = str(getattr(error, "orig", error)).splitlines()[0]
-        raise InvalidParameterError(
-            f"A value of the request cannot be stored by the database: {reason}"
-        ) from error
+    except _UNSTORABLE as error:
+        raise _unstorable(error) from error
+
+
+def _unstorable(error: Exception) -> InvalidParameterError:
+    reason = str(getattr(error, "orig", error)).splitlines()[0]
+    return InvalidParameterError(
+        f"A value of the request cannot be stored by the database: {reason}"
+    )
 
 
 class _Operation(Route):
@@ -162,8 +167,10 @@ class _Operation(Route):
         path = scope.get("path_params") or {}
         if self._in_query:
             pairs = parse_qsl(scope["query_string"].decode(), keep_blank_values=True)
-            with _well_formed():
+            try:
                 request = from_query(pairs, self._spec.request, path)
+            except InvalidRequest as error:
+                raise InvalidParameterError(error.message) from error
             check_required(request)
         else:
             body = await read_body(receive)
@@ -173,22 +180,16 @@ class _Operation(Route):
         await send_json(send, answer)
 
 
-@contextmanager
-def _well_formed() -> Iterator[None]:
-    try:
-        yield
-    except InvalidRequest as error:
-        raise InvalidParameterError(error.message) from error
-
-
 def read_message(endpoint: Endpoint[Any, Any], body: bytes) -> Any:
     """Return the request that a body holds.
 
     Raises:
         InvalidParameterError: it is not one, or a required field is empty.
     """
-    with _well_formed():
+    try:
         request = decode(body, endpoint.request)
+    except InvalidRequest as error:
+        raise InvalidParameterError(error.message) from error
     check_required(request)
     return request
 
@@ -290,11 +291,6 @@ async def read_body(receive: Receive, most: int = MAX_BODY) -> bytes:
         if size > most:
             raise TooLargeError(f"the request is over {most >> 20} MiB")
     return b"".join(parts)
-
-
-def json_answer(body: bytes) -> Answer:
-    """Return a JSON document as an answer."""
-    return 200, _HEADERS, body
 
 
 async def send_json(send: Send, body: bytes, status: int = 200) -> None:

@@ -23,6 +23,7 @@ __all__ = [
     "run_many",
     "select_for",
     "update_one",
+    "update_where",
 ]
 
 CHUNK = 1000
@@ -71,24 +72,40 @@ def _update(table: sa.Table, newer: tuple[str, ...]) -> str:
 
 
 @cache
-def _insert_one(table: sa.Table, names: tuple[str, ...], mark: str) -> str:
+def _insert_named(table: sa.Table, names: tuple[str, ...], mark: str) -> str:
     columns = ", ".join(f'"{table.c[name].name}"' for name in names)
     marks = ", ".join(mark for _ in names)
-    (key,) = table.primary_key
-    return f'INSERT INTO "{table.name}" ({columns}) VALUES ({marks}) RETURNING "{key.name}"'
+    return f'INSERT INTO "{table.name}" ({columns}) VALUES ({marks})'
 
 
 @cache
-def _update_one(table: sa.Table, names: tuple[str, ...], mark: str) -> str:
-    sets = ", ".join(f'"{table.c[name].name}" = {mark}' for name in names)
+def _insert_one(table: sa.Table, names: tuple[str, ...], mark: str) -> str:
     (key,) = table.primary_key
-    return f'UPDATE "{table.name}" SET {sets} WHERE "{key.name}" = {mark} RETURNING *'
+    return f'{_insert_named(table, names, mark)} RETURNING "{key.name}"'
+
+
+@cache
+def _update_where(
+    table: sa.Table, names: tuple[str, ...], which: tuple[str, ...], mark: str
+) -> str:
+    sets = ", ".join(f'"{table.c[name].name}" = {mark}' for name in names)
+    where = " AND ".join(f'"{table.c[name].name}" = {mark}' for name in which)
+    return f'UPDATE "{table.name}" SET {sets} WHERE {where} RETURNING *'
+
+
+@cache
+def _keys(table: sa.Table) -> tuple[int, ...]:
+    """Return where the columns of the primary key stand."""
+    return tuple(i for i, column in enumerate(table.columns) if column.primary_key)
 
 
 def insert_one(connection: Connection, table: sa.Table, values: Mapping[str, Any]) -> int:
     """Insert one row and return the number that the database gave it."""
-    statement = _insert_one(table, tuple(values), mark(connection))
-    return int(drive(connection, statement, tuple(values.values())).fetchone()[0])
+    names, given = tuple(values), tuple(values.values())
+    if connection.dialect.name == "sqlite":  # the number is that of the row, known without asking
+        return int(drive(connection, _insert_named(table, names, "?"), given).lastrowid)
+    statement = _insert_one(table, names, mark(connection))
+    return int(drive(connection, statement, given).fetchone()[0])
 
 
 def insert_new(connection: Connection, table: sa.Table, values: Mapping[str, Any]) -> int | None:
@@ -103,15 +120,34 @@ def update_one(
     connection: Connection, table: sa.Table, key: int, values: Mapping[str, Any]
 ) -> dict[str, Any]:
     """Change columns of the row with a number and return the row as it is then, by column."""
-    statement = _update_one(table, tuple(values), mark(connection))
-    cursor = drive(connection, statement, (*values.values(), key))
-    names = [column[0] for column in cursor.description]
-    return dict(zip(names, cursor.fetchone(), strict=True))
+    (name,) = table.primary_key
+    row = update_where(connection, table, {name.name: key}, values)
+    assert row is not None, f"{table.name} has no row {key}"
+    return row
+
+
+def update_where(
+    connection: Connection, table: sa.Table, which: Mapping[str, Any], values: Mapping[str, Any]
+) -> dict[str, Any] | None:
+    """Change columns of the one row that has some values; return it as it is then, if it is there.
+
+    Args:
+        connection: a connection in a transaction.
+        table: where.
+        which: columns and what they have; no more than one row may have all of it.
+        values: columns and what they get.
+    """
+    statement = _update_where(table, tuple(values), tuple(which), mark(connection))
+    cursor = drive(connection, statement, (*values.values(), *which.values()))
+    row = cursor.fetchone()
+    if row is None:
+        return None
+    return {column[0]: value for column, value in zip(cursor.description, row, strict=True)}
 
 
 def mark(connection: Connection) -> str:
     """Return how the driver writes a bound value."""
-    return "?" if connection.dialect.paramstyle == "qmark" else "%s"
+    return "?" if connection.dialect.name == "sqlite" else "%s"
 
 
 def drive(connection: Connection, statement: str, given: tuple[Any, ...] | list[Any]) -> Any:
@@ -189,8 +225,10 @@ def insert_or_update(
     """
     if not rows:
         return
-    keys = [index for index, column in enumerate(table.columns) if column.primary_key]
-    once = len({tuple([row[index] for index in keys]) for row in rows}) == len(rows)
+    once = len(rows) == 1
+    if not once:
+        keys = _keys(table)
+        once = len({tuple([row[index] for index in keys]) for row in rows}) == len(rows)
     _insert_all(connection, table, rows, _update(table, newer), at_once=once)
 
 

@@ -76,9 +76,11 @@ def log(connection: Connection, run: RunKey, points: Sequence[Metric]) -> None:
         if best is None or row[2:5] > best[2:5]:
             newest[key] = row
     insert_or_skip(connection, metrics, rows)
-    latest = [(*newest[key], run.experiment_id) for key in sorted(newest)]
+    keys = sorted(newest) if len(newest) > 1 else newest  # in one order, or writers lock each other
+    latest = [(*newest[key], run.experiment_id) for key in keys]
     insert_or_update(connection, latest_metrics, latest, newer=_NEWER)
-    if rollups.exist(connection, run.id):
+    rolled = run.has_rollups
+    if rollups.exist(connection, run.id) if rolled is None else rolled:
         least: dict[str, tuple[int, int]] = {}
         for row in rows:
             least[row[1]] = min(row[2:4], least.get(row[1], row[2:4]))

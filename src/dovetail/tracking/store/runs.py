@@ -16,8 +16,7 @@ from dovetail.tracking.store.bulk import (
     insert_one,
     insert_or_skip,
     insert_or_update,
-    mark,
-    update_one,
+    update_where,
 )
 from dovetail.tracking.store.experiments import ACTIVE, DELETED
 from dovetail.tracking.store.schema import params, runs, tags
@@ -39,7 +38,11 @@ __all__ = [
 ]
 
 RUN_NAME = "mlflow.runName"
-_KEY = "SELECT id, experiment_id, lifecycle_stage FROM runs WHERE run_id = "
+_KEY = "SELECT id, experiment_id, lifecycle_stage FROM runs WHERE run_id = %s"
+_KEY_AND_ROLLUPS = (
+    "SELECT id, experiment_id, lifecycle_stage, EXISTS"
+    " (SELECT 1 FROM rollups WHERE run = runs.id) FROM runs WHERE run_id = ?"
+)
 _row = sa.select(runs).where(runs.c.run_id == sa.bindparam("run"))
 
 
@@ -49,10 +52,13 @@ class RunKey(NamedTuple):
     Attributes:
         id: the key inside the database.
         experiment_id: the experiment's number.
+        has_rollups: whether any of its metrics has blocks; None where that is to be asked later,
+            because others may build them in a transaction of their own meanwhile.
     """
 
     id: int
     experiment_id: int
+    has_rollups: bool | None = None
 
 
 def _absent(run_id: str) -> MissingResourceError:
@@ -66,14 +72,15 @@ def active(connection: Connection, run_id: str) -> RunKey:
         MissingResourceError: there is none.
         InvalidParameterError: it is deleted.
     """
-    row = drive(connection, f"{_KEY}{mark(connection)}", (run_id,)).fetchone()
+    alone = connection.dialect.name == "sqlite"  # there this transaction is the only one
+    row = drive(connection, _KEY_AND_ROLLUPS if alone else _KEY, (run_id,)).fetchone()
     if row is None:
         raise _absent(run_id)
     if row[2] != ACTIVE:
         raise InvalidParameterError(
             f"The run {run_id} must be in the 'active' state. Current state is {row[2]}."
         )
-    return RunKey(row[0], row[1])
+    return RunKey(row[0], row[1], bool(row[3]) if alone else None)
 
 
 def get(connection: Connection, run_id: str) -> Row[Any]:
@@ -103,12 +110,14 @@ def create(connection: Connection, values: Mapping[str, Any], labels: Mapping[st
 
 def change(connection: Connection, run_id: str, values: Mapping[str, Any]) -> dict[str, Any]:
     """Change columns of an active run and return its row as it is then, by column."""
-    key = active(connection, run_id)
-    if "run_name" in values:
-        insert_or_update(connection, tags, [(key.id, RUN_NAME, values["run_name"])])
-    if not values:
+    which = {"run_id": run_id, "lifecycle_stage": ACTIVE}
+    row = update_where(connection, runs, which, values) if values else None
+    if row is None:
+        active(connection, run_id)
         return dict(get(connection, run_id)._mapping)
-    return update_one(connection, runs, key.id, values)
+    if "run_name" in values:
+        insert_or_update(connection, tags, [(row["id"], RUN_NAME, values["run_name"])])
+    return row
 
 
 def delete(connection: Connection, run_id: str, now: int) -> None:
