@@ -10,11 +10,13 @@ from starlette.routing import BaseRoute, Route
 
 from dovetail.base.errors import InvalidInputError
 from dovetail.monitoring.handlers import Monitoring
+from dovetail.monitoring.standing_routes import number
 from dovetail.wire.monitoring import Alert
 
 __all__ = ["alert_routes"]
 
 _SMALL = 4096
+_RULES = 1 << 18
 T = TypeVar("T")
 _ALERT = "/monitoring/alerts/{id}"
 
@@ -46,6 +48,14 @@ def alert_routes(monitoring: Monitoring) -> list[BaseRoute]:
         """List what was done with an alert, by whom and when."""
         return _json(monitoring.alerts.history(request.path_params["id"]))
 
+    async def plan(request: Request) -> Response:
+        """Return what rules, sent as TOML, would have done with the findings of the last `days`."""
+        from starlette.concurrency import run_in_threadpool
+
+        text = (await _body(request, _RULES)).decode("utf-8", "replace")
+        days = number(request, "days", 30, 3660)
+        return _json(await run_in_threadpool(monitoring.plan_rules, text, days))
+
     async def acknowledge(request: Request) -> Response:
         """Say that somebody has seen an alert; `reason` is optional."""
         return await _change(
@@ -71,6 +81,7 @@ def alert_routes(monitoring: Monitoring) -> list[BaseRoute]:
         )
 
     return [
+        Route("/monitoring/rules/plan", plan, methods=["POST"]),
         Route("/monitoring/alerts", alerts, methods=["GET"]),
         Route(f"{_ALERT}/history", history, methods=["GET"]),
         Route(f"{_ALERT}/acknowledge", acknowledge, methods=["POST"]),
@@ -85,11 +96,7 @@ async def _change(
 ) -> Response:
     from starlette.concurrency import run_in_threadpool
 
-    body = b""
-    async for part in request.stream():
-        body += part
-        if len(body) > _SMALL:
-            raise InvalidInputError(f"the body is over {_SMALL} bytes", fix="shorten the reason")
+    body = await _body(request, _SMALL)
     try:
         said = msgspec.json.decode(body or b"{}", type=type)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
@@ -97,6 +104,15 @@ async def _change(
     by = request.state.principal.name
     alert = await run_in_threadpool(change, request.path_params["id"], by, said)
     return _json(alert)
+
+
+async def _body(request: Request, limit: int) -> bytes:
+    body = b""
+    async for part in request.stream():
+        body += part
+        if len(body) > limit:
+            raise InvalidInputError(f"the body is over {limit} bytes", fix="shorten it")
+    return body
 
 
 def _json(value: object) -> Response:

@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from dovetail.monitoring.cli_alerts import alerts, check
+from dovetail.monitoring.cli_alerts import alerts
 from dovetail.monitoring.cli_profile import profile
+from dovetail.monitoring.cli_rules import check, rules
 from dovetail.monitoring.cli_tap import tap_alone
 from dovetail.web.commands import json_option, print_json, print_table, run, server_options
 
@@ -26,6 +27,7 @@ def commands() -> None:
 
 commands.add_command(alerts)
 commands.add_command(check)
+commands.add_command(rules)
 commands.add_command(profile)
 commands.add_command(tap_alone)
 

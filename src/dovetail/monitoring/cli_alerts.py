@@ -1,8 +1,7 @@
-"""Commands about alerts: list, acknowledge, silence, expect; and the check of their rules."""
+"""Commands about alerts: list, acknowledge, silence, expect."""
 
 from collections.abc import Callable
 from datetime import UTC, date, datetime
-from pathlib import Path
 from typing import Any, TypeVar
 
 import click
@@ -10,7 +9,7 @@ import click
 from dovetail.base.errors import InvalidInputError
 from dovetail.web.commands import json_option, print_json, print_table
 
-__all__ = ["alerts", "check"]
+__all__ = ["alerts", "server"]
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -20,7 +19,8 @@ def alerts() -> None:
     """What is open, and what to do about it."""
 
 
-def _server(fn: F) -> F:
+def server(fn: F) -> F:
+    """Add the options that say which server is asked."""
     url = click.option("--url", default="http://127.0.0.1:8080", help="Where monitoring answers.")
     token = click.option("--token", envvar="DOVETAIL_TOKEN", help="API token.")
     return url(token(fn))
@@ -29,7 +29,7 @@ def _server(fn: F) -> F:
 @alerts.command(name="list")
 @click.option("--status", default="active", help="active, open, acknowledged, resolved or all.")
 @click.option("--model", help="Of one model only.")
-@_server
+@server
 @json_option
 def list_alerts(status: str, model: str | None, url: str, token: str | None, as_json: bool) -> None:
     """List alerts, newest first.
@@ -55,7 +55,7 @@ def list_alerts(status: str, model: str | None, url: str, token: str | None, as_
 @alerts.command(name="ack")
 @click.argument("alert")
 @click.option("--reason", default="", help="Why, for the record.")
-@_server
+@server
 @json_option
 def acknowledge(alert: str, reason: str, url: str, token: str | None, as_json: bool) -> None:
     """Say that somebody has seen an alert.
@@ -73,7 +73,7 @@ def acknowledge(alert: str, reason: str, url: str, token: str | None, as_json: b
 @click.argument("alert")
 @click.option("--reason", required=True, help="Why, for the record.")
 @click.option("--for", "lasts", required=True, help="How long: 90m, 8h, 7d or 2w; or the end.")
-@_server
+@server
 @json_option
 def silence(
     alert: str, reason: str, lasts: str, url: str, token: str | None, as_json: bool
@@ -93,7 +93,7 @@ def silence(
 @click.argument("alert")
 @click.option("--reason", default="", help="Why, for the record.")
 @click.option("--since", help="First day of the new reference; the day of the change if not given.")
-@_server
+@server
 @json_option
 def expect(
     alert: str, reason: str, since: str | None, url: str, token: str | None, as_json: bool
@@ -111,7 +111,7 @@ def expect(
 
 @alerts.command(name="history")
 @click.argument("alert")
-@_server
+@server
 @json_option
 def history(alert: str, url: str, token: str | None, as_json: bool) -> None:
     """Show what was done with an alert, by whom and when.
@@ -130,29 +130,6 @@ def history(alert: str, url: str, token: str | None, as_json: bool) -> None:
         ["at", "by", "action", "until", "reason"],
         [[c.at, c.by, c.action, c.until, c.reason] for c in found],
     )
-
-
-@click.command(name="check")
-@click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
-@json_option
-def check(file: Path, as_json: bool) -> None:
-    """Check a file of alert rules without using it; the exit code is 0 when it is fine.
-
-    \b
-    dovetail monitoring check rules.toml
-    """
-    from dovetail.monitoring.rules import load_rules
-
-    rules = load_rules(file)
-    if as_json:
-        print_json(rules)
-        return
-    for place, rule in enumerate(rules.rules, 1):
-        what = ", ".join(rule.kinds) or "any finding"
-        told = ", ".join(rule.receivers) or "nobody"
-        said = f"alert, {rule.severity or 'own severity'}, to {told}" if rule.alert else "no alert"
-        click.echo(f"rule {place}: {what} of {', '.join(rule.models)}: {said}")
-    click.echo(f"{file}: {len(rules.rules)} rules, {len(rules.receivers)} receivers, all fine")
 
 
 def _print(alert: Any, as_json: bool) -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from datetime import date, timedelta
+from pathlib import Path
 
 import msgspec
 
@@ -22,15 +23,27 @@ from dovetail.monitoring.feeds import Feeds
 from dovetail.monitoring.figures import FigureBook, Held
 from dovetail.monitoring.outliers.book import OutlierBook
 from dovetail.monitoring.performance import Choice
+from dovetail.monitoring.plan import Planner
 from dovetail.monitoring.reference import Reference
 from dovetail.monitoring.references import References, renamed
-from dovetail.monitoring.routing import Router
+from dovetail.monitoring.routing import OWN, Router
+from dovetail.monitoring.rules import parse_rules
 from dovetail.monitoring.settings import MonitoringSettings
 from dovetail.monitoring.standing import Book
 from dovetail.monitoring.store import Store, Stored
 from dovetail.wire import monitoring as wire
 from dovetail.wire.cloudevents import Event
-from dovetail.wire.monitoring import Alert, Day, Drift, Feed, Figures, Model, Month, OutlierDay
+from dovetail.wire.monitoring import (
+    Alert,
+    Day,
+    Drift,
+    Feed,
+    Figures,
+    Model,
+    Month,
+    OutlierDay,
+    Plan,
+)
 
 RECENT = 28
 """Days that the figures of a model's line are of."""
@@ -81,6 +94,11 @@ class Monitoring:
         self.outliers = OutlierBook(database, settings.outlier_rate)
         self.actions = Actions(
             database, self.store, self.references, self.alerts, self.assessor, clock
+        )
+        own = [OWN] if settings.webhook else []
+        self.rules, self.planner = (
+            router.rules,
+            Planner(database, self.store, self.references, own),
         )
         self.actions.on_change = self._alerts_changed
         self.on_alert: Callable[[], None] = lambda: None
@@ -205,6 +223,16 @@ class Monitoring:
         """Raise and resolve alerts of feeds that have fallen silent or speak again."""
         if self.feeds.check():
             self._alerts_changed()
+
+    def plan_rules(self, text: str, days: int) -> Plan:
+        """What rules would have done with the findings of the last days.
+
+        Raises:
+            RulesInvalidError: They cannot be used.
+        """
+        end = self.clock.now().date()
+        rules = parse_rules(text, Path("rules"))
+        return self.planner.plan(rules, self.rules, end - timedelta(days=days), end)
 
     def feed(self, model: str) -> Feed:
         """Whether something arrives of a model.

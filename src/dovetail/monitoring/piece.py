@@ -77,6 +77,7 @@ def _build(context: Context, settings: MonitoringSettings) -> Service:
             *page_routes(monitoring),
         ],
         direct=direct_answers(monitoring),
+        reads=["/monitoring/rules/plan"],
         pages=[Page("/monitoring", "Monitoring")],
         start=start,
         addresses=lambda: {"tap": tap.address} if tap is not None else {},

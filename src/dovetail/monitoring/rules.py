@@ -19,7 +19,7 @@ import msgspec
 from dovetail.monitoring.errors import RulesInvalidError
 from dovetail.wire.monitoring import Alert
 
-__all__ = ["Receiver", "Rule", "Rules", "load_rules"]
+__all__ = ["Receiver", "Rule", "Rules", "length_of", "load_rules", "parse_rules"]
 
 _UNITS = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 _FIELD = re.compile(r"Object contains unknown field `(\w+)`")
@@ -105,10 +105,27 @@ def load_rules(path: Path) -> Rules:
         RulesInvalidError: It cannot be read, or says something that cannot be meant.
     """
     try:
-        found = tomllib.loads(path.read_text(encoding="utf-8"))
+        text = path.read_text(encoding="utf-8")
     except OSError as error:
         raise RulesInvalidError(path, "cannot be read", error.strerror or str(error)) from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except UnicodeDecodeError as error:
+        raise RulesInvalidError(path, "is not TOML", str(error)) from error
+    return parse_rules(text, path)
+
+
+def parse_rules(text: str, path: Path) -> Rules:
+    """Read and check rules.
+
+    Args:
+        text: TOML.
+        path: What messages call it.
+
+    Raises:
+        RulesInvalidError: They say something that cannot be meant.
+    """
+    try:
+        found = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
         raise RulesInvalidError(path, "is not TOML", str(error)) from error
     rules = _convert(path, found)
     names = [receiver.name for receiver in rules.receivers]

@@ -10,6 +10,11 @@ from dovetail.wire.monitoring.outliers import (
     Outlier,
     OutlierDay,
 )
+from dovetail.wire.monitoring.plan import (
+    Outcome,
+    Plan,
+    Planned,
+)
 from dovetail.wire.monitoring.quality import (
     Arrival,
     DayQuality,
@@ -75,9 +80,12 @@ __all__ = [
     "Model",
     "Month",
     "Need",
+    "Outcome",
     "Outcomes",
     "Outlier",
     "OutlierDay",
+    "Plan",
+    "Planned",
     "Point",
     "Quality",
     "Reference",

@@ -7,6 +7,7 @@ from dovetail.wire import cloudevents
 from dovetail.wire.http import JSON, HttpClient, segment
 from dovetail.wire.monitoring.feed import Feed
 from dovetail.wire.monitoring.outliers import OutlierDay
+from dovetail.wire.monitoring.plan import Plan
 from dovetail.wire.monitoring.quality import DayQuality, Quality, Task
 from dovetail.wire.monitoring.standing import Standings
 from dovetail.wire.monitoring.values import (
@@ -198,6 +199,23 @@ class Client(HttpClient):
         """The alerts, or only those of a status or a model."""
         query = _query(status=status, model=model)
         return self.get("/monitoring/alerts", list[Alert], query)
+
+    def plan_rules(self, rules: str, *, days: int = 30) -> Plan:
+        """What rules would have done with the findings of the last days; changes nothing.
+
+        Args:
+            rules: The text of a file of rules, which is TOML.
+            days: How many days back.
+        """
+        answer = self.send(
+            "POST",
+            "/monitoring/rules/plan",
+            query=_query(days=days),
+            content=rules.encode(),
+            headers={"Content-Type": "application/toml"},
+            repeatable=True,
+        )
+        return self.decode(answer, Plan)
 
     def history(self, alert: str) -> list[AlertChange]:
         """What was done with an alert, oldest first."""
