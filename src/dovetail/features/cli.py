@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from dovetail.features.catalog import Definitions, load
-from dovetail.features.cli_online import materialize, registry
+from dovetail.features.cli_online import import_, materialize, registry
 from dovetail.features.errors import DefinitionError, RowsError, SourceNotFoundError
 from dovetail.features.frames import Tables
 from dovetail.features.moments import moment, moment_us
@@ -31,6 +31,7 @@ def commands() -> None:
     """Features defined once, used in training and serving."""
 
 
+commands.add_command(import_)
 commands.add_command(materialize)
 commands.add_command(registry)
 

@@ -1,4 +1,4 @@
-"""Commands of `dovetail features` about the online side: Feast's registry, materialisation."""
+"""Commands of `dovetail features` that bring tables online and deal with Feast's repositories."""
 
 import threading
 from collections.abc import Sequence
@@ -13,7 +13,7 @@ from dovetail.features.catalog import load
 from dovetail.features.moments import moment, moment_us
 from dovetail.wire import feast
 
-__all__ = ["materialize", "registry"]
+__all__ = ["import_", "materialize", "registry"]
 
 LONGEST_S = 24 * 3600.0
 LOOK_EVERY_S = 1.0
@@ -97,3 +97,40 @@ def _brought(url: str) -> list[dict[str, Any]]:
     except (httpx.HTTPError, ValueError, KeyError):
         return []  # the run itself says what is wrong
     return found
+
+
+@click.command("import")
+@click.argument("repository", type=click.Path(path_type=Path))
+@click.option("--out", default="features.py", type=click.Path(path_type=Path), help="To write.")
+@click.option("--force", is_flag=True, help="Replace the file if there is one.")
+def import_(repository: Path, out: Path, force: bool) -> None:
+    """Turn a Feast repository, or its registry file, into a definitions file of ours.
+
+    Nothing of the repository is executed. What could not be carried over is said here and, with
+    its code, in comments at the end of the file.
+
+    Example: dovetail features import my_project/feature_repo --out features.py
+    """
+    from dovetail.features.importing.repository import read_repository
+    from dovetail.features.importing.write import written
+
+    if out.exists() and not force:
+        raise click.UsageError(f"{out} exists; give another --out, or --force")
+    found = read_repository(repository)
+    out.write_text(written(found))
+    click.echo(
+        f"{len(found.views)} views and {len(found.services)} services in {out}, "
+        f"read from {found.read_from}",
+        err=True,
+    )
+    for source in {v.source.name: v.source for v in found.views}.values():
+        if source.created:
+            click.echo(
+                f"source {source.name}: {source.created} became known_at, so rows are used from "
+                "then on; take it out if the table was filled in afterwards",
+                err=True,
+            )
+    for lost in found.lost:
+        click.echo(f"not carried over: {lost.what}; {lost.why}", err=True)
+    if found.views:
+        load(out)

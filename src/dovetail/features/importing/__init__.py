@@ -1,0 +1,1 @@
+"""Feast repositories as definitions of ours."""
