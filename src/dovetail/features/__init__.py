@@ -4,25 +4,33 @@ Neighbours: the data piece's Delta tables are read as sources; the protocol is F
 feature server. See `docs/how-to/features.md`.
 """
 
-from dovetail.features.aggregations import Count, Mean, Share, Sum
+from dovetail.features.aggregations import Count, Mean, Ratio, Share, Sum
 from dovetail.features.catalog import Definitions, collect, load
+from dovetail.features.extremes import CountDistinct, First, Last, Max, Min, Std
 from dovetail.features.sources import CsvSource, DeltaSource, ParquetSource, PushSource
 from dovetail.features.training import training_set
 from dovetail.features.views import Entity, FeatureService, LatestView, StaticView, WindowView
 
 __all__ = [
     "Count",
+    "CountDistinct",
     "CsvSource",
     "Definitions",
     "DeltaSource",
     "Entity",
     "FeatureService",
+    "First",
+    "Last",
     "LatestView",
+    "Max",
     "Mean",
+    "Min",
     "ParquetSource",
     "PushSource",
+    "Ratio",
     "Share",
     "StaticView",
+    "Std",
     "Sum",
     "WindowView",
     "collect",

@@ -1,105 +1,23 @@
-"""What a window view computes from the events in a window.
+"""The figures that a window view computes from the events in a window.
 
-Each aggregation is made of *measures*: whole numbers that an event adds to its tile.
-Whole numbers add up to the same total in any order, so a tile fed event by event online
-and a tile summed by polars offline are the same number, and so is every feature made of
-them. Decimal columns are held in fixed point (six decimals unless told otherwise).
+Each is made of *measures* (see `measures`), and of nothing but their totals: so the online
+store, which holds totals of tiles, and the frames offline come to the same figure, to the bit.
 """
 
-import math
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
-from dovetail.features.errors import DefinitionError, RowsError
+from dovetail.features.errors import DefinitionError
+from dovetail.features.measures import Measure
 
-if TYPE_CHECKING:
-    import polars as pl
-
-Value = float | int | None
-LARGEST = float(2**53)
-
-
-@dataclass(frozen=True, slots=True)
-class Measure:
-    """One whole number that each event adds to its tile.
-
-    Attributes:
-        kind: `rows` adds 1; `present` adds 1 where the column is not null; `sum` adds the
-            value times 10**decimals; `above` adds 1 where the value is over `above`.
-        column: The column that is looked at; empty for `rows`.
-        decimals: Decimals kept by `sum`.
-        above: Threshold of `above`, exclusive.
-    """
-
-    kind: Literal["rows", "present", "sum", "above"]
-    column: str = ""
-    decimals: int = 0
-    above: float = 0.0
-
-    def of(self, event: Mapping[str, Any]) -> int:
-        """Return what one event adds.
-
-        Raises:
-            RowsError: The value is no number, infinite or too large to hold exactly.
-        """
-        if self.kind == "rows":
-            return 1
-        value = number(event.get(self.column), self.column)
-        if value is None:
-            return 0
-        if self.kind == "present":
-            return 1
-        if self.kind == "above":
-            return int(value > self.above)
-        scaled = value * 10.0**self.decimals
-        if abs(scaled) >= LARGEST:
-            raise too_large(self.column, self.decimals)
-        return round(scaled)
-
-    def expression(self) -> "pl.Expr":
-        """Return the same as a polars expression of type Int64, never null."""
-        import polars as pl
-
-        if self.kind == "rows":
-            return pl.lit(1, dtype=pl.Int64)
-        value = pl.col(self.column).cast(pl.Float64).fill_nan(None)
-        if self.kind == "present":
-            return value.is_not_null().cast(pl.Int64)
-        if self.kind == "above":
-            return (value > self.above).fill_null(False).cast(pl.Int64)
-        scaled = (value * 10.0**self.decimals).round(mode="half_to_even")
-        return scaled.fill_null(0.0).cast(pl.Int64)
-
-
-def number(value: object, column: str) -> float | None:
-    """Read a JSON value as a number; null and NaN are both missing."""
-    if value is None:
-        return None
-    if isinstance(value, bool | int | float):
-        real = float(value)
-        if real != real:
-            return None
-        if not math.isinf(real):
-            return real
-    raise RowsError(
-        f"Column {column!r} holds {value!r}, which is not a finite number",
-        fix="Send a number, true, false or null",
-    )
-
-
-def too_large(column: str, decimals: int) -> RowsError:
-    """Build the error for a value that fixed point cannot hold exactly."""
-    return RowsError(
-        f"Column {column!r} holds a value too large to add up exactly with {decimals} decimals",
-        fix="Give the aggregation fewer decimals, for example decimals=0",
-    )
+Value = Any
 
 
 @dataclass(frozen=True)
 class Aggregation(ABC):
-    """One figure over the events of a window; base of Count, Sum, Mean and Share."""
+    """One figure over the events of a window; base of Count, Sum, Mean and the others."""
 
     @property
     @abstractmethod
@@ -109,24 +27,33 @@ class Aggregation(ABC):
     @property
     @abstractmethod
     def measures(self) -> tuple[Measure, ...]:
-        """The whole numbers that the figure is made of."""
+        """What the figure is made of."""
 
     @abstractmethod
-    def value(self, totals: Sequence[int]) -> Value:
+    def value(self, totals: Sequence[Any]) -> Value:
         """Compute the figure from the totals of its measures, in their order."""
 
     @abstractmethod
     def series(self, totals: Sequence[Any]) -> Any:
-        """Compute the figure for many windows at once from numpy int64 arrays.
+        """Compute the figure for many windows at once.
+
+        Args:
+            totals: One numpy array a measure: int64, objects for squares, float64 with NaN for
+                nothing for the least and the greatest; a polars Series for the first and last.
 
         Returns:
-            An int64 array, or a float64 array in which NaN stands for null.
+            An int64 array, a float64 array in which NaN stands for null, or a Series.
         """
 
 
 @dataclass(frozen=True)
 class Count(Aggregation):
     """How many events there were, or how many in which a column is not null.
+
+    Attributes:
+        column: The column; empty to count events.
+        name: Replaces the `{column}_count` part of the feature's name.
+        where: An event counts only if this condition, SQL text, is true of it.
 
     Examples:
         >>> Count().stem, Count("dep_delay").stem
@@ -135,6 +62,7 @@ class Count(Aggregation):
 
     column: str = ""
     name: str = ""
+    where: str = ""
 
     @property
     def stem(self) -> str:
@@ -144,9 +72,10 @@ class Count(Aggregation):
     @property
     def measures(self) -> tuple[Measure, ...]:
         """One counter."""
-        return (Measure("present", self.column) if self.column else Measure("rows"),)
+        kind: Literal["present", "rows"] = "present" if self.column else "rows"
+        return (Measure(kind, self.column, where=self.where),)
 
-    def value(self, totals: Sequence[int]) -> Value:
+    def value(self, totals: Sequence[Any]) -> Value:
         """Return the count; 0 when there was no event."""
         return totals[0]
 
@@ -163,14 +92,16 @@ class Sum(Aggregation):
         column: A column of numbers or of true and false.
         decimals: Decimals that are kept of each value.
         name: Replaces the `{column}_sum` part of the feature's name.
+        where: An event counts only if this condition, SQL text, is true of it.
     """
 
     column: str
     decimals: int = 6
     name: str = ""
+    where: str = ""
 
     def __post_init__(self) -> None:
-        _check_decimals(self.decimals)
+        check_decimals(self.decimals)
 
     @property
     def stem(self) -> str:
@@ -180,9 +111,9 @@ class Sum(Aggregation):
     @property
     def measures(self) -> tuple[Measure, ...]:
         """The sum in fixed point."""
-        return (Measure("sum", self.column, self.decimals),)
+        return (Measure("sum", self.column, self.decimals, where=self.where),)
 
-    def value(self, totals: Sequence[int]) -> Value:
+    def value(self, totals: Sequence[Any]) -> Value:
         """Return the sum as a float."""
         return float(totals[0]) / 10.0**self.decimals
 
@@ -199,14 +130,16 @@ class Mean(Aggregation):
         column: A column of numbers or of true and false.
         decimals: Decimals that are kept of each value.
         name: Replaces the `{column}_mean` part of the feature's name.
+        where: An event counts only if this condition, SQL text, is true of it.
     """
 
     column: str
     decimals: int = 6
     name: str = ""
+    where: str = ""
 
     def __post_init__(self) -> None:
-        _check_decimals(self.decimals)
+        check_decimals(self.decimals)
 
     @property
     def stem(self) -> str:
@@ -216,9 +149,12 @@ class Mean(Aggregation):
     @property
     def measures(self) -> tuple[Measure, ...]:
         """How many values, and their sum in fixed point."""
-        return (Measure("present", self.column), Measure("sum", self.column, self.decimals))
+        return (
+            Measure("present", self.column, where=self.where),
+            Measure("sum", self.column, self.decimals, where=self.where),
+        )
 
-    def value(self, totals: Sequence[int]) -> Value:
+    def value(self, totals: Sequence[Any]) -> Value:
         """Return the mean, or None without a value."""
         if not totals[0]:
             return None
@@ -226,7 +162,7 @@ class Mean(Aggregation):
 
     def series(self, totals: Sequence[Any]) -> Any:
         """Return the means; NaN stands for null."""
-        return _ratio(totals[1].astype("float64") / 10.0**self.decimals, totals[0])
+        return ratio(totals[1].astype("float64") / 10.0**self.decimals, totals[0])
 
 
 @dataclass(frozen=True)
@@ -237,6 +173,7 @@ class Share(Aggregation):
         column: A column of true and false (or 1 and 0), or of numbers with `above`.
         above: An event counts when its value is greater than this.
         name: Replaces the `{column}_share` part of the feature's name.
+        where: An event counts only if this condition, SQL text, is true of it.
 
     Examples:
         >>> Share("late").stem, Share("dep_delay", above=15, name="late").stem
@@ -246,6 +183,7 @@ class Share(Aggregation):
     column: str
     above: float = 0.0
     name: str = ""
+    where: str = ""
 
     @property
     def stem(self) -> str:
@@ -258,20 +196,68 @@ class Share(Aggregation):
     def measures(self) -> tuple[Measure, ...]:
         """How many values, and how many over the threshold."""
         return (
-            Measure("present", self.column),
-            Measure("above", self.column, above=float(self.above)),
+            Measure("present", self.column, where=self.where),
+            Measure("above", self.column, above=float(self.above), where=self.where),
         )
 
-    def value(self, totals: Sequence[int]) -> Value:
+    def value(self, totals: Sequence[Any]) -> Value:
         """Return the share, or None without a value."""
         return float(totals[1]) / float(totals[0]) if totals[0] else None
 
     def series(self, totals: Sequence[Any]) -> Any:
         """Return the shares; NaN stands for null."""
-        return _ratio(totals[1].astype("float64"), totals[0])
+        return ratio(totals[1].astype("float64"), totals[0])
 
 
-def _ratio(over: Any, under: Any) -> Any:
+@dataclass(frozen=True)
+class Ratio(Aggregation):
+    """One figure of the window divided by another; null where the divisor is 0 or null.
+
+    Attributes:
+        over: What is divided.
+        under: What it is divided by.
+        name: Replaces the `{over}_per_{under}` part of the feature's name.
+
+    Examples:
+        >>> Ratio(Sum("delay"), Sum("distance")).stem
+        'delay_sum_per_distance_sum'
+    """
+
+    over: Aggregation
+    under: Aggregation
+    name: str = ""
+
+    def __post_init__(self) -> None:
+        for part in (self.over, self.under):
+            if any(m.kind in ("first", "last") for m in part.measures):
+                raise DefinitionError(f"A ratio cannot be made of {part.stem!r}")
+
+    @property
+    def stem(self) -> str:
+        """Name of the feature without its window."""
+        return self.name or f"{self.over.stem}_per_{self.under.stem}"
+
+    @property
+    def measures(self) -> tuple[Measure, ...]:
+        """Those of both figures."""
+        return (*self.over.measures, *self.under.measures)
+
+    def value(self, totals: Sequence[Any]) -> Value:
+        """Return the ratio, or None where there is none."""
+        count = len(self.over.measures)
+        over, under = self.over.value(totals[:count]), self.under.value(totals[count:])
+        return float(over) / float(under) if over is not None and under else None
+
+    def series(self, totals: Sequence[Any]) -> Any:
+        """Return the ratios; NaN stands for null."""
+        count = len(self.over.measures)
+        over, under = self.over.series(totals[:count]), self.under.series(totals[count:])
+        result = ratio(over.astype("float64"), under)
+        result[under != under] = float("nan")
+        return result
+
+
+def ratio(over: Any, under: Any) -> Any:
     """Divide arrays; NaN where the divisor is 0."""
     import numpy as np
 
@@ -280,6 +266,7 @@ def _ratio(over: Any, under: Any) -> Any:
     return result
 
 
-def _check_decimals(decimals: int) -> None:
+def check_decimals(decimals: int) -> None:
+    """Refuse decimals that fixed point cannot hold."""
     if not 0 <= decimals <= 12:
         raise DefinitionError(f"decimals={decimals} is out of range", fix="Use 0 to 12")

@@ -1,18 +1,16 @@
-"""The point-in-time joins: for each question, what was known when it was asked.
+"""The point-in-time join: for each question, the row that was known when it was asked.
 
-Both joins are sorts and binary searches, O(n log n) in questions plus rows. No question is
-dropped or merged, and the order of questions is kept, by construction: every function here
-answers an array as long as the questions.
+A sort and a binary search, O(n log n) in questions plus rows. No question is dropped or merged,
+and the order of questions is kept, by construction: every function here answers an array as long
+as the questions. `figures` does the same for windows.
 """
 
 from collections.abc import Sequence
-from itertools import product
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from dovetail.features.aggregations import LARGEST, too_large
 from dovetail.features.errors import RowsError
 from dovetail.features.frames import EVENT, KNOWN
-from dovetail.features.views import LatestView, WindowView
+from dovetail.features.views import LatestView
 
 if TYPE_CHECKING:
     import polars as pl
@@ -21,7 +19,6 @@ CODE = "__code"
 NO_KEY = -1
 _VISIBLE = "__visible_us"
 _RANK = "__rank"
-_SPREAD = 2**32
 
 
 def coded(
@@ -104,105 +101,6 @@ def latest(
     ).drop("at")
     names = list(dict.fromkeys(features))
     return [answers[f"{names.index(f)}"].alias(f) for f in features]
-
-
-def windows(
-    view: WindowView,
-    features: Sequence[str],
-    rows: "pl.DataFrame",
-    codes: "pl.Series",
-    asked: "pl.Series",
-) -> "list[pl.Series]":
-    """Answer a WindowView: for each question the figures over the finished tiles.
-
-    Tiles are sorted by (key, tile) and summed once from the first to the last. The total of
-    a window is then the difference of two running sums, found by binary search, and exact
-    because measures are whole numbers.
-
-    Args:
-        view: The view, for its tiles, windows and aggregations.
-        features: Names wanted.
-        rows: Rows of the source with `CODE` and `KNOWN`.
-        codes: Code of each question's key.
-        asked: When each question was asked, in microseconds.
-    """
-    import numpy as np
-    import polars as pl
-
-    place, totals, first = _running_sums(view, rows)
-    code = codes.fill_null(NO_KEY).to_numpy()
-    boundary = np.clip((asked.fill_null(0) // view.tile_us).to_numpy() - first, 0, _SPREAD - 1)
-    distinct, back = np.unique(
-        np.where(code < 0, NO_KEY, code * _SPREAD + boundary), return_inverse=True
-    )
-    spans = [
-        (np.searchsorted(place, low), np.searchsorted(place, distinct))
-        for low in (distinct - np.minimum(distinct % _SPREAD, tiles) for tiles in view.window_tiles)
-    ]
-    silent = codes.is_null() | asked.is_null()
-    answers: dict[str, pl.Series] = {}
-    for name, (aggregation, span) in zip(
-        view.feature_names, product(view.aggregations, spans), strict=True
-    ):
-        if name in features:
-            sums = [totals[view.measures.index(m)] for m in aggregation.measures]
-            value = aggregation.series([s[span[1]] - s[span[0]] for s in sums])
-            answers[name] = pl.Series(name, value[back], nan_to_null=True)
-    blank = pl.Series(silent)
-    return [answers[f].set(blank, None) if blank.any() else answers[f] for f in features]
-
-
-def _running_sums(view: WindowView, rows: "pl.DataFrame") -> tuple[Any, list[Any], int]:
-    """Sum the measures per (key, tile), and those sums from the first tile on.
-
-    Returns:
-        The sorted places of the tiles, one running sum per measure (one longer than the
-        places, starting at 0), and the first tile of all.
-    """
-    import numpy as np
-    import polars as pl
-
-    _check_measured(view, rows)
-    tiles = (
-        rows.lazy()
-        .select(
-            pl.col(CODE).cast(pl.Int64),
-            (pl.col(KNOWN) // view.tile_us).alias("tile"),
-            *(m.expression().alias(f"m{i}") for i, m in enumerate(view.measures)),
-        )
-        .group_by(CODE, "tile")
-        .agg(pl.col(f"m{i}").sum() for i in range(len(view.measures)))
-        .sort(CODE, "tile")
-        .collect()
-    )
-    first = int(tiles["tile"].min() or 0)  # type: ignore[arg-type]
-    place = (tiles[CODE] * _SPREAD + (tiles["tile"] - first)).to_numpy()
-    sums = [
-        np.concatenate([np.zeros(1, "int64"), np.cumsum(tiles[f"m{i}"].to_numpy())])
-        for i in range(len(view.measures))
-    ]
-    return place, sums, first
-
-
-def _check_measured(view: WindowView, rows: "pl.DataFrame") -> None:
-    """Refuse columns that cannot be added up exactly."""
-    import polars as pl
-
-    for measure in view.measures:
-        if not measure.column:
-            continue
-        kind = rows.schema[measure.column]
-        if not (kind.is_numeric() or kind in (pl.Boolean, pl.Null)):
-            raise RowsError(
-                f"View {view.name!r} computes with column {measure.column!r}, which holds {kind}",
-                fix="Give it numbers, or true and false",
-            )
-        if measure.kind == "sum":
-            largest = rows.select(
-                pl.col(measure.column).cast(pl.Float64).fill_nan(None).abs().max()
-            )
-            if (largest.item() or 0.0) * 10.0**measure.decimals >= LARGEST:
-                raise too_large(measure.column, measure.decimals)
 
 
 def _same_types(

@@ -8,7 +8,7 @@ network can name or change it.
 import runpy
 import traceback
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TypeVar
@@ -44,11 +44,7 @@ class Definitions:
     @cached_property
     def sources(self) -> Mapping[str, Source]:
         """The sources of all views, by name."""
-        found: dict[str, Source] = {}
-        for view in self.views.values():
-            if found.setdefault(view.source.name, view.source) != view.source:
-                raise DefinitionError(f"Two different sources are called {view.source.name!r}")
-        return found
+        return joined(self.views.values())
 
     def view(self, name: str) -> View:
         """Return the view of this name, or raise ViewNotFoundError."""
@@ -146,6 +142,32 @@ def load(path: Path | str, *, root: Path | str | None = None) -> Definitions:
     if not definitions.views:
         raise DefinitionError(f"{path} defines no view", fix="Put a LatestView or WindowView in it")
     return definitions
+
+
+def joined(views: Iterable[View]) -> dict[str, Source]:
+    """Return the sources of views by name, each with what any of its views derives.
+
+    Raises:
+        DefinitionError: Two different sources have one name, or one view derives a column that
+            another reads as it is brought.
+    """
+    found: dict[str, Source] = {}
+    views = list(views)
+    for view in views:
+        source = view.source
+        held = found.setdefault(source.name, source)
+        if replace(held, derive={}) != replace(source, derive={}):
+            raise DefinitionError(f"Two different sources are called {source.name!r}")
+        found[source.name] = held.deriving(source.derive)
+    for view in views:
+        read = view.source.brought((*view.columns, *view.source.derive))
+        if clash := [c for c in read if c in found[view.source.name].derive]:
+            raise DefinitionError(
+                f"View {view.name!r} reads the column {clash[0]!r} of source {view.source.name!r}, "
+                f"which another view derives",
+                fix="Give the derived column a name of its own",
+            )
+    return found
 
 
 def _add(table: dict[str, T], name: str, thing: T) -> None:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from dovetail.base.extras import require
 from dovetail.features.errors import RowsError, SourceNotFoundError
+from dovetail.features.moments import column_us
 from dovetail.features.sources import CsvSource, DeltaSource, ParquetSource, Source
 
 if TYPE_CHECKING:
@@ -49,7 +50,7 @@ class Tables:
             SourceNotFoundError: There is no table behind the source.
         """
         wanted = tuple(sorted(set(columns)))
-        key = (source.name, wanted)
+        key = (source.name, source.derive, wanted)
         if key not in self._prepared:
             raw = self.frames.get(source.name)
             self._prepared[key] = prepared(
@@ -83,49 +84,53 @@ class Tables:
 
 
 def prepared(frame: "pl.DataFrame", source: Source, columns: Sequence[str]) -> "pl.DataFrame":
-    """Keep the wanted columns, add the two times and make each event one row.
+    """Keep the wanted columns, derived or not, add the two times and make each event one row.
 
     Rows keep their order, save that of one id the row known first is kept. A row without an
     event time or a time of knowing never happened (a flight that was cancelled has no
     departure) and falls away.
     """
-    needed = dict.fromkeys((*columns, *source.time_columns, *source.id_columns))
+    needed = source.brought(columns)
     if missing := [c for c in needed if c not in frame.columns]:
         raise RowsError(
             f"Source {source.name!r} lacks the columns {missing}",
             fix=f"It has {frame.columns}",
         )
-    rows = frame.select(
-        *needed,
-        microseconds(frame, source.event_time).alias(EVENT),
-        microseconds(frame, source.known_at).alias(KNOWN),
+    rows = _derived(frame.select(needed), source, columns)
+    rows = rows.with_columns(
+        _known_time(rows, source.event_time).alias(EVENT),
+        _known_time(rows, source.known_at).alias(KNOWN),
     ).drop_nulls([EVENT, KNOWN])
     if source.id_columns:
         if not rows[KNOWN].is_sorted():
             rows = rows.sort(KNOWN, maintain_order=True)
         rows = rows.unique(list(source.id_columns), keep="first", maintain_order=True)
-    return rows.select(*columns, EVENT, KNOWN, *(c for c in source.id_columns if c not in columns))
+    return rows.select(list(dict.fromkeys((*columns, EVENT, KNOWN, *source.id_columns))))
+
+
+def _derived(rows: "pl.DataFrame", source: Source, columns: Sequence[str]) -> "pl.DataFrame":
+    """Filter rows by the source's condition, and add those of the columns that are derived."""
+    import polars as pl
+
+    if source.condition is not None:
+        rows = rows.filter(source.condition.over(rows.schema))
+    found = {}
+    for name in dict.fromkeys((*source.time_columns, *source.id_columns, *columns)):
+        if (read := source.expressions.get(name)) is not None:
+            value = read.over(rows.schema)
+            found[name] = value.cast(pl.Datetime("us", "UTC")) if read.kind == "time" else value
+    return rows.with_columns(**found) if found else rows
+
+
+def _known_time(rows: "pl.DataFrame", column: str) -> "pl.Expr":
+    import polars as pl
+
+    return column_us(rows.schema, column) if column else pl.lit(0, dtype=pl.Int64)
 
 
 def microseconds(frame: "pl.DataFrame", column: str) -> "pl.Expr":
-    """Return a time column as microseconds since 1970, Int64; a naive time is UTC.
-
-    Raises:
-        RowsError: The column holds no times.
-    """
-    import polars as pl
-
-    kind = frame.schema[column]
-    value = pl.col(column)
-    if isinstance(kind, pl.Datetime):
-        return value.dt.epoch("us")
-    if kind == pl.Date:
-        return value.cast(pl.Datetime("us")).dt.epoch("us")
-    if kind == pl.String:
-        return value.str.to_datetime(time_unit="us", time_zone="UTC").dt.epoch("us")
-    if kind == pl.Null:
-        return pl.lit(None, dtype=pl.Int64)
-    raise RowsError(f"Column {column!r} holds {kind}, which is no time")
+    """Return a time column of a frame as microseconds since 1970; see `column_us`."""
+    return column_us(frame.schema, column)
 
 
 def _unreadable(source: Source, at: str, error: Exception) -> SourceNotFoundError:

@@ -115,14 +115,18 @@ class Materializer:
     def _take(self, view: View, piece: "pl.DataFrame", progress: Progress) -> Progress:
         """Bring one piece online; returns how far that is."""
         pl = require("polars", extra="features", feature="materialising")
-        source = view.source
+        source = self._definitions.sources[view.source.name]
         views = [view] if isinstance(view, LatestView) else self._definitions.views_of(source.name)
         columns = list(dict.fromkeys(c for v in views for c in v.columns))
+        if not isinstance(view, LatestView):
+            columns = list(dict.fromkeys((*columns, *source.brought(columns))))
         rows = prepared(piece, source, columns).filter(
             pl.col(EVENT).is_between(progress.start_us, progress.end_us)
             & (pl.max_horizontal(EVENT, KNOWN) > progress.since_us)
         )
         if isinstance(view, LatestView):
+            if view.condition is not None:
+                rows = rows.filter(view.condition.over(rows.schema))
             batch = batch_of(view, rows, time.time_ns())
             progress = replace(progress, rows=progress.rows + len(batch), at_us=self._time())
             self._engine.bring(view, batch, progress)

@@ -7,8 +7,12 @@ integers, so one rule of rounding and of inclusive edges serves both.
 import re
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
+from typing import TYPE_CHECKING
 
 from dovetail.features.errors import DefinitionError, RowsError
+
+if TYPE_CHECKING:
+    import polars as pl
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
@@ -102,3 +106,24 @@ def moment_text(at: int) -> str:
 def moment(at: int) -> datetime:
     """Turn microseconds since 1970 into an aware datetime in UTC."""
     return EPOCH + timedelta(microseconds=at)
+
+
+def column_us(schema: "pl.Schema", column: str) -> "pl.Expr":
+    """Return a time column as microseconds since 1970, Int64; a naive time is UTC.
+
+    Raises:
+        RowsError: The column holds no times.
+    """
+    import polars as pl
+
+    kind = schema[column]
+    value = pl.col(column)
+    if isinstance(kind, pl.Datetime):
+        return value.dt.epoch("us")
+    if kind == pl.Date:
+        return value.cast(pl.Datetime("us")).dt.epoch("us")
+    if kind == pl.String:
+        return value.str.to_datetime(time_unit="us", time_zone="UTC").dt.epoch("us")
+    if kind == pl.Null:
+        return pl.lit(None, dtype=pl.Int64)
+    raise RowsError(f"Column {column!r} holds {kind}, which is no time")

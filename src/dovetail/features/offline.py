@@ -37,8 +37,11 @@ def append(source: Source, events: Sequence[Event], root: Path, *, name: str = "
         source.known_at: [moment(e.known_us) for e in events],
     }
     stamp = pl.Datetime("us", "UTC")
-    frame = pl.DataFrame([dict(e.row) for e in events], infer_schema_length=None).with_columns(
-        pl.Series(name, values, dtype=stamp) for name, values in dict(times).items()
+    rows = [{k: v for k, v in e.row.items() if k not in source.derive} for e in events]
+    frame = pl.DataFrame(rows, infer_schema_length=None).with_columns(
+        pl.Series(name, values, dtype=stamp)
+        for name, values in times.items()
+        if name in source.time_columns and name not in source.derive
     )
     try:
         if deltalake.DeltaTable.is_deltatable(path):

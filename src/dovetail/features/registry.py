@@ -11,6 +11,7 @@ from dovetail.base.extras import require
 from dovetail.features.aggregations import Count
 from dovetail.features.catalog import Definitions
 from dovetail.features.errors import RowsError, SourceNotFoundError
+from dovetail.features.extremes import CountDistinct, First
 from dovetail.features.online.online import Online
 from dovetail.features.reading import scan
 from dovetail.features.sources import Source
@@ -65,8 +66,9 @@ def registry_of(definitions: Definitions, project: str, engine: Online | None = 
 def _view(view: View, definitions: Definitions, types: Types) -> RegisteredView:
     source = view.source
     known = source.known_at if source.known_at != source.event_time else ""
+    types = {**types, **_derived_types(source)}
     if isinstance(view, WindowView):
-        types = {**types, **_window_types(view)}
+        types = {**types, **_window_types(view, types)}
     return RegisteredView(
         name=view.name,
         entities=[
@@ -95,9 +97,19 @@ def _keys(entity: Entity) -> Iterable[tuple[str, str]]:
     return [(key, key) for key in entity.join_keys]
 
 
-def _window_types(view: WindowView) -> Types:
-    counts = tuple(f"{a.stem}_" for a in view.aggregations if isinstance(a, Count))
-    return {name: WHOLE if name.startswith(counts) else REAL for name in view.feature_names}
+def _window_types(view: WindowView, types: Types) -> Types:
+    found: Types = {}
+    for a in view.aggregations:
+        kind = WHOLE if isinstance(a, Count | CountDistinct) else REAL
+        if isinstance(a, First):  # and Last, which is one too
+            kind = types.get(a.column, REAL)
+        found.update(dict.fromkeys((f"{a.stem}_{w.name}" for w in view.spans), kind))
+    return found
+
+
+def _derived_types(source: Source) -> Types:
+    kinds = {"number": REAL, "boolean": TRUTH, "text": TEXT, "time": TEXT}
+    return {n: kinds[e.kind] for n, e in source.expressions.items() if e.kind in kinds}
 
 
 def _table_types(source: Source, definitions: Definitions) -> Types:

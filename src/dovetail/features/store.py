@@ -19,7 +19,7 @@ from sqlalchemy.engine import Connection
 from dovetail.base.migrations import Migration
 from dovetail.base.sql import Database, insert
 from dovetail.features.online.batches import Batch
-from dovetail.features.online.events import Event, key_of
+from dovetail.features.online.events import Event, key_in
 from dovetail.features.online.intents import Intent
 from dovetail.features.online.progress import Progress
 from dovetail.features.views import LatestView
@@ -302,7 +302,7 @@ class Store:
         rows = {
             (key_text(key), event.event_us, event.known_us, event.id_text): event.row
             for event in events
-            if (key := key_of(event.row, view.keys)) is not None
+            if (key := key_in(view, event.row)) is not None
         }
         if not rows:
             return

@@ -9,9 +9,10 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from dovetail.base.extras import require
-from dovetail.features.asof import coded, latest, windows
-from dovetail.features.catalog import Definitions
+from dovetail.features.asof import coded, latest
+from dovetail.features.catalog import Definitions, joined
 from dovetail.features.errors import DefinitionError, RowsError
+from dovetail.features.figures import windows
 from dovetail.features.frames import Tables, microseconds
 from dovetail.features.views import FeatureService, LatestView, Selection, WindowView
 
@@ -75,9 +76,11 @@ def training_set(
     at = entities.select(microseconds(entities, asked).alias("at")).to_series()
     tables = Tables(definitions.root, frames or {}, versions or {})
     wanted = _columns(selections)
+    sources = joined(part.view for part in selections)
     features: list[pl.Series] = []
     for part in selections:
-        rows = tables.events(part.view.source, wanted[part.view.source.name])
+        name = part.view.source.name
+        rows = tables.events(sources[name], wanted[name])
         features += answer(part, rows, entities, at)
     return entities.with_columns(
         series.alias(name) for name, series in zip(named, features, strict=True)
@@ -89,6 +92,8 @@ def answer(
 ) -> "list[pl.Series]":
     """Answer one view for questions asked at `at` (microseconds) from prepared rows."""
     view = part.view
+    if view.condition is not None:
+        rows = rows.filter(view.condition.over(rows.schema))
     held, codes = coded(rows, questions, view.keys)
     if isinstance(view, WindowView):
         return windows(view, part.features, held, codes, at)

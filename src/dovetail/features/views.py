@@ -4,15 +4,19 @@ The vocabulary is Feast's where Feast has the word. A view turns the rows of one
 into features of an entity; a service names the features that one model takes.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import cached_property
 
-from dovetail.features.aggregations import Aggregation, Measure
+from dovetail.features.aggregations import Aggregation
 from dovetail.features.errors import DefinitionError, FeatureNotFoundError
-from dovetail.features.moments import span_text, span_us
+from dovetail.features.expressions import Expression, expression
+from dovetail.features.frozen import Frozen
+from dovetail.features.measures import Measure
+from dovetail.features.moments import span_us
 from dovetail.features.sources import Source
+from dovetail.features.windows import Style, Window, window_of
 
 
 @dataclass(frozen=True)
@@ -23,6 +27,9 @@ class Entity:
         name: Name of the entity.
         join_keys: Columns that identify it in sources and in questions; the name itself
             when empty.
+        description: What it is, for people.
+        owner: Who answers for it.
+        tags: Words to find it by, `{"team": "ops"}`.
 
     Examples:
         >>> Entity("origin").join_keys
@@ -31,9 +38,13 @@ class Entity:
 
     name: str
     join_keys: Sequence[str] = ()
+    description: str = field(default="", kw_only=True)
+    owner: str = field(default="", kw_only=True)
+    tags: Mapping[str, str] = field(default_factory=dict, kw_only=True)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "join_keys", tuple(self.join_keys) or (self.name,))
+        object.__setattr__(self, "tags", Frozen(self.tags))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,14 +55,30 @@ class View:
         name: Name of the view.
         entities: What has the features; with none the view holds for the whole source.
         source: Where the rows come from.
+        derive: Columns computed from those of the source, by name: SQL text of one row. They
+            belong to the source: no other view can mean another column by the name.
+        where: Condition, SQL text; rows of which it is not true do not exist for the view.
+        description: What the features are, for people.
+        owner: Who answers for them.
+        tags: Words to find them by, `{"team": "ops"}`.
     """
 
     name: str = field(kw_only=False)
     entities: Sequence[Entity]
     source: Source
+    derive: Mapping[str, str] = field(default_factory=dict)
+    where: str = ""
+    description: str = ""
+    owner: str = ""
+    tags: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "entities", tuple(self.entities))
+        object.__setattr__(self, "derive", Frozen(self.derive))
+        object.__setattr__(self, "tags", Frozen(self.tags))
+        if self.derive:
+            object.__setattr__(self, "source", self.source.deriving(self.derive))
+        _ = self.condition
         if not self.name or ":" in self.name:
             raise DefinitionError(f"{self.name!r} is not a name for a view")
         names = self.feature_names
@@ -62,6 +89,15 @@ class View:
     def keys(self) -> tuple[str, ...]:
         """The join keys of all entities, in order."""
         return tuple(dict.fromkeys(key for e in self.entities for key in e.join_keys))
+
+    @cached_property
+    def condition(self) -> Expression | None:
+        """The condition of rows that exist for the view; None for all."""
+        return expression(self.where, "boolean") if self.where else None
+
+    @property
+    def _condition_columns(self) -> tuple[str, ...]:
+        return self.condition.columns if self.condition else ()
 
     @property
     def feature_names(self) -> tuple[str, ...]:
@@ -105,7 +141,10 @@ class LatestView(View):
     def __post_init__(self) -> None:
         object.__setattr__(self, "features", tuple(self.features))
         super().__post_init__()
-        _ = self.ttl_us
+        if self.ttl_us and not self.source.event_time:
+            raise DefinitionError(
+                f"View {self.name!r} has a ttl, but its source {self.source.name!r} has no times"
+            )
 
     @cached_property
     def ttl_us(self) -> int:
@@ -120,7 +159,7 @@ class LatestView(View):
     @property
     def columns(self) -> tuple[str, ...]:
         """Columns of the source that the view reads, beside its times."""
-        return (*self.keys, *self.features)
+        return tuple(dict.fromkeys((*self.keys, *self.features, *self._condition_columns)))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -137,51 +176,59 @@ class StaticView(LatestView):
 
 @dataclass(frozen=True, kw_only=True)
 class WindowView(View):
-    """Figures over the events of an entity in sliding windows.
+    """Figures over the events of an entity in windows.
 
     Events are put into tiles of equal length by the time they became known. Asked at t, a
-    window of length W covers the whole tiles in [floor(t, tile) - W, floor(t, tile)): the
-    tile that t itself lies in is not finished and never counts. A window without events
-    counts 0, sums to 0, and has no mean and no share (null).
+    sliding window of length W covers the whole tiles in [floor(t, tile) - W, floor(t, tile)): the
+    tile that t itself lies in is not finished and never counts. A tumbling window is the last
+    finished one of those that follow each other from 1970 on (weeks from a Monday). A window
+    `"last 5"` covers the five last events that had happened and were known at t, to the
+    microsecond. A window without events counts 0, sums to 0, and has no mean, no share, no
+    least and no last value (null).
 
     Attributes:
         tile: Length of a tile, `"1h"`.
-        windows: Lengths of the windows, each a multiple of the tile.
-        aggregations: Count, Sum, Mean, Share. Each is computed for each window; the
-            feature is called `{stem}_{window}`, for example `dep_delay_mean_3h`.
+        windows: Lengths of the windows, each a multiple of the tile, or `"last 5"`.
+        aggregations: Count, Sum, Mean, Share, Ratio, Std, Min, Max, First, Last, CountDistinct.
+            Each is computed for each window; the feature is called `{stem}_{window}`, for
+            example `dep_delay_mean_3h`.
+        kind: `sliding` or `tumbling`.
 
     Examples:
         >>> from dovetail.features import Count, Mean
         >>> departures = Source("departures", event_time="left", id="flight")
         >>> WindowView(
         ...     "traffic", entities=[Entity("origin")], source=departures, tile="1h",
-        ...     windows=["1h", "24h"], aggregations=[Count(), Mean("delay")],
+        ...     windows=["1h", "last 5"], aggregations=[Count(where="delay > 15"), Mean("delay")],
         ... ).feature_names
-        ('count_1h', 'count_24h', 'delay_mean_1h', 'delay_mean_24h')
+        ('count_1h', 'count_last_5', 'delay_mean_1h', 'delay_mean_last_5')
     """
 
     tile: str | timedelta = "1h"
     windows: Sequence[str | timedelta]
     aggregations: Sequence[Aggregation]
+    kind: Style = "sliding"
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "windows", tuple(self.windows))
         object.__setattr__(self, "aggregations", tuple(self.aggregations))
-        super().__post_init__()
         if not self.windows or not self.aggregations:
             raise DefinitionError(f"View {self.name!r} needs windows and aggregations")
+        super().__post_init__()
         if not self.source.id_columns:
             raise DefinitionError(
                 f"View {self.name!r} counts events of {self.source.name!r}, which has no id",
                 why="An event that is sent twice would be counted twice",
                 fix="Give the source id=..., the column or columns that identify an event",
             )
-        for length in self.window_us:
-            if length % self.tile_us:
-                raise DefinitionError(
-                    f"View {self.name!r}: the window {span_text(length)} is not a multiple "
-                    f"of the tile {span_text(self.tile_us)}"
-                )
+        if not self.source.event_time:
+            raise DefinitionError(
+                f"View {self.name!r} has windows, but its source {self.source.name!r} has no times"
+            )
+        if self.kind not in ("sliding", "tumbling"):
+            raise DefinitionError(
+                f"View {self.name!r} is of kind {self.kind!r}", fix="Use sliding or tumbling"
+            )
 
     @cached_property
     def tile_us(self) -> int:
@@ -189,14 +236,23 @@ class WindowView(View):
         return span_us(self.tile)
 
     @cached_property
-    def window_us(self) -> tuple[int, ...]:
-        """Lengths of the windows in microseconds."""
-        return tuple(span_us(w) for w in self.windows)
+    def spans(self) -> tuple[Window, ...]:
+        """The windows, read."""
+        try:
+            return tuple(window_of(w, self.tile_us, self.kind) for w in self.windows)
+        except DefinitionError as error:
+            said = f"View {self.name!r}: {error.what}"
+            raise DefinitionError(said, why=error.why, fix=error.fix) from None
 
-    @cached_property
-    def window_tiles(self) -> tuple[int, ...]:
-        """Lengths of the windows in tiles."""
-        return tuple(length // self.tile_us for length in self.window_us)
+    @property
+    def reach_us(self) -> int:
+        """How long before a question the events may lie that its windows of time need."""
+        return (max((w.reach for w in self.spans), default=0) + 1) * self.tile_us
+
+    @property
+    def most_events(self) -> int:
+        """How many of the last events the windows need that are counted in events."""
+        return max((w.events for w in self.spans), default=0)
 
     @cached_property
     def measures(self) -> tuple[Measure, ...]:
@@ -206,17 +262,13 @@ class WindowView(View):
     @property
     def feature_names(self) -> tuple[str, ...]:
         """Names of the features: each aggregation over each window, in order."""
-        return tuple(f"{a.stem}_{w}" for a in self.aggregations for w in self._window_names)
+        return tuple(f"{a.stem}_{w.name}" for a in self.aggregations for w in self.spans)
 
     @property
     def columns(self) -> tuple[str, ...]:
         """Columns of the source that the view reads, beside its times."""
-        return tuple(dict.fromkeys((*self.keys, *(m.column for m in self.measures if m.column))))
-
-    @cached_property
-    def _window_names(self) -> tuple[str, ...]:
-        """The windows as they were written, or in the shortest form."""
-        return tuple(w if isinstance(w, str) else span_text(span_us(w)) for w in self.windows)
+        read = (c for m in self.measures for c in m.columns)
+        return tuple(dict.fromkeys((*self.keys, *read, *self._condition_columns)))
 
 
 @dataclass(frozen=True)
@@ -242,13 +294,20 @@ class FeatureService:
     Attributes:
         name: Name of the service.
         features: Views (all their features) or `view[["a", "b"]]` (some of them).
+        description: What the model is for, for people.
+        owner: Who answers for it.
+        tags: Words to find it by, `{"team": "ops"}`.
     """
 
     name: str
     features: Sequence[View | Selection]
+    description: str = field(default="", kw_only=True)
+    owner: str = field(default="", kw_only=True)
+    tags: Mapping[str, str] = field(default_factory=dict, kw_only=True)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "features", tuple(self.features))
+        object.__setattr__(self, "tags", Frozen(self.tags))
         if not self.features:
             raise DefinitionError(f"Service {self.name!r} has no features")
 

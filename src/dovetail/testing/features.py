@@ -11,9 +11,12 @@
 import math
 import random
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from dovetail.features import Definitions, training_set
+from dovetail.features.moments import moment_us
+from dovetail.features.sources import Source
 from dovetail.features.training import chosen
 from dovetail.features.views import Selection
 from dovetail.wire import feast
@@ -124,16 +127,25 @@ def check_future_unseen(
     middle = moments[len(moments) // 2]
     before = questions.filter(pl.col(asked) <= middle)
     cut = {
-        name: frame.filter(
-            pl.col(definitions.source(name).known_at).is_null()
-            | (pl.col(definitions.source(name).known_at) <= middle)
-        )
-        for name, frame in frames.items()
+        name: _known_by(definitions.source(name), frame, middle) for name, frame in frames.items()
     }
     whole = training_set(before, service, definitions, asked=asked, frames=frames)
     blind = training_set(before, service, definitions, asked=asked, frames=cut)
     assert whole.equals(blind, null_equal=True), "an answer changed with rows that came later"
     _check_order_free(definitions, service, frames, before, whole, asked)
+
+
+def _known_by(source: Source, frame: "pl.DataFrame", moment: Any) -> "pl.DataFrame":
+    """Return the rows of a source that were known at a moment; all where rows have no times."""
+    import polars as pl
+
+    if not source.known_at:
+        return frame
+    derived = source.expressions.get(source.known_at)
+    known = pl.col(source.known_at)
+    if derived is not None:
+        known = derived.over(frame.schema).cast(pl.Datetime("us", "UTC"))
+    return frame.filter(known.is_null() | (known <= moment))
 
 
 def _check_order_free(
@@ -172,4 +184,6 @@ def _columns(frame: "pl.DataFrame") -> dict[str, list[Any]]:
 def _same(online: object, offline: object) -> bool:
     if isinstance(offline, float) and math.isnan(offline):
         offline = None
+    if isinstance(offline, datetime) and online is not None:
+        return moment_us(online) == moment_us(offline)
     return online == offline and isinstance(online, bool) == isinstance(offline, bool)

@@ -29,3 +29,9 @@ def test_the_how_to_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Non
         if line.split()[0] in ("check", "list", "join"):
             done = CliRunner().invoke(commands, shlex.split(line))
             assert done.exit_code == 0, (line, done.output, done.exception)
+
+
+def test_the_page_of_definitions_runs() -> None:
+    for language, _, body in BLOCK.findall((PAGE.parent / "features-definitions.md").read_text()):
+        assert language == "python"
+        exec(compile(body, str(PAGE), "exec"), {})

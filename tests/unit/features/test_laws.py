@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from dovetail.base.clock import ManualClock
-from dovetail.features.catalog import Definitions
+from dovetail.features.catalog import Definitions, load
 from dovetail.features.piece import piece
 from dovetail.features.settings import FeatureSettings
 from dovetail.testing.features import check_feature_store
@@ -86,6 +86,76 @@ questions = st.lists(
         orient="row",
     )
 )
+
+
+WIDE = """
+from dovetail.features import (
+    Count, CountDistinct, DeltaSource, Entity, FeatureService, First, Last, LatestView, Max, Mean,
+    Min, Ratio, Std, StaticView, Sum, WindowView,
+)
+
+origin, carrier, plane = Entity("origin"), Entity("carrier"), Entity("plane", ["tailnum"])
+weather = DeltaSource(
+    "weather", path="weather", event_time="hour", known_at="told",
+    derive={"told": "greatest(hour, published) + interval '1 minute'"}, where="visib > 2",
+)
+departures = DeltaSource(
+    "departures", path="departures", event_time="left", known_at="reported", id="flight",
+    derive={"late": "delay > 15", "hours": "round(delay / 60, 2)"},
+)
+planes = DeltaSource("planes", path="planes", event_time="")
+
+sky = LatestView(
+    "sky", entities=[origin], source=weather, features=["warm", "visib", "hour"], ttl="3h",
+    derive={"warm": "temp > 45"},
+)
+spread = WindowView(
+    "spread", entities=[origin], source=departures, tile="1h", windows=["3h", "24h", "last 2"],
+    where="tailnum <> 'N9'",
+    aggregations=[
+        Std("delay"), Min("delay", where="carrier = 'UA'"), Max("delay"), First("delay"),
+        Last("carrier"), Last("hours", where="late"), CountDistinct("carrier"),
+        Ratio(Sum("hours"), Count()), Count(where="late", name="late"), Mean("delay", where="late"),
+    ],
+)
+days = WindowView(
+    "days", entities=[carrier], source=departures, tile="12h", windows=["1d", "7d"],
+    kind="tumbling",
+    aggregations=[
+        Count(name="flights"), CountDistinct("origin", limit=1), CountDistinct("tailnum"),
+        Min("hours", name="least"),
+    ],
+)
+last = LatestView(
+    "last", entities=[plane], source=departures, features=["delay"], where="late and hours < 5"
+)
+frame = StaticView("frame", entities=[plane], source=planes, features=["seats"])
+wide = FeatureService("wide", [sky, spread, days, last, frame])
+"""
+
+
+@given(departures(), weather(), planes, questions, st.integers(0, 9))
+@settings(
+    max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+def test_every_figure_is_the_same_online(
+    tmp_path: Path,
+    left: pl.DataFrame,
+    sky: pl.DataFrame,
+    frames: pl.DataFrame,
+    asked: pl.DataFrame,
+    seed: int,
+) -> None:
+    file = tmp_path / "wide.py"
+    file.write_text(WIDE)
+    wanted = FeatureSettings(definitions=str(file), keep="90d")
+    clock = ManualClock(START + timedelta(days=9))
+    with (
+        TemporaryDirectory() as state,
+        run_piece(piece, wanted, state=Path(state), clock=clock) as server,
+    ):
+        sources = {"departures": left, "weather": sky, "planes": frames}
+        check_feature_store(server.url, load(file), "wide", sources, asked, seed=seed)
 
 
 @given(departures(), weather(), planes, questions, st.integers(0, 9))

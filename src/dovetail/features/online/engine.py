@@ -14,8 +14,8 @@ from typing import Any
 from dovetail.base import telemetry
 from dovetail.base.clock import Clock
 from dovetail.base.errors import UnavailableError
-from dovetail.features.aggregations import Measure
 from dovetail.features.catalog import Definitions
+from dovetail.features.measures import Measure
 from dovetail.features.moments import moment_text, moment_us
 from dovetail.features.online.batches import Batch
 from dovetail.features.online.events import Event
@@ -46,13 +46,13 @@ class _Feed:
     counts: tuple[tuple[WindowMemory, tuple[int, ...]], ...]
     reach_us: int
 
-    def measured(self, events: Sequence[Event]) -> dict[int, list[int]]:
+    def measured(self, events: Sequence[Event]) -> dict[int, list[Any]]:
         """Return what each event adds, by the identity of the event.
 
         Raises:
             RowsError: An event cannot be counted.
         """
-        return {id(event): [m.of(event.row) for m in self.measures] for event in events}
+        return {id(event): [m.of(event.row, event.rank) for m in self.measures] for event in events}
 
 
 class Engine(Online):
@@ -110,9 +110,11 @@ class Engine(Online):
 
     def _learn_again(self, source: str, feed: _Feed) -> None:
         """Take the kept events of a source in again; an old row may lack a new column."""
-        blank = dict.fromkeys(feed.columns)
+        of = self.definitions.sources[source]
+        blank = dict.fromkeys((*feed.columns, *of.brought(feed.columns)))
         for event in self._store.events(source):
-            whole = Event(event.id, event.event_us, event.known_us, {**blank, **event.row})
+            row = of.derived({**blank, **event.row}, feed.columns)
+            whole = Event(event.id, event.event_us, event.known_us, row)
             for memory in feed.memories:
                 memory.learn(whole)
 
@@ -153,7 +155,7 @@ class Engine(Online):
         return _then(kept, lambda taken: self._learn(source, taken, measured, at))
 
     def _learn(
-        self, source: str, taken: Taken, measured: Mapping[int, Sequence[int]], at: int
+        self, source: str, taken: Taken, measured: Mapping[int, Sequence[Any]], at: int
     ) -> int:
         feed, sent = self._feeds[source], len(measured)
         with self._lock:

@@ -14,6 +14,7 @@ import orjson
 from dovetail.features.errors import RowsError
 from dovetail.features.moments import moment_us
 from dovetail.features.sources import Source
+from dovetail.features.views import View
 
 Columns = Mapping[str, Sequence[Any]]
 CHUNK = 2_000
@@ -36,6 +37,11 @@ class Event:
     row: Mapping[str, Any]
 
     @property
+    def rank(self) -> tuple[Any, ...]:
+        """The order of events: event time, time of knowing, id."""
+        return (self.event_us, self.known_us, *self.id)
+
+    @property
     def id_text(self) -> str:
         """The id as JSON text, the key of the event in the store."""
         return orjson.dumps(self.id).decode()
@@ -52,13 +58,19 @@ def events_of(source: Source, columns: Columns, needed: Sequence[str]) -> list[E
     Raises:
         RowsError: A column is missing, lengths differ, or a time or id is no time or id.
     """
-    required = dict.fromkeys((*source.time_columns, *source.id_columns, *needed))
+    required = source.brought(needed)
     if missing := [c for c in required if c not in columns]:
         raise RowsError(
             f"The rows for source {source.name!r} lack the columns {missing}",
             fix=f"Send {list(required)}",
         )
-    return [_event(source, row) for row in rows_of(columns)]
+    rows = rows_of(columns)
+    if source.condition is not None:
+        exists = source.condition.of
+        rows = (row for row in rows if exists(row) is True)
+    if source.derive:
+        rows = (source.derived(row, needed) for row in rows)
+    return [_event(source, row) for row in rows]
 
 
 def rows_of(columns: Columns) -> Iterator[dict[str, Any]]:
@@ -79,6 +91,8 @@ def rows_of(columns: Columns) -> Iterator[dict[str, Any]]:
 
 
 def _event(source: Source, row: dict[str, Any]) -> Event:
+    if not source.event_time:
+        return Event(tuple(_identifier(c, row[c]) for c in source.id_columns), 0, 0, row)
     event_us = moment_us(row[source.event_time], what=source.event_time)
     known_us = (
         event_us
@@ -98,6 +112,13 @@ def _identifier(column: str, value: object) -> str | int:
     raise RowsError(
         f"Id column {column!r} holds {value!r}", fix="An id is text or a whole number, never null"
     )
+
+
+def key_in(view: View, row: Mapping[str, Any]) -> Any:
+    """Return the join key of a row in a view, or None where it does not exist for the view."""
+    if view.condition is not None and view.condition.of(row) is not True:
+        return None
+    return key_of(row, view.keys)
 
 
 def key_of(row: Mapping[str, Any], keys: Sequence[str]) -> Any:

@@ -9,7 +9,7 @@ from bisect import bisect_left
 from collections.abc import Hashable, Sequence
 from typing import Any
 
-from dovetail.features.online.events import Event, key_of
+from dovetail.features.online.events import Event, key_in
 from dovetail.features.online.rows import (
     NOT_FOUND,
     NULL_VALUE,
@@ -68,7 +68,7 @@ class LatestMemory:
 
     def learn(self, event: Event, order: int = 0) -> None:
         """Take in a row; of two that cannot be told apart the later order stands."""
-        key = key_of(event.row, self.view.keys)
+        key = key_in(self.view, event.row)
         if key is None:
             return
         row, features = event.row, self.view.features

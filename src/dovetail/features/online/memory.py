@@ -4,12 +4,14 @@ One memory a view. Both kinds answer a list of keys as of a moment with rows of 
 Feast's statuses; they hold no lock and no connection: `engine` owns both.
 """
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from typing import Any, Protocol
 
-from dovetail.features.online.events import Event, key_of
+from dovetail.features.measures import fold_of
+from dovetail.features.online.events import Event, key_in
 from dovetail.features.online.ladder import Ladder
 from dovetail.features.online.latest import LatestMemory
+from dovetail.features.online.recent import Entry, Recent, totals
 from dovetail.features.online.rows import NOT_FOUND, NULL_VALUE, PRESENT, Found, Row
 from dovetail.features.views import LatestView, View, WindowView
 
@@ -56,11 +58,13 @@ def memory_of(view: View) -> "Memory":
 
 
 class WindowMemory:
-    """The tiles of every key of a WindowView."""
+    """The tiles of every key of a WindowView, and its last events where windows count them."""
 
     def __init__(self, view: WindowView) -> None:
         self.view = view
+        self._folds = [fold_of(m) for m in view.measures]
         self._ladders: dict[Hashable, Ladder] = {}
+        self._recent: dict[Hashable, Recent] = {}
         self._plan = [
             (aggregation, [view.measures.index(m) for m in aggregation.measures])
             for aggregation in view.aggregations
@@ -68,27 +72,32 @@ class WindowMemory:
         width = len(view.feature_names)
         self._no_key = Row((None,) * width, (NOT_FOUND,) * width, 0)
         self._present = (PRESENT,) * width
-        self._empty = Ladder(len(view.measures))
+        self._empty, self._none = Ladder(self._folds), Recent()
 
     def __len__(self) -> int:
         return len(self._ladders)
 
     def learn(self, event: Event, order: int = 0) -> None:
         """Add an event to its tile; the caller sees to it that it comes once."""
-        self.learn_amounts(event, [m.of(event.row) for m in self.view.measures])
+        self.learn_amounts(event, [m.of(event.row, event.rank) for m in self.view.measures])
 
-    def learn_amounts(self, event: Event, amounts: Sequence[int]) -> None:
+    def learn_amounts(self, event: Event, amounts: Sequence[Any]) -> None:
         """Add what an event adds, one amount a measure of the view, to its tile."""
-        key = key_of(event.row, self.view.keys)
+        key = key_in(self.view, event.row)
         if key is None:
             return
         ladder = self._ladders.get(key)
         if ladder is None:
-            ladder = self._ladders[key] = Ladder(len(amounts))
+            ladder = self._ladders[key] = Ladder(self._folds)
         ladder.add(event.known_us // self.view.tile_us, amounts)
+        if self.view.most_events:
+            recent = self._recent.setdefault(key, Recent())
+            recent.add(Entry(event.rank, max(event.event_us, event.known_us), amounts))
 
     def rows(self, keys: Sequence[Hashable], as_of: int) -> list[Found]:
         """Answer each key from the finished tiles before a moment."""
+        if self.view.most_events:
+            return [self._with_recent(key, as_of) for key in keys]
         boundary = as_of // self.view.tile_us
         get, empty = self._ladders.get, self._empty
         rows: list[Found] = []
@@ -99,18 +108,37 @@ class WindowMemory:
             elif ladder.remembered_at == boundary:
                 rows.append(ladder.remembered)
             else:
-                row = ladder.remembered = self._compute(ladder, boundary)
+                row = ladder.remembered = self._compute(self._totals(ladder, boundary), boundary)
                 ladder.remembered_at = boundary
                 rows.append(row)
         return rows
 
-    def _compute(self, ladder: Ladder, boundary: int) -> Row:
-        spans = [ladder.span(boundary - tiles, boundary) for tiles in self.view.window_tiles]
-        total = ladder.total
+    def _with_recent(self, key: Hashable, as_of: int) -> Row:
+        """Answer a key of a view with windows that are counted in events."""
+        if key is None:
+            return self._no_key
+        boundary = as_of // self.view.tile_us
+        found = self._totals(self._ladders.get(key, self._empty), boundary)
+        entries = self._recent.get(key, self._none).last(self.view.most_events, as_of)
+        for window in self.view.spans:
+            if window.events:
+                found[window.name] = totals(self._folds, entries[: window.events])
+        return self._compute(found, boundary)
+
+    def _totals(self, ladder: Ladder, boundary: int) -> dict[str, list[Any]]:
+        """Return the totals of the measures in each window of time, by its name."""
+        found = {}
+        for window in self.view.spans:
+            if window.tiles:
+                low, high = ladder.span(*window.span(boundary))
+                found[window.name] = [ladder.total(m, low, high) for m in range(len(self._folds))]
+        return found
+
+    def _compute(self, found: Mapping[str, Sequence[Any]], boundary: int) -> Row:
         values = tuple(
-            aggregation.value([total(m, low, high) for m in measures])
+            aggregation.value([found[window.name][m] for m in measures])
             for aggregation, measures in self._plan
-            for low, high in spans
+            for window in self.view.spans
         )
         statuses = (
             tuple([NULL_VALUE if v is None else PRESENT for v in values])
@@ -120,19 +148,25 @@ class WindowMemory:
         return Row(values, statuses, boundary * self.view.tile_us)
 
     def state(self, key: Hashable) -> Any:
-        """Return the tiles of a key in plain values; None for none."""
-        ladder = self._ladders.get(key)
-        return None if ladder is None else ladder.state()
+        """Return the tiles and the last events of a key in plain values; None for none."""
+        ladder, recent = self._ladders.get(key), self._recent.get(key)
+        if ladder is None:
+            return None
+        return [ladder.state(), recent.state(self._folds) if recent is not None else None]
 
     def restore(self, key: Hashable, state: Any) -> None:
         """Know of a key what `state` returned."""
-        self._ladders[key] = Ladder.restored(state)
+        tiles, entries = state
+        self._ladders[key] = Ladder.restored(tiles, self._folds)
+        if entries is not None:
+            self._recent[key] = Recent.restored(entries, self._folds)
 
     def forget(self, before: int) -> dict[Hashable, int]:
         """Drop tiles that no window reaches when asked at or after a moment."""
-        first = before // self.view.tile_us - max(self.view.window_tiles)
+        first = before // self.view.tile_us - max(w.reach for w in self.view.spans)
         for key, ladder in list(self._ladders.items()):
             ladder.forget(first)
-            if not len(ladder):
+            if not len(ladder) and key not in self._recent:
                 del self._ladders[key]
-        return {}
+        most = self.view.most_events
+        return {key: recent.forget(before, most) for key, recent in self._recent.items()}

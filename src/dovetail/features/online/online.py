@@ -173,7 +173,7 @@ class Online(ABC):
         views = [v for v in self.definitions.views_of(source) if isinstance(v, WindowView)]
         for measure in dict.fromkeys(m for view in views for m in view.measures):
             for event in events:
-                measure.of(event.row)
+                measure.of(event.row, event.rank)
 
     def columns_of(self, source: str) -> tuple[str, ...]:
         """Return the columns that the views of a source read."""
@@ -189,7 +189,7 @@ class Online(ABC):
 def reach_us(views: Sequence[View]) -> int:
     """Return how far back before a question the views of a source look."""
     windows = [v for v in views if isinstance(v, WindowView)]
-    return max((w + v.tile_us for v in windows for w in v.window_us), default=0)
+    return max((v.reach_us for v in windows), default=0)
 
 
 def check_kept(view: View, first: int, as_of: int) -> None:

@@ -19,7 +19,7 @@ from dovetail.features.catalog import Definitions
 from dovetail.features.errors import StoreLostError
 from dovetail.features.moments import moment_text, moment_us
 from dovetail.features.online.batches import Batch
-from dovetail.features.online.events import Event, key_of
+from dovetail.features.online.events import Event, key_in
 from dovetail.features.online.intents import Intent
 from dovetail.features.online.latest import LatestMemory
 from dovetail.features.online.memory import Memory, memory_of
@@ -374,7 +374,7 @@ class SharedEngine(Online):
 def _touched(views: Sequence[View], events: Sequence[Event]) -> dict[str, list[Hashable]]:
     """Return the keys of each view that events are about."""
     return {
-        view.name: [k for event in events if (k := key_of(event.row, view.keys)) is not None]
+        view.name: [k for event in events if (k := key_in(view, event.row)) is not None]
         for view in views
     }
 

@@ -194,7 +194,7 @@ def _look_up(engine: Online, view: View, asked: dict[str, str], as_of: str) -> R
 def _line(view: View, known: Mapping[str, int]) -> ViewLine:
     if isinstance(view, WindowView):
         kind = "windows"
-        rule = f"{', '.join(span_text(w) for w in view.window_us)} in tiles of "
+        rule = f"{', '.join(w.name for w in view.spans)} in tiles of "
         rule += span_text(view.tile_us)
     else:
         assert isinstance(view, LatestView)
