@@ -26,12 +26,15 @@ from dovetail.wire.monitoring import Alert
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from dovetail.monitoring.profile_hours import Hours
+
 __all__ = ["EXPECTABLE", "Actions"]
 
 EXPECTABLE = ("drift", "performance")
 """Kinds of alerts whose change can become the new reference."""
 
 FEWEST_ROWS = 100
+_EVER = "9999-12-31"
 MOST_ROWS = 100_000
 
 
@@ -63,6 +66,7 @@ class Actions:
         self._database, self._store, self._references = database, store, references
         self._alerts, self._assessor, self._clock = alerts, assessor, clock
         self.on_change: Callable[[], None] = _nothing
+        self.hours: Hours | None = None
 
     def change(self, alert_id: str, status: Status, by: str, reason: str = "") -> Alert:
         """Acknowledge or resolve an alert. After a resolution evidence is gathered anew.
@@ -139,8 +143,12 @@ class Actions:
 
     def _reference(self, model: str, version: str, since: str) -> Reference:
         """The profile of a version's rows from a day on, the latest where there are many."""
+        if self.hours is not None and self.hours.has(model, version, since, _EVER):
+            kept = self.hours.profile(model, version, since, _EVER)
+            if kept is not None and kept.rows >= FEWEST_ROWS:
+                return kept
         old = self._references.of(model).get(version)
-        days = sorted(self._store.revisions(model, since, "9999-12-31"), reverse=True)
+        days = sorted(self._store.revisions(model, since, _EVER), reverse=True)
         parts: list[tuple[str, dict[str, Column], list[float], list[float]]] = []
         rows = 0
         for day in days:

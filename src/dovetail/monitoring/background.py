@@ -68,10 +68,20 @@ class Background:
 
     def forget_old(self) -> None:
         """Delete, once a day, the rows that have been kept long enough."""
-        now, keep_days = self._clock.now(), self._monitoring.settings.keep_days
-        if not keep_days or now < self._forget_at:
+        now, settings = self._clock.now(), self._monitoring.settings
+        if now < self._forget_at:
             return
-        before_ms = int((now - timedelta(days=keep_days)).timestamp() * 1000)
         self._forget_at = now + timedelta(days=1)
-        if days := forget(self._monitoring.store.database, before_ms):
-            log.info("old days were forgotten", days=days)
+        if settings.keep_feature_days:
+            before_ms = _before(now, settings.keep_feature_days)
+            if days := self._monitoring.hours.drop_features(before_ms):
+                log.info("profiles took the place of features", days=days)
+        if settings.keep_days:
+            before_ms = _before(now, settings.keep_days)
+            if days := forget(self._monitoring.store.database, before_ms):
+                log.info("old days were forgotten", days=days)
+
+
+def _before(now: datetime, days: int) -> int:
+    """Milliseconds of the moment so many days ago."""
+    return int((now - timedelta(days=days)).timestamp() * 1000)

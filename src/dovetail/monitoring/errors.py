@@ -14,6 +14,7 @@ DovetailError
 |  `- DayInvalidError         day-invalid
 `- NotFoundError
    |- ModelUnknownError       model-unknown
+   |- ProfileEmptyError       profile-empty
    |- ProfileUnknownError     profile-unknown
    |- ReferenceUnknownError   reference-unknown
    |- RequestUnknownError     request-unknown
@@ -59,6 +60,18 @@ class ModelUnknownError(NotFoundError):
         super().__init__(
             f"no payload event has named the model '{model}' yet",
             fix="send its payload log to /monitoring/events, or check the name",
+        )
+
+
+class ProfileEmptyError(NotFoundError):
+    """There are no rows to make a profile of."""
+
+    code = "profile-empty"
+
+    def __init__(self, model: str, version: str) -> None:
+        super().__init__(
+            f"no features of version '{version}' of the model '{model}' came in these days",
+            fix="choose other days; /monitoring/models lists the first and the last",
         )
 
 

@@ -16,6 +16,7 @@ from dovetail.monitoring.errors import (
     AlertStatusError,
     DayInvalidError,
     ModelUnknownError,
+    ProfileEmptyError,
     ReferenceUnknownError,
     RequestUnknownError,
 )
@@ -24,6 +25,7 @@ from dovetail.monitoring.figures import FigureBook, Held
 from dovetail.monitoring.outliers.book import OutlierBook
 from dovetail.monitoring.performance import Choice
 from dovetail.monitoring.plan import Planner
+from dovetail.monitoring.profile_hours import Hours
 from dovetail.monitoring.reference import Reference
 from dovetail.monitoring.references import References, renamed
 from dovetail.monitoring.routing import OWN, Router
@@ -92,6 +94,7 @@ class Monitoring:
             clock=clock,
         )
         self.outliers = OutlierBook(database, settings.outlier_rate)
+        self.hours = Hours(database, self.references)
         self.actions = Actions(
             database, self.store, self.references, self.alerts, self.assessor, clock
         )
@@ -100,7 +103,7 @@ class Monitoring:
             router.rules,
             Planner(database, self.store, self.references, own),
         )
-        self.actions.on_change = self._alerts_changed
+        self.actions.on_change, self.actions.hours = self._alerts_changed, self.hours
         self.on_alert: Callable[[], None] = lambda: None
         self.before_close: Callable[[str, str], None] = lambda model, day: None
         self.standings = Book(database)
@@ -190,6 +193,28 @@ class Monitoring:
         if chosen not in kept:
             raise ReferenceUnknownError(model, version, list(kept))
         return kept[chosen].profile()
+
+    def profile_between(self, model: str, version: str, start: str, end: str) -> bytes:
+        """The profile of a version's live rows of some days, as a file.
+
+        Args:
+            model: The model.
+            version: The version; the only one that has a reference where none is named.
+            start: First day, like 2013-04-01; "" for the first there is.
+            end: Last day; "" for the last there is.
+
+        Raises:
+            ModelUnknownError: Nothing has named the model.
+            ReferenceUnknownError: The version has no reference, in whose bins rows are counted.
+            ProfileEmptyError: There are no rows in these days.
+            DayInvalidError: The days are none.
+        """
+        chosen = Reference.from_profile(self.profile(model, version)).version
+        first, last = _day(start or "0001-01-01"), _day(end or "9999-12-31")
+        found = self.hours.profile(model, chosen, first, last)
+        if found is None:
+            raise ProfileEmptyError(model, chosen)
+        return found.profile()
 
     def _keep(self, model: str, reference: Reference) -> None:
         if self.references.put(model, reference, now_ms(self.clock)):

@@ -11,6 +11,7 @@ from dovetail.monitoring.handlers import Monitoring
 from dovetail.monitoring.migrations import MIGRATIONS
 from dovetail.monitoring.outliers.routes import outlier_routes
 from dovetail.monitoring.profile_follow import Follower
+from dovetail.monitoring.profile_routes import profile_routes
 from dovetail.monitoring.quality.routes import quality_routes
 from dovetail.monitoring.routes import routes
 from dovetail.monitoring.routing import Router
@@ -73,6 +74,7 @@ def _build(context: Context, settings: MonitoringSettings) -> Service:
         routes=[
             *routes(monitoring),
             *outlier_routes(monitoring),
+            *profile_routes(monitoring),
             *quality_routes(monitoring),
             *page_routes(monitoring),
         ],

@@ -52,11 +52,6 @@ def _taking_in(monitoring: Monitoring) -> list[BaseRoute]:
         model, version = request.path_params["name"], request.query_params.get("version", "")
         return await run_in_threadpool(_put_reference, monitoring, model, body, version)
 
-    def reference(request: Request) -> Response:
-        """Return the file of a version's reference profile."""
-        model, version = request.path_params["name"], request.query_params.get("version", "")
-        return Response(monitoring.profile(model, version), media_type="application/json")
-
     async def close(request: Request) -> Response:
         """Say that a day is complete, so that it is judged now."""
         body = await _read(request, _SMALL)
@@ -66,7 +61,6 @@ def _taking_in(monitoring: Monitoring) -> list[BaseRoute]:
         Route("/monitoring/events", events, methods=["POST"]),
         Route("/monitoring/events", _handshake, methods=["OPTIONS"]),
         Route(f"{_MODEL}/reference", put_reference, methods=["PUT"]),
-        Route(f"{_MODEL}/reference", reference, methods=["GET"]),
         Route(f"{_MODEL}/close", close, methods=["POST"]),
     ]
 

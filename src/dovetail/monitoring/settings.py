@@ -55,6 +55,15 @@ class MonitoringSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unkno
             "days; 0 keeps them for ever. Findings, alerts and references stay.",
         ),
     ] = 400
+    keep_feature_days: Annotated[
+        int,
+        msgspec.Meta(
+            ge=0,
+            description="Features of a closed day are dropped when nothing has arrived for it for "
+            "so many days, and profiles of its hours take their place; scores and outcomes stay "
+            "for `keep_days`. 0 keeps features as long as rows.",
+        ),
+    ] = 0
     tap: Annotated[
         str,
         _about(

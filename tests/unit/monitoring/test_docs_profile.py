@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from dovetail.cli import main
-from dovetail.monitoring import fetch_profile
+from dovetail.monitoring import Reference, fetch_profile
 from dovetail.tracking.piece import piece as tracking
 from dovetail.web.testing import run_piece
 from dovetail.wire.mlflow import Client
@@ -53,12 +53,15 @@ def write_tables(folder: Path) -> None:
 
 
 def test_the_commands_and_calls_of_the_how_to_work_in_order(
-    tmp_path, monkeypatch, capsys, server, registry
+    tmp_path, monkeypatch, capsys, server, registry, log
 ):
     write_tables(tmp_path)
     monkeypatch.chdir(tmp_path)
+    at = "2013-04-02T06:00:00Z"
+    asked = log.request("r", [[9.5], [11.0]], columns=["wind"], at=at)
+    server.send(asked, log.response("r", [0.5, 0.4], version="3", at=at))
     lines = [line[2:] for block in blocks("console") for line in block.splitlines()]
-    assert len(lines) == 11
+    assert len(lines) == 12
     for line in lines:
         words = shlex.split(line.replace(".parquet", ".csv"))
         if words[0] == "export":
@@ -71,7 +74,9 @@ def test_the_commands_and_calls_of_the_how_to_work_in_order(
             body = Path("profile.json").read_bytes() if "-X" in words else None
             answer = server.http.request("PUT" if body else "GET", path, content=body)
             assert answer.status_code == 200, answer.text
-            if body is None:
+            if "/profile?" in path:
+                assert Reference.from_profile(answer.content).rows == 2
+            elif body is None:
                 assert answer.content == Path("profile.json").read_bytes()
             continue
         with pytest.raises(SystemExit) as end:

@@ -1,12 +1,14 @@
 """A profile is a file that anybody may have written: it is read whole or refused, and says why."""
 
 import json
+from datetime import date
 
 import numpy as np
 import pytest
 
 from dovetail.monitoring import Monitor, Reference
 from dovetail.monitoring.errors import ReferenceInvalidError
+from dovetail.wire.monitoring import Client
 
 
 def made(rows=500, **more):
@@ -124,3 +126,15 @@ def test_a_profile_without_a_version_gets_that_of_the_call(server):
     answer = server.http.put(path, params={"version": "7"}, content=profile)
     assert answer.json()["version"] == "7"
     assert Reference.from_profile(server.http.get(path).content).model == "free"
+
+
+def test_the_client_puts_and_gets_profiles(server, log):
+    with Client(str(server.http.base_url)) as client:
+        bare = Reference.fit({"x": [1.0, 2.0, 3.0, 5.0]}).profile()
+        assert client.put_profile("flights", bare, version="4").version == "4"
+        assert Reference.from_profile(client.profile("flights")).version == "4"
+        at = "2013-04-02T06:00:00Z"
+        asked = log.request("r", [[9.5], [11.0]], columns=["x"], at=at)
+        server.send(asked, log.response("r", [0.5, 0.4], version="4", at=at))
+        day = date(2013, 4, 2)
+        assert Reference.from_profile(client.profile_between("flights", "4", day, day)).rows == 2

@@ -94,6 +94,24 @@ class Client(HttpClient):
         query = _query(version=version or None)
         return self.send("GET", f"{_model(model)}/reference", query=query).content
 
+    def profile_between(
+        self,
+        model: str,
+        version: str = "",
+        start: date | None = None,
+        end: date | None = None,
+    ) -> bytes:
+        """The profile of a version's live rows of some days, as a file.
+
+        Args:
+            model: The model.
+            version: The version; the only one that has a reference where none is named.
+            start: The first day; the first there is where none is named.
+            end: The last day; likewise.
+        """
+        query = _query(version=version or None, start=start, end=end)
+        return self.send("GET", f"{_model(model)}/profile", query=query).content
+
     def request(self, model: str, request_id: str) -> list[Asked]:
         """What is kept of a request: features, scores, outcomes; live, and shadow if there was."""
         return self.get(f"{_model(model)}/requests/{segment(request_id)}", list[Asked])
