@@ -12,6 +12,7 @@ import msgspec
 
 from dovetail.features.catalog import Definitions
 from dovetail.features.errors import RowsError
+from dovetail.features.intake import Intake
 from dovetail.features.materialize import Materializer
 from dovetail.features.moments import moment_us
 from dovetail.features.online.answers import Answer, Block, write_json
@@ -68,6 +69,7 @@ class Handlers:
         self.definitions, self.engine = definitions, engine
         self._materializer = Materializer(definitions, engine)
         self.pusher = Pusher(definitions, engine)
+        self.intake = Intake(definitions, self.pusher)
         self._plans: dict[Any, _Plan] = {}
 
     def get_online_features(self, question: GetOnlineFeatures) -> Answer:
@@ -172,8 +174,9 @@ class Handlers:
         if not isinstance(view, LatestView):
             return self.engine.push(view.source.name, request.df)
         source, columns = view.source, dict(request.df)
+        happened = columns.get("event_timestamp", [])
         for time in source.time_columns:
-            columns.setdefault(time, columns.get("event_timestamp", []))
+            columns[time] = _filled(columns.get(time), happened)
         if not all(c in columns for c in source.id_columns):
             source = replace(source, id=())
         return self.engine.write(view, events_of(source, columns, view.columns))
@@ -205,6 +208,13 @@ def _length(entities: Mapping[str, Sequence[Any]]) -> int:
     if len(set(lengths.values())) > 1:
         raise RowsError(f"The entity columns differ in length: {lengths}")
     return next(iter(lengths.values()), 1)
+
+
+def _filled(times: list[Any] | None, happened: list[Any]) -> list[Any]:
+    """Return times, with the event time where there is none: Feast's SDK sends null for created."""
+    if times is None or len(times) != len(happened):
+        return happened if times is None else times
+    return [event if time is None else time for time, event in zip(times, happened, strict=True)]
 
 
 def _keys(

@@ -38,7 +38,7 @@ class Pusher:
     """
 
     def __init__(self, definitions: Definitions, engine: Online) -> None:
-        self._definitions, self._engine = definitions, engine
+        self._definitions, self.engine = definitions, engine
         self._in_hand: set[str] = set()
 
     def push(self, name: str, columns: Columns, to: PushTo) -> "Future[int]":
@@ -58,12 +58,12 @@ class Pusher:
         """
         source = self._definitions.source(name)
         if to == "online":
-            return self._engine.push(name, columns)
-        events = events_of(source, columns, self._engine.columns_of(name))
+            return self.engine.push(name, columns)
+        events = events_of(source, columns, self.engine.columns_of(name))
         if to == "offline":
             append(source, events, self._definitions.root)
             return _done(0)
-        self._engine.check(name, events)
+        self.engine.check(name, events)
         return self._both(name, events, columns)
 
     def _both(self, name: str, events: Sequence[Event], columns: Columns) -> "Future[int]":
@@ -71,25 +71,25 @@ class Pusher:
         self._in_hand.add(identity)
         intent = Intent(identity, name, self._now(), orjson.dumps(columns).decode())
         try:
-            self._engine.intend(intent)
+            self.engine.intend(intent)
             try:
                 append(source, events, self._definitions.root, name=identity)
             except Exception:
                 if not has_appended(source, self._definitions.root, identity):
-                    self._engine.settle(intent)
+                    self.engine.settle(intent)
                     raise
-            done = self._engine.take(name, events)
+            done = self.engine.take(name, events)
             done.result()
-            self._engine.settle(intent)
+            self.engine.settle(intent)
             return done
         finally:
             self._in_hand.discard(identity)
 
     def recover(self) -> None:
         """Bring to an end what was cut short: online too if the table has it, or not at all."""
-        for intent in self._engine.intents():
+        for intent in self.engine.intents():
             is_fresh = self._now() - intent.at_us < PATIENCE_US
-            if intent.identity in self._in_hand or (is_fresh and not self._engine.is_alone):
+            if intent.identity in self._in_hand or (is_fresh and not self.engine.is_alone):
                 continue
             self._finish(intent)
 
@@ -98,14 +98,14 @@ class Pusher:
         if source is not None and has_appended(source, self._definitions.root, intent.identity):
             columns: dict[str, list[Any]] = orjson.loads(intent.columns)
             try:
-                self._engine.push(intent.source, columns).result()
+                self.engine.push(intent.source, columns).result()
                 log.info("a push that was cut short is online now", source=intent.source)
             except RowsError as error:  # the definitions are others by now
                 log.error("a push that was cut short does not fit any more", error=str(error))
-        self._engine.settle(intent)
+        self.engine.settle(intent)
 
     def _now(self) -> int:
-        return moment_us(self._engine.clock.now())
+        return moment_us(self.engine.clock.now())
 
 
 def _done(count: int) -> "Future[int]":

@@ -16,7 +16,12 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
 from dovetail.base.errors import InvalidInputError, NotFoundError
-from dovetail.features.errors import ServiceNotFoundError, SourceNotFoundError, ViewNotFoundError
+from dovetail.features.errors import (
+    RowsError,
+    ServiceNotFoundError,
+    SourceNotFoundError,
+    ViewNotFoundError,
+)
 from dovetail.features.handlers import Handlers
 from dovetail.features.online import arrow
 from dovetail.features.openapi import document
@@ -38,6 +43,11 @@ PATHS = (
     "/materialize",
     "/materialize-incremental",
 )
+TARGETS: dict[str, feast.PushTo] = {
+    "online": "online",
+    "offline": "offline",
+    "online_and_offline": "online_and_offline",
+}
 READS = (r"/get-online-features",)
 _CLASSES = {
     ViewNotFoundError: "FeatureViewNotFoundException",
@@ -60,6 +70,7 @@ def routes(handlers: Handlers) -> Sequence[BaseRoute]:
     return [
         *(Route(path, answer, methods=["POST"]) for path, answer in posts),
         Route("/health", server.health, methods=["GET"]),
+        Route("/features/events", server.events, methods=["POST"]),
         Route("/openapi.json", server.openapi, methods=["GET"]),
         Route("/registry.db", server.registry, methods=["GET"]),
     ]
@@ -123,6 +134,16 @@ class _Server:
         await self._ready()
         await to_thread.run_sync(self._handlers.materialize_incremental, span)
         return Response(b"null", media_type=JSON)
+
+    async def events(self, request: Request) -> Response:
+        """Rows of sources as CloudEvents, one or a batch; the subject names the source."""
+        body, headers = await request.body(), dict(request.headers)
+        to = request.query_params.get("to", "online")
+        if to not in TARGETS:
+            raise RowsError(f"to={to!r} is unknown", fix=f"Use one of {', '.join(TARGETS)}")
+        await self._ready()
+        new = await to_thread.run_sync(self._handlers.intake.take, headers, body, TARGETS[to])
+        return Response(orjson.dumps({"new": new}), media_type=JSON)
 
     async def openapi(self, _: Request) -> Response:
         """What can be asked, for tools."""

@@ -291,3 +291,18 @@ def test_pages_answer_and_have_a_twin(server: RunningApp, path: str) -> None:
     head, question, query = path.partition("?")
     twin = httpx.get(f"{server.url}{head}.json{question}{query}")
     assert twin.headers["content-type"] == "application/json"
+
+
+def test_a_row_without_a_time_of_knowing_became_known_when_it_happened(server: RunningApp) -> None:
+    """Feast's SDK sends null for the column of creation."""
+    row = {
+        "origin": ["JFK"],
+        "event_timestamp": ["2013-04-01T12:00:00"],
+        "published": [None],
+        "temp": [41.5],
+        "visib": [9],
+    }
+    body = {"feature_view_name": "sky", "df": row}
+    assert httpx.post(server.url + "/write-to-online-store", json=body).status_code == 200
+    answer = ask(server, ["sky:temp"], entities={"origin": ["JFK"]})
+    assert answer["results"][1]["values"] == [41.5]

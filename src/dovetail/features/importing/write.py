@@ -39,6 +39,7 @@ def written(found: FoundRepository) -> str:
     used |= {_CLASSES[source.kind] for source in sources.values()}
     used |= {"LatestView"} if found.views else set()
     used |= {"FeatureService"} if found.services else set()
+    whole = {view.name: view.features for view in found.views}
     parts = [
         f'"""Features, taken over from {_comment(found.read_from)}."""',
         "from datetime import timedelta" if any(v.ttl_us % 1_000_000 for v in found.views) else "",
@@ -51,36 +52,41 @@ def written(found: FoundRepository) -> str:
     ]
     for service in found.services:
         chosen = [
-            called["view", view] + (f"[{list(features)!r}]" if features else "")
+            called["view", view] + (f"[{_listed([_text(f) for f in features])}]"
+                                    if features and features != whole[view] else "")
             for view, features in service.features
-        ]
-        call = _call("FeatureService", [repr(service.name), _listed(chosen)])
+        ]  # fmt: skip
+        call = _call("FeatureService", [_text(service.name), _listed(chosen)])
         parts.append(f"{names.give(service.name, 'service')} = {call}")
     parts += [_lost(one.what, one.why, one.text) for one in found.lost]
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
 def _entity(name: str, keys: Sequence[str]) -> str:
-    return f"Entity({name!r})" if list(keys) == [name] else f"Entity({name!r}, {list(keys)!r})"
+    return (
+        f"Entity({_text(name)})"
+        if list(keys) == [name]
+        else f"Entity({_text(name)}, {_listed([_text(k) for k in keys])})"
+    )
 
 
 def _source(source: FoundSource) -> str:
-    arguments = [repr(source.name)]
+    arguments = [_text(source.name)]
     if source.path:
-        arguments.append(f"path={source.path!r}")
-    arguments.append(f"event_time={source.event_time!r}")
+        arguments.append(f"path={_text(source.path)}")
+    arguments.append(f"event_time={_text(source.event_time)}")
     if source.created and source.created != source.event_time:
-        arguments.append(f"known_at={source.created!r}")
+        arguments.append(f"known_at={_text(source.created)}")
     return _call(_CLASSES[source.kind], arguments)
 
 
 def _view(view: FoundView, called: dict[tuple[str, str], str]) -> str:
     entities = list(dict.fromkeys(called["entity", name] for name, _ in view.entities))
     arguments = [
-        repr(view.name),
+        _text(view.name),
         f"entities=[{', '.join(entities)}]",
         f"source={called['source', view.source.name]}",
-        f"features={_listed([repr(f) for f in view.features])}",
+        f"features={_listed([_text(f) for f in view.features])}",
     ]
     if view.ttl_us:
         arguments.append(f"ttl={_span(view.ttl_us)}")
@@ -90,7 +96,7 @@ def _view(view: FoundView, called: dict[tuple[str, str], str]) -> str:
 def _span(length: int) -> str:
     if length % 1_000_000:
         return f"timedelta(microseconds={length})"
-    return repr(span_text(length))
+    return _text(span_text(length))
 
 
 def _call(name: str, arguments: Sequence[str]) -> str:
@@ -117,6 +123,12 @@ def _lost(what: str, why: str, text: str) -> str:
 def _comment(text: str) -> str:
     """Return a text as one harmless line."""
     return _printable(" ".join(text.split())).replace('"', "'").replace("\\", "/")
+
+
+def _text(text: str) -> str:
+    """Return a text as a literal, in double quotes where that needs no escapes."""
+    literal = repr(text)
+    return f'"{text}"' if literal == f"'{text}'" and '"' not in text else literal
 
 
 def _printable(line: str) -> str:
