@@ -26,6 +26,7 @@ from dovetail.monitoring.outliers.book import OutlierBook
 from dovetail.monitoring.performance import Choice
 from dovetail.monitoring.plan import Planner
 from dovetail.monitoring.profile_hours import Hours
+from dovetail.monitoring.quality.plugged import load_business
 from dovetail.monitoring.reference import Reference
 from dovetail.monitoring.references import References, renamed
 from dovetail.monitoring.routing import OWN, Router
@@ -79,6 +80,7 @@ class Monitoring:
         router: Router | None = None,
     ) -> None:
         self.settings = settings
+        self.business = load_business(settings.business)
         self.clock = clock
         self.store = Store(database, shadow_features=settings.shadow_features)
         self.references = References(database)

@@ -76,7 +76,7 @@ def _build(context: Context, settings: MonitoringSettings) -> Service:
             *outlier_routes(monitoring),
             *profile_routes(monitoring),
             *quality_routes(monitoring),
-            *page_routes(monitoring),
+            *page_routes(monitoring, context.joint("tracking")),
         ],
         direct=direct_answers(monitoring),
         reads=["/monitoring/rules/plan"],

@@ -144,7 +144,7 @@ def alertmanager_body(alert: Alert, public_url: str, ends: datetime) -> dict[str
     over = alert.status == "resolved"
     return {
         "labels": _labels(alert),
-        "annotations": _annotations(alert),
+        "annotations": _annotations(alert, public_url),
         "startsAt": alert.raised,
         "endsAt": alert.changed if over else ends.isoformat(timespec="seconds"),
         "generatorURL": _link(alert, public_url),
@@ -155,7 +155,7 @@ def webhook_body(alert: Alert, receiver: str, public_url: str) -> dict[str, Any]
     """An alert as Alertmanager tells its webhooks, version 4 of the message."""
     over = alert.status == "resolved"
     status = "resolved" if over else "firing"
-    labels, annotations = _labels(alert), _annotations(alert)
+    labels, annotations = _labels(alert), _annotations(alert, public_url)
     one = {
         "status": status,
         "labels": labels,
@@ -191,7 +191,7 @@ def _labels(alert: Alert) -> dict[str, str]:
     }
 
 
-def _annotations(alert: Alert) -> dict[str, str]:
+def _annotations(alert: Alert, public_url: str) -> dict[str, str]:
     columns = [str(c.get("column", "")) for c in alert.facts.get("columns", ())]
     found = {"summary": alert.message}
     if columns:
@@ -203,6 +203,12 @@ def _annotations(alert: Alert) -> dict[str, str]:
             f"{s['column']} = {s['segment']} ({s['share']:.0%})" for s in alert.facts["segments"]
         )
         found["segments"] = "; ".join(parts)
+    base = public_url.rstrip("/")
+    if alert.kind == "drift":
+        found["data_check"] = f"{base}/monitoring/{quote(alert.model, safe='')}#inputs"
+    if alert.facts.get("examples"):
+        links = [f"{base}{one['href']}" for one in alert.facts["examples"] if "href" in one]
+        found["examples"] = " ".join(links[:3])
     return found
 
 

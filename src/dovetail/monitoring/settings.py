@@ -33,6 +33,14 @@ class MonitoringSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unkno
     rules: Annotated[
         str, _about("File of alert rules: which findings alert, how severe, who is told.")
     ] = ""
+    business: Annotated[
+        tuple[str, ...],
+        _about(
+            "Figures of one's own: functions like `figures.py:cost` or `shop.figures:cost`, which "
+            "take the answers and labels of labelled rows and return one number a row, or one for "
+            "all. They run inside the server."
+        ),
+    ] = ()
     receiver_allow: Annotated[
         tuple[str, ...],
         _about(

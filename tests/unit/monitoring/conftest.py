@@ -12,6 +12,7 @@ import pytest
 from dovetail.monitoring.piece import piece
 from dovetail.web.testing import run_piece
 from dovetail.wire.cloudevents import Event, encode_batch
+from dovetail.wire.monitoring import Client
 
 PREFIX = "org.kubeflow.serving.inference."
 
@@ -87,6 +88,7 @@ class Server:
 
     http: httpx.Client
     addresses: Mapping[str, str] = field(default_factory=dict)
+    client: Client | None = None
 
     def send(self, *events: Event) -> dict[str, Any]:
         headers, body = encode_batch(list(events))
@@ -122,8 +124,9 @@ def start(tmp_path: Path):
         with (
             run_piece(piece, settings, state=tmp_path / "state", **more) as running,
             httpx.Client(base_url=running.url, timeout=30) as http,
+            Client(running.url) as client,
         ):
-            yield Server(http, running.addresses)
+            yield Server(http, running.addresses, client)
 
     return run
 

@@ -1,11 +1,14 @@
 """What an alert tells: which columns, how much each, which rows, and whether it is the data."""
 
+from datetime import date
+
 import numpy as np
 import pytest
 
 from dovetail.monitoring.cli import commands
 from dovetail.monitoring.settings import MonitoringSettings
 from dovetail.web.testing import run_piece
+from dovetail.wire.http import BadRequest, NotFound
 
 DAYS = [f"2013-04-{d:02d}" for d in range(1, 13)]
 
@@ -57,11 +60,12 @@ def test_an_alert_names_shares_and_rows_and_its_request_can_be_read(server, log)
     examples = alert["facts"]["examples"]
     assert len(examples) == 5
     assert all(one["values"]["wind"] > 15 for one in examples)
-    found = server.get(examples[0]["href"].removeprefix("/monitoring"))[0]
-    assert (found["request_id"], found["version"]) == (f"r-{DAYS[number]}", "1")
-    assert found["features"]["wind"][examples[0]["row"]] == examples[0]["values"]["wind"]
-    missing = server.http.get("/monitoring/models/flights/requests/nobody")
-    assert missing.status_code == 404
+    assert examples[0]["href"] == f"/monitoring/models/flights/requests/r-{DAYS[number]}"
+    (found,) = server.client.request("flights", examples[0]["request_id"])
+    assert (found.request_id, found.version) == (f"r-{DAYS[number]}", "1")
+    assert found.features["wind"][examples[0]["row"]] == examples[0]["values"]["wind"]
+    with pytest.raises(NotFound):
+        server.client.request("flights", "nobody")
 
 
 @pytest.mark.parametrize(
@@ -83,23 +87,22 @@ def test_what_looks_like_the_data_is_said_to_be_the_data(server, log, change, cl
 
 def test_a_change_that_is_expected_becomes_the_reference(server, log):
     alert, number = raise_drift(server, log, shifted)
-    changed = server.post(f"/alerts/{alert['id']}/expect", reason="new anemometer")
-    assert (changed["status"], changed["reason"]) == ("resolved", "expected: new anemometer")
-    assert server.get("/alerts", status="active") == []
+    changed = server.client.expect(alert["id"], reason="new anemometer")
+    assert (changed.status, changed.reason) == ("resolved", "expected: new anemometer")
+    assert server.client.alerts(status="active") == []
     for later in range(number + 1, number + 5):
         day = f"2013-05-{later:02d}"
         assert send_day(server, log, day, shifted(rows(50 + later))) == []
-    (history,) = server.get(f"/alerts/{alert['id']}/history")
-    assert (history["action"], history["by"]) == ("resolved", "local")
+    (history,) = server.client.history(alert["id"])
+    assert (history.action, history.by) == ("resolved", "local")
 
 
 def test_too_few_rows_are_no_reference_and_the_alert_stays(server, log):
     alert, _ = raise_drift(server, log, shifted)
-    url = f"/monitoring/alerts/{alert['id']}/expect"
-    refused = server.http.post(url, json={"since": "2013-08-01"})
-    assert refused.status_code == 400
-    assert "0 rows of flights version 1 since 2013-08-01 are too few" in refused.text
-    assert [one["id"] for one in server.get("/alerts", status="active")] == [alert["id"]]
+    said = "0 rows of flights version 1 since 2013-08-01 are too few"
+    with pytest.raises(BadRequest, match=said):
+        server.client.expect(alert["id"], reason="x", since=date(2013, 8, 1))
+    assert [one.id for one in server.client.alerts(status="active")] == [alert["id"]]
 
 
 def test_rules_keep_a_finding_from_becoming_an_alert(start, log, tmp_path):

@@ -1,9 +1,12 @@
 """Outliers in the service: which rows of a day, why, and how many would be usual."""
 
+from datetime import date
+
 import numpy as np
 import pytest
 
 from dovetail.monitoring.outliers import Outliers
+from dovetail.wire.http import NotFound
 
 
 def reference(rows=4000):
@@ -31,14 +34,14 @@ def send_day(server, log, rows, *, columns=("wind", "gust"), day="2013-04-01"):
 def test_a_days_outliers_are_named_with_request_row_and_columns(server, log, columns):
     server.put("/models/flights/reference", **reference())
     send_day(server, log, [[9.0, 13.0], [16.0, 3.0]], columns=columns)
-    (found,) = server.get("/models/flights/outliers")
-    assert (found["day"], found["rows"], found["flagged"]) == ("2013-04-01", 52, 1)
-    assert (found["version"], found["alarm_rate"], found["why"]) == ("1", 0.001, "")
-    (one,) = found["outliers"]
-    assert (one["request_id"], one["row"]) == ("odd2013-04-01", 1)
-    assert set(one["columns"]) == {"wind", "gust"}
-    assert one["p"] <= 0.001
-    assert server.get("/models/flights/outliers", day="2013-04-02")[0]["rows"] == 0
+    (found,) = server.client.outliers("flights")
+    assert (found.day, found.rows, found.flagged) == ("2013-04-01", 52, 1)
+    assert (found.version, found.alarm_rate, found.why) == ("1", 0.001, "")
+    (one,) = found.outliers
+    assert (one.request_id, one.row) == ("odd2013-04-01", 1)
+    assert set(one.columns) == {"wind", "gust"}
+    assert one.p <= 0.001
+    assert server.client.outliers("flights", date(2013, 4, 2))[0].rows == 0
 
 
 def test_the_detector_outlives_a_restart_and_the_gauge_counts_the_closed_day(start, log):
@@ -46,8 +49,8 @@ def test_the_detector_outlives_a_restart_and_the_gauge_counts_the_closed_day(sta
         server.put("/models/flights/reference", **reference())
         send_day(server, log, [[9.0, 13.0], [16.0, 3.0], [4.0, 30.0]])
     with start() as server:
-        assert server.get("/models/flights/outliers")[0]["flagged"] == 2
-        server.post("/models/flights/close", day="2013-04-01")
+        assert server.client.outliers("flights")[0].flagged == 2
+        server.client.close_day("flights", date(2013, 4, 1))
         metrics = server.http.get("/metrics").text
     assert 'dovetail_monitoring_outliers{model="flights",version="1"} 2.0' in metrics
 
@@ -55,14 +58,15 @@ def test_the_detector_outlives_a_restart_and_the_gauge_counts_the_closed_day(sta
 def test_where_there_is_no_detector_the_answer_says_why(server, log):
     server.put("/models/flights/reference", **reference(rows=100))
     send_day(server, log, [[9.0, 13.0]])
-    (found,) = server.get("/models/flights/outliers", version="1")
-    assert found["alarm_rate"] is None
-    assert found["why"].startswith("a reference of 100 rows cannot hold a rate of 0.001")
-    (other,) = server.get("/models/flights/outliers", version="2")
-    assert other["why"] == "no reference was put for this version; put it, or put it again"
+    (found,) = server.client.outliers("flights", version="1")
+    assert found.alarm_rate is None
+    assert found.why.startswith("a reference of 100 rows cannot hold a rate of 0.001")
+    (other,) = server.client.outliers("flights", version="2")
+    assert other.why == "no reference was put for this version; put it, or put it again"
     server.put("/models/flights/reference", **reference())
-    assert server.get("/models/flights/outliers")[0]["rows"] == 51
-    assert server.http.get("/monitoring/models/nobody/outliers").status_code == 404
+    assert server.client.outliers("flights")[0].rows == 51
+    with pytest.raises(NotFound):
+        server.client.outliers("nobody")
     wrong = server.http.get("/monitoring/models/flights/outliers?day=soon")
     assert (wrong.status_code, "'soon' is not a day" in wrong.text) == (400, True)
 

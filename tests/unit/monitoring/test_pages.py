@@ -179,3 +179,11 @@ def test_pages_of_an_empty_server_say_what_to_do(server):
 def test_a_model_with_a_reference_only_has_a_page(server):
     server.put("/models/new/reference", version="1", features={"a": [1, 2]})
     assert "no prediction has arrived yet" in server.http.get("/monitoring/new").text
+
+
+def test_an_alert_leads_to_its_version_in_the_registry():
+    from dovetail.monitoring.ui.links import version_link
+
+    assert version_link("embedded")("flights", "3") == "/tracking/models/flights/versions/3"
+    assert version_link("off")("flights", "3") == ""
+    assert version_link("embedded")("flights", "") == ""

@@ -23,14 +23,14 @@ _TASKS: dict[str, Task] = {"binary": "binary", "regression": "regression"}
 
 def quality_routes(monitoring: Monitoring) -> list[BaseRoute]:
     """The routes of performance in full."""
-    history = History(monitoring.store.database)
+    history, own = History(monitoring.store.database), monitoring.business
 
     def quality(request: Request) -> Response:
         """Return how a model does over a window: every figure with its interval, by segment."""
         query = request.query_params
         name, asked = request.path_params["name"], _asked(request)
         days = monitoring.days_between(name, query.get("start", ""), query.get("end", ""))
-        return _json(measure(history, name, days, asked, monitoring.references.of(name)))
+        return _json(measure(history, name, days, asked, monitoring.references.of(name), own))
 
     def quality_by_day(request: Request) -> Response:
         """Return the same figures day by day."""
@@ -46,7 +46,7 @@ def quality_routes(monitoring: Monitoring) -> list[BaseRoute]:
         found = [
             DayQuality(
                 day=date.fromisoformat(day),
-                quality=measure(history, name, [day], asked, references),
+                quality=measure(history, name, [day], asked, references, own),
             )
             for day in days
         ]

@@ -7,6 +7,7 @@ from msgspec import Struct
 
 from dovetail.monitoring.errors import RowsInvalidError
 from dovetail.monitoring.performance import Choice
+from dovetail.monitoring.quality.business import Business
 from dovetail.monitoring.quality.estimate import expect
 from dovetail.monitoring.quality.history import History, Stretch
 from dovetail.monitoring.quality.report import describe
@@ -37,8 +38,17 @@ def measure(
     days: list[str],
     asked: Asked,
     references: Mapping[str, Reference],
+    functions: Mapping[str, Business] | None = None,
 ) -> Quality:
     """All figures of some days.
+
+    Args:
+        history: Where the predictions are.
+        model: The model.
+        days: Which days.
+        asked: What is asked for.
+        references: Of the model's versions.
+        functions: Business figures by name.
 
     Raises:
         RowsInvalidError: A label is none of the task, or no request has the feature.
@@ -61,6 +71,7 @@ def measure(
         threshold=asked.threshold,
         estimated=_estimated(rows, stretch, references, asked.threshold),
         by=values,
+        functions=functions,
     )
 
 

@@ -9,6 +9,7 @@ import msgspec
 from dovetail.monitoring.actions import EXPECTABLE
 from dovetail.monitoring.assessor import Assessment
 from dovetail.monitoring.ui.charts import evidence_chart
+from dovetail.monitoring.ui.links import VersionLink
 from dovetail.web.charts import Chart
 from dovetail.wire.monitoring import Alert, AlertChange
 
@@ -61,7 +62,10 @@ class Card(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def cards(
-    alerts: Sequence[Alert], found: Sequence[Assessment], everything: Sequence[Alert]
+    alerts: Sequence[Alert],
+    found: Sequence[Assessment],
+    everything: Sequence[Alert],
+    version_page: VersionLink,
 ) -> list[Card]:
     """The active alerts, the worst first.
 
@@ -69,27 +73,27 @@ def cards(
         alerts: Those that are active, newest first.
         found: All assessments of the model.
         everything: All alerts of the model, marked in the curves.
+        version_page: Where the page of a version is.
     """
     ordered = sorted(alerts, key=lambda a: (a.status != "open", a.severity != "alarm"))
     return [
-        _card(alert, found if place < _CURVES else (), everything)
+        _card(
+            alert,
+            found if place < _CURVES else (),
+            everything,
+            version_page(alert.model, alert.version or ""),
+        )
         for place, alert in enumerate(ordered)
     ]
 
 
-def _card(alert: Alert, found: Sequence[Assessment], everything: Sequence[Alert]) -> Card:
+def _card(
+    alert: Alert, found: Sequence[Assessment], everything: Sequence[Alert], version_page: str
+) -> Card:
     facts: Mapping[str, Any] = alert.facts
     examples = list(facts.get("examples", ()))
     shown = list(examples[0].get("values", {})) if examples else []
-    model, version = quote(alert.model, safe=""), alert.version or ""
-    links = [
-        {"href": f"/monitoring/models/{model}/days?version={quote(version)}", "text": "its days"},
-        {"href": f"/monitoring/alerts/{alert.id}/history", "text": "its history"},
-    ]
-    if facts.get("since"):
-        start = f"start={facts['since']}" if len(str(facts["since"])) == 10 else ""
-        by = f"/monitoring/models/{model}/quality?version={quote(version)}&{start}"
-        links.insert(1, {"href": by, "text": "performance since then"})
+    version = alert.version or ""
     return Card(
         alert=alert,
         title=_title(alert),
@@ -107,10 +111,25 @@ def _card(alert: Alert, found: Sequence[Assessment], everything: Sequence[Alert]
         curve=evidence_chart(alert.kind, version, found, everything)
         if alert.kind in EXPECTABLE
         else None,
-        links=links if alert.kind in EXPECTABLE else links[-1:],
+        links=_links(alert, version_page),
         expectable=alert.kind in EXPECTABLE,
         href=f"/monitoring/alerts/{alert.id}",
     )
+
+
+def _links(alert: Alert, version_page: str) -> list[dict[str, str]]:
+    """The check of the data, the version, and the same as JSON."""
+    model, version = quote(alert.model, safe=""), quote(alert.version or "", safe="")
+    since = str(alert.facts.get("since") or alert.day or "")[:10]
+    figures = f"/monitoring/models/{model}/quality?version={version}&start={since}"
+    pages = [
+        {"href": "#inputs", "text": "check of the data, column by column"},
+        {"href": figures, "text": "performance since then (JSON)"},
+    ]
+    found = pages if alert.kind in EXPECTABLE else []
+    if version_page:
+        found.append({"href": version_page, "text": f"version {alert.version} in the registry"})
+    return [*found, {"href": f"/monitoring/alerts/{alert.id}/history", "text": "history (JSON)"}]
 
 
 def _title(alert: Alert) -> str:

@@ -59,13 +59,17 @@ class Measures:
         held = self._monitoring.store.revisions(model, chosen[0], chosen[-1])
         digests = tuple(sorted(one.digest for one in references.values()))
         key = ("quality", model, tuple(held.items()), digests, by)
+        own = self._monitoring.business
         asked = Asked(choice=Choice(), by=by or None)
 
         def work() -> Quality | None:
-            try:
-                return measure(self._history, model, chosen, asked, references)
-            except DovetailError:  # labels of no one task, or no such feature: shown as no figures
-                return None
+            # A business figure that fails is left out; labels of no one task leave no figure.
+            for functions in (own, None):
+                try:
+                    return measure(self._history, model, chosen, asked, references, functions)
+                except DovetailError:
+                    continue
+            return None
 
         return self._once(key, work), chosen
 

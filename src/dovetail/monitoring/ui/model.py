@@ -13,6 +13,7 @@ from dovetail.monitoring.performance import Choice
 from dovetail.monitoring.reference import Reference
 from dovetail.monitoring.ui.cards import Card, Deed, cards, deeds
 from dovetail.monitoring.ui.charts import calibration_chart, evidence_chart, figure_chart
+from dovetail.monitoring.ui.links import VersionLink
 from dovetail.monitoring.ui.measures import Measures
 from dovetail.monitoring.ui.verdict import Verdict, verdict
 from dovetail.web.charts import Chart
@@ -77,12 +78,15 @@ class ModelPage(msgspec.Struct, frozen=True, kw_only=True):
     href: str
 
 
-def model_page(monitoring: Monitoring, measures: Measures, model: str, by: str) -> ModelPage:
+def model_page(
+    monitoring: Monitoring, measures: Measures, version_page: VersionLink, model: str, by: str
+) -> ModelPage:
     """Gather all that the page of one model shows.
 
     Args:
         monitoring: Where it is from.
         measures: Keeps what is dear to compute.
+        version_page: Where the page of a version is.
         model: The model.
         by: A feature to split the rows by, "" for none.
     """
@@ -102,7 +106,7 @@ def model_page(monitoring: Monitoring, measures: Measures, model: str, by: str) 
     return ModelPage(
         model=model,
         verdict=verdict(model, active, _latest(found), recent, shown, outliers, _heard(feed, last)),
-        cards=cards(active, found, alerts),
+        cards=cards(active, found, alerts, version_page),
         earlier=[alert for alert in alerts if alert.status == "resolved"][:_EARLIER],
         deeds=deeds(monitoring.alerts.done(model)),
         last=last,
@@ -122,7 +126,7 @@ def model_page(monitoring: Monitoring, measures: Measures, model: str, by: str) 
         outliers=[
             msgspec.structs.replace(one, outliers=one.outliers[:_OUTLIERS]) for one in outliers
         ],
-        versions=_versions(monitoring, model, references),
+        versions=_versions(monitoring, model, references, version_page),
         feed=feed,
         href=f"/monitoring/{quote(model, safe='')}",
     )
@@ -206,7 +210,10 @@ def _drift(version: str, found: Drift) -> dict[str, Any]:
 
 
 def _versions(
-    monitoring: Monitoring, model: str, references: dict[str, Reference]
+    monitoring: Monitoring,
+    model: str,
+    references: dict[str, Reference],
+    version_page: VersionLink,
 ) -> list[dict[str, Any]]:
     rows = []
     answered = monitoring.store.versions(model)
@@ -220,6 +227,7 @@ def _versions(
         rows.append(
             {
                 "version": version or "(none)",
+                "href": version_page(model, version),
                 "role": role,
                 "predictions": figures.predictions,
                 "outcomes": figures.outcomes,

@@ -10,6 +10,7 @@ from starlette.routing import BaseRoute
 
 from dovetail.monitoring.handlers import Monitoring
 from dovetail.monitoring.ui.forms import form_routes
+from dovetail.monitoring.ui.links import version_link
 from dovetail.monitoring.ui.measures import Measures
 from dovetail.monitoring.ui.model import ModelPage, model_page
 from dovetail.monitoring.ui.overview import Overview, overview_page
@@ -20,9 +21,14 @@ __all__ = ["page_routes"]
 _REFRESH = 30
 
 
-def page_routes(monitoring: Monitoring) -> list[BaseRoute]:
-    """The pages, their JSON twins and the forms on them."""
-    measures = Measures(monitoring)
+def page_routes(monitoring: Monitoring, tracking: str = "off") -> list[BaseRoute]:
+    """The pages, their JSON twins and the forms on them.
+
+    Args:
+        monitoring: Where they are from.
+        tracking: What the joint of that name is, for links to versions in the registry.
+    """
+    measures, version_page = Measures(monitoring), version_link(tracking)
 
     def overview(request: Request) -> Overview:
         """Which models are watched, and which of them need somebody."""
@@ -31,7 +37,7 @@ def page_routes(monitoring: Monitoring) -> list[BaseRoute]:
     def model(request: Request) -> ModelPage:
         """One model: is it still right, since when not, and why."""
         by = request.query_params.get("by", "")
-        return model_page(monitoring, measures, request.path_params["model"], by)
+        return model_page(monitoring, measures, version_page, request.path_params["model"], by)
 
     return [
         *form_routes(monitoring),
