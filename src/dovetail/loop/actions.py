@@ -12,7 +12,8 @@ from dovetail.loop.joints import Joints
 from dovetail.loop.recipe import Examples
 from dovetail.loop.settings import LoopSettings
 from dovetail.wire import governance, monitoring, openlineage
-from dovetail.wire.http import NotFound
+from dovetail.wire.http import NotFound, WireError
+from dovetail.wire.mlflow.attachments import attach
 
 __all__ = ["Actions"]
 
@@ -130,7 +131,20 @@ class Actions:
             scores=[float(score) for score in self._deployer.score(version, inputs)],
             labels=[float(label) for label in labels],
         )
-        self._joints.monitoring.put_reference(self._settings.model, reference)
+        kept = self._joints.monitoring.put_reference(self._settings.model, reference)
+        self._keep_profile(version, kept.digest)
+
+    def _keep_profile(self, version: str, digest: str) -> None:
+        """Keep the reference's profile with the version, for whoever else watches the model."""
+        model = self._settings.model
+        try:
+            if self._joints.monitoring is not None:
+                body = self._joints.monitoring.profile(model, version)
+                path = monitoring.profile_path(version, digest)
+                tag = monitoring.PROFILE_TAG
+                attach(self._joints.registry, model, version, path, body, tag=tag)
+        except WireError as error:  # the version is watched all the same
+            log.warning("the profile was not kept", version=version, error=str(error))
 
     def record_training(self, version: str, cycle: str, until: date) -> None:
         """Say in the registry, and to whoever keeps lineage, which data made which version."""

@@ -8,22 +8,17 @@ A profile that was logged to the run before the version existed is found by its 
 import re
 from dataclasses import dataclass
 
-from dovetail.base.errors import DovetailError
 from dovetail.monitoring.errors import ProfileUnknownError, ReferenceInvalidError
 from dovetail.monitoring.profile_file import LIMIT
 from dovetail.monitoring.reference import Reference
 from dovetail.monitoring.references import renamed
 from dovetail.wire import mlflow
-from dovetail.wire.http import BadAnswer, BadRequest, NotFound, ServerFault
-from dovetail.wire.mlflow.client import proxy_path
+from dovetail.wire.http import BadRequest, NotFound, ServerFault
+from dovetail.wire.mlflow.attachments import attach, put_in_run
+from dovetail.wire.monitoring import PROFILE_PATH, PROFILE_TAG, profile_path
 
-__all__ = ["ARTIFACT", "TAG", "fetch_profile", "log_profile"]
+__all__ = ["fetch_profile", "log_profile"]
 
-ARTIFACT = "monitoring/profile.json"
-"""Where in a run a profile lies unless a version's tag says otherwise."""
-TAG = "dovetail.monitoring.profile"
-EXPERIMENT = "dovetail.monitoring"
-"""Where versions that were registered without a run get one, to hold their profile."""
 _MODEL = re.compile(r"models:/(?P<name>[^@]+?)(?:@(?P<alias>[^@/]+)|/(?P<version>[^@/]+))")
 _RUN = re.compile(r"runs:/(?P<run>[0-9A-Za-z_-]{1,64})(?:/(?P<path>.+))?")
 
@@ -80,14 +75,10 @@ def log_profile(
         with mlflow.Client(registry, token=token) as client:
             return log_profile(reference, client, run_id=run_id, model=model, version=version)
     if not version:
-        return _put(registry, run_id, ARTIFACT, reference)
+        return put_in_run(registry, run_id, PROFILE_PATH, reference.profile())
     kept = renamed(reference, model, version)
-    found = registry.get_model_version(model, version)
-    run = run_id or found.run_id or _new_run(registry, model, version)
-    path = ARTIFACT.replace(".json", f"-{version}-{kept.digest[:12]}.json")
-    place = _put(registry, run, path, kept)
-    registry.set_model_version_tag(model, version, TAG, place)
-    return place
+    path, body = profile_path(version, kept.digest), kept.profile()
+    return attach(registry, model, version, path, body, tag=PROFILE_TAG, run_id=run_id)
 
 
 def fetch_profile(
@@ -126,31 +117,10 @@ def fetch_profile(
     return renamed(Reference.from_profile(data), place.model, place.version)
 
 
-def _put(client: mlflow.Client, run: str, path: str, reference: Reference) -> str:
-    root = client.get_run(run).info.artifact_uri or ""
-    try:
-        folder = proxy_path(root)
-    except BadAnswer as error:
-        raise DovetailError(
-            f"run '{run}' keeps its files at '{root}', which this client cannot write to",
-            why="they are not behind the registry's artifact proxy",
-            fix=f'write reference.profile() to a file and mlflow.log_artifact it as "{path}"',
-        ) from error
-    client.put_artifact(f"{folder}/{path}", reference.profile())
-    return f"runs:/{run}/{path}"
-
-
-def _new_run(client: mlflow.Client, model: str, version: str) -> str:
-    experiment = client.ensure_experiment(EXPERIMENT)
-    run = client.create_run(experiment, name=f"profile of {model} {version}").info.run_id
-    client.update_run(run, status="FINISHED")
-    return run
-
-
 def _place(client: mlflow.Client, uri: str) -> _Place:
     """Where the profile of a model or run lies."""
     if found := _RUN.fullmatch(uri):
-        return _Place(found["run"], found["path"] or ARTIFACT)
+        return _Place(found["run"], found["path"] or PROFILE_PATH)
     asked = _MODEL.fullmatch(uri)
     if asked is None:
         raise ReferenceInvalidError(
@@ -163,11 +133,11 @@ def _place(client: mlflow.Client, uri: str) -> _Place:
             version = client.get_model_version(asked["name"], asked["version"])
     except (NotFound, BadRequest) as error:  # a version that is no number is a bad request
         raise ProfileUnknownError(uri, str(error)) from error
-    tag = next((tag.value for tag in version.tags if tag.key == TAG), "")
+    tag = next((tag.value for tag in version.tags if tag.key == PROFILE_TAG), "")
     named = _RUN.fullmatch(tag)
     if named and named["path"]:
         return _Place(named["run"], named["path"], version.name, str(version.version))
     if not version.run_id:
         why = "the version has no run, and no tag says where its profile is"
         raise ProfileUnknownError(uri, why)
-    return _Place(version.run_id, ARTIFACT, version.name, str(version.version))
+    return _Place(version.run_id, PROFILE_PATH, version.name, str(version.version))

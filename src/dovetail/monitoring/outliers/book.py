@@ -63,16 +63,19 @@ class OutlierBook:
 
     def put(self, model: str, reference: Reference, features: Mapping[str, Any]) -> None:
         """Fit a detector to what a version was validated on, unless there is one already."""
-        c = _detectors.c
-        here = (c.model == model) & (c.version == reference.version)
-        known = sa.select(c.digest).where(here)
-        if self._database.read(lambda x: x.scalar(known)) == reference.digest:
-            return
-        self._write(model, reference, *self._fit(features))
+        if not self._is_fitted(model, reference):
+            self._write(model, reference, *self._fit(features))
 
     def lack(self, model: str, reference: Reference, why: str) -> None:
-        """Note that a version has no detector, and why not."""
-        self._write(model, reference, None, why)
+        """Note that a version has no detector, and why not; one of the same reference stays."""
+        if not self._is_fitted(model, reference):
+            self._write(model, reference, None, why)
+
+    def _is_fitted(self, model: str, reference: Reference) -> bool:
+        c = _detectors.c
+        here = (c.model == model) & (c.version == reference.version) & (c.why == "")
+        known = sa.select(c.digest).where(here)
+        return self._database.read(lambda x: x.scalar(known)) == reference.digest
 
     def _write(self, model: str, reference: Reference, body: bytes | None, why: str) -> None:
         c = _detectors.c

@@ -34,6 +34,8 @@ from dovetail.wire.monitoring.values import (
     ALERT,
     EVENTS,
     OUTCOME,
+    PROFILE_PATH,
+    PROFILE_TAG,
     REQUEST,
     RESPONSE,
     Alert,
@@ -53,12 +55,15 @@ from dovetail.wire.monitoring.values import (
     ReferencePerformance,
     Role,
     outcome_event,
+    profile_path,
 )
 
 __all__ = [
     "ALERT",
     "EVENTS",
     "OUTCOME",
+    "PROFILE_PATH",
+    "PROFILE_TAG",
     "REQUEST",
     "RESPONSE",
     "Alert",
@@ -96,4 +101,5 @@ __all__ = [
     "Standings",
     "Task",
     "outcome_event",
+    "profile_path",
 ]

@@ -15,6 +15,10 @@ ALERT = "dev.dovetail.alert"
 OUTCOME = "dev.dovetail.outcome"
 REQUEST = "org.kubeflow.serving.inference.request"
 RESPONSE = "org.kubeflow.serving.inference.response"
+PROFILE_TAG = "dovetail.monitoring.profile"
+"""Tag of a registered version that says where its reference profile is."""
+PROFILE_PATH = "monitoring/profile.json"
+"""Where in a run a profile lies that no tag speaks of."""
 EVENTS = "/monitoring/events"
 
 Role = Literal["live", "shadow"]
@@ -305,3 +309,8 @@ def outcome_event(
         time=time,
         data=msgspec.to_builtins(outcomes),
     )
+
+
+def profile_path(version: str, digest: str) -> str:
+    """Where in a run the profile of a registered version lies; several may share a run."""
+    return PROFILE_PATH.replace(".json", f"-{version}-{digest[:12]}.json")
