@@ -4,18 +4,14 @@ Each sender repeats a call until it is answered, as loggers do, so a call that w
 became durable is sent again. In the end every prediction is there exactly once, with its outcome.
 """
 
-import os
-import signal
-import socket
 import sqlite3
-import subprocess
-import sys
 import threading
 import time
 from pathlib import Path
 
 import httpx
 import pytest
+from tests.e2e.killed import KilledServer, quiet_port
 
 from dovetail.wire.cloudevents import Event, encode_batch, encode_binary
 from dovetail.wire.monitoring import Client
@@ -24,32 +20,6 @@ DEATHS, SENDERS, CALLS = 10, 8, 60
 KIND = "org.kubeflow.serving.inference."
 
 pytestmark = pytest.mark.e2e
-
-
-class Server:
-    """A monitoring server in a process of its own, which is killed and started again."""
-
-    def __init__(self, state: Path, port: int) -> None:
-        self.url = f"http://127.0.0.1:{port}"
-        command = [sys.executable, "-m", "dovetail.cli", "monitoring", "run", "--port", str(port)]
-        self._command, self._cwd = [*command, "--state", str(state)], state.parent
-
-    def start(self) -> None:
-        self._process = subprocess.Popen(
-            self._command, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL, cwd=self._cwd
-        )
-        end = time.monotonic() + 60
-        while time.monotonic() < end and self._process.poll() is None:
-            try:
-                if httpx.get(f"{self.url}/monitoring/models").is_success:
-                    return
-            except httpx.TransportError:
-                time.sleep(0.02)
-        raise AssertionError("the server did not start")
-
-    def kill(self) -> None:
-        os.kill(self._process.pid, signal.SIGKILL)
-        self._process.wait()
 
 
 def calls_of(sender: int) -> list[tuple[dict[str, str], bytes]]:
@@ -88,23 +58,9 @@ def send(url: str, sender: int, accepted: list[int]) -> None:
                 time.sleep(0.02)
 
 
-def quiet_port() -> int:
-    """A free port that no connection goes out from.
-
-    A client that calls a port of the ephemeral range while nobody listens may be given that very
-    port, and then talks to itself.
-    """
-    start = 20_000 + os.getpid() % 5000
-    for port in range(start, start + 100):
-        with socket.socket() as probe:
-            if probe.connect_ex(("127.0.0.1", port)):
-                return port
-    raise AssertionError("no free port")
-
-
 @pytest.mark.timeout(300)
 def test_ten_deaths_lose_nothing_and_count_nothing_twice(tmp_path: Path) -> None:
-    server = Server(tmp_path / "state", quiet_port())
+    server = KilledServer("monitoring", tmp_path / "state", quiet_port(), "/monitoring/models")
     accepted: list[int] = []
     threads = [
         threading.Thread(target=send, args=(server.url, number, accepted), daemon=True)

@@ -6,10 +6,7 @@ of the round is found, and an upload that was cut off left nothing that can be s
 
 import hashlib
 import os
-import signal
 import sqlite3
-import subprocess
-import sys
 import threading
 import time
 from dataclasses import dataclass, field
@@ -17,6 +14,7 @@ from pathlib import Path
 
 import httpx
 import pytest
+from tests.e2e.killed import KilledServer
 
 from dovetail.tracking.piece import piece
 from dovetail.web.testing import run_piece
@@ -43,33 +41,6 @@ class Said:
     alias: str = ""
     sent_alias: str = ""
     finished: bool = False
-
-
-class Server:
-    """A tracking server in a process of its own, which is killed and started again."""
-
-    def __init__(self, state: Path, port: int) -> None:
-        self.url = f"http://127.0.0.1:{port}"
-        command = [sys.executable, "-m", "dovetail.cli", "tracking", "run", "--port", str(port)]
-        self._command = [*command, "--state", str(state)]
-        self._cwd = state.parent
-
-    def start(self) -> None:
-        self._process = subprocess.Popen(
-            self._command, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL, cwd=self._cwd
-        )
-        end = time.monotonic() + 60
-        while time.monotonic() < end and self._process.poll() is None:
-            try:
-                if httpx.get(f"{self.url}/health").is_success:
-                    return
-            except httpx.TransportError:
-                time.sleep(0.02)
-        raise AssertionError("the server did not start")
-
-    def kill(self) -> None:
-        os.kill(self._process.pid, signal.SIGKILL)
-        self._process.wait()
 
 
 def work(url: str, name: str, large: bool, said: Said) -> None:
@@ -134,7 +105,7 @@ def check(client: Client, name: str, said: Said) -> None:
 
 @pytest.mark.timeout(900)
 def test_nothing_acknowledged_is_lost_in_fifty_deaths(tmp_path: Path, free_port) -> None:
-    server = Server(tmp_path / "state", free_port())
+    server = KilledServer("tracking", tmp_path / "state", free_port(), "/health")
     rounds: list[dict[str, Said]] = []
     for death in range(DEATHS):
         server.start()

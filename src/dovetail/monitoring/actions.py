@@ -1,7 +1,7 @@
 """What people do with alerts: acknowledge, silence, resolve, or say that a change stays."""
 
 from datetime import date, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from sqlalchemy.engine import Connection
@@ -11,6 +11,7 @@ from dovetail.base.errors import DovetailError
 from dovetail.base.sql import Database
 from dovetail.monitoring.alerts import Alerts, Status
 from dovetail.monitoring.assessor import Assessor
+from dovetail.monitoring.classes import Label
 from dovetail.monitoring.drift import join
 from dovetail.monitoring.errors import (
     DayInvalidError,
@@ -18,6 +19,8 @@ from dovetail.monitoring.errors import (
     ReferenceInvalidError,
     SilenceInvalidError,
 )
+from dovetail.monitoring.performance import Choice
+from dovetail.monitoring.quality.history import History
 from dovetail.monitoring.reference import Column, Reference
 from dovetail.monitoring.references import References
 from dovetail.monitoring.store import Store
@@ -149,10 +152,10 @@ class Actions:
                 return kept
         old = self._references.of(model).get(version)
         days = sorted(self._store.revisions(model, since, _EVER), reverse=True)
-        parts: list[tuple[str, dict[str, Column], list[float], list[float]]] = []
+        parts: list[tuple[str, dict[str, Column], list[Any], list[Label | None]]] = []
         rows = 0
         for day in days:
-            part = self._day(model, version, day)
+            part = self._day(model, version, day, several=bool(old and old.task == "multiclass"))
             parts += [(day, *part)] if part else []
             rows += len(part[1]) if part else 0
             if rows >= MOST_ROWS:
@@ -165,32 +168,34 @@ class Actions:
             )
         scores = [s for _, _, part, _ in parts for s in part]
         labels = [y for _, _, _, part in parts for y in part]
-        known = np.isfinite(scores).all() and np.isfinite(labels).any()
+        finite = [s is not None and np.isfinite(s).all() for s in scores]
+        known = all(finite) and any(y is not None for y in labels)
         return Reference.fit(
             join([columns for _, columns, _, _ in parts]),
-            scores=scores if np.isfinite(scores).any() else None,
+            scores=scores if any(finite) else None,
             labels=labels if known else None,
             version=version,
             season=old.season if old else "",
             days=[day for day, _, part, _ in parts for _ in part],
+            task=old.task if old else "binary",
+            classes=old.classes if old else (),
         )
 
     def _day(
-        self, model: str, version: str, day: str
-    ) -> tuple[dict[str, Column], list[float], list[float]] | None:
+        self, model: str, version: str, day: str, *, several: bool
+    ) -> tuple[dict[str, Column], list[Any], list[Label | None]] | None:
         """Features, scores and labels of a day; None where they do not belong together."""
         requests = self._store.features(model, version, day)
-        found = [
-            part
-            for part in self._store.day(model, day)
-            if (part.role, part.version) == ("live", version)
-        ]
-        if not requests or not found:
+        found = History(self._store.database).read(model, [day], Choice("live", version), None)
+        if not requests or not found.versions:
             return None
         columns: dict[str, Column] = dict(join(requests))
-        if {len(values) for values in columns.values()} != {len(found[0].scores)}:
+        if {len(values) for values in columns.values()} != {len(found.scores)}:
             return None
-        return columns, found[0].scores.tolist(), found[0].labels.tolist()
+        if not several:
+            return columns, found.scores.tolist(), found.labels
+        shares = [None] * len(found.scores) if found.shares is None else list(found.shares)
+        return columns, shares, found.labels
 
 
 def _moment(text: str) -> datetime:

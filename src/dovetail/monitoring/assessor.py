@@ -19,7 +19,9 @@ from dovetail.base.clock import Clock, now_ms
 from dovetail.base.sql import Database, insert
 from dovetail.monitoring import tables as t
 from dovetail.monitoring.alerts import Alerts
+from dovetail.monitoring.classes import chosen
 from dovetail.monitoring.closer import Closer
+from dovetail.monitoring.columns import Values
 from dovetail.monitoring.drift import Watch, assess, join, watch_inputs
 from dovetail.monitoring.evidence import DaySums
 from dovetail.monitoring.labelled import Labelled, mark_judged, newly_labelled
@@ -174,9 +176,11 @@ class Assessor:
 
     def _close_one(self, model: str, day: str) -> list[Alert]:
         slices = {p.version: p for p in self._store.day(model, day) if p.role == "live"}
-        labelled, outcomes = newly_labelled(self._database, model, day)
+        references = self._references.of(model)
+        classes = {v: one.classes for v, one in references.items() if one.classes}
+        labelled, outcomes = newly_labelled(self._database, model, day, classes)
         steps: list[_Step] = []
-        for version, reference in self._references.of(model).items():
+        for version, reference in references.items():
             if version in slices:
                 steps += self._drift(model, day, reference, slices[version])
             if version in labelled:
@@ -193,7 +197,7 @@ class Assessor:
         columns = join(self._store.features(model, version, day))
         about = f"{model}\0{version}\0drift"
         alpha = reference.budget(self._alpha)
-        found = assess(watch, day, columns, part.scores, alpha=alpha, about=about)
+        found = assess(watch, day, columns, _predicted(reference, part), alpha=alpha, about=about)
         context = Context()
         if found.alarm and not self._alerts.is_active(model, version, "drift"):
             before = self._rows_before(model, version, day)
@@ -322,6 +326,15 @@ class Assessor:
         else:
             alert = loss_alert(model, step.reference, day, step.found, at, step.context)
         return self._alerts.raise_in(connection, alert)
+
+
+def _predicted(reference: Reference, part: Slice) -> Values:
+    """The scores, or the classes chosen by a model of several."""
+    if reference.task != "multiclass":
+        return part.scores
+    if part.choices is None:
+        return [None] * len(part.scores)
+    return chosen(part.choices, reference.classes)
 
 
 def _found(kind: str, body: bytes) -> Drift | Loss:

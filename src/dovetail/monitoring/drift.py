@@ -86,7 +86,7 @@ class Watch:
             return np.full(len(self.profiles), rest / len(self.profiles))
         return np.repeat([(rest - _JOINT) / single, _JOINT / joint], [single, joint])
 
-    def tally(self, columns: Mapping[str, Values], scores: Floats | None) -> Tally:
+    def tally(self, columns: Mapping[str, Values], scores: Values | None) -> Tally:
         """Count rows for `step`."""
         coder = None if self.learner is None else self.learner.learnt.coder
         return tally(self.profiles, self.joints, columns, scores, coder)
@@ -153,7 +153,7 @@ def assess(
     watch: Watch,
     day: str,
     columns: Mapping[str, Values],
-    scores: Floats | None,
+    scores: Values | None,
     *,
     alpha: float,
     about: str = "",
@@ -165,7 +165,7 @@ def assess(
         day: The date.
         columns: The features; a column of the reference that is not among them counts as missing
             on every row. Empty where no features are known.
-        scores: The scores, None where they are not known.
+        scores: The scores, or the classes chosen; None where they are not known.
         alpha: The chance of a false alarm that a quiet year may have.
         about: What is watched.
     """

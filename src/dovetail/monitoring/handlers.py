@@ -155,6 +155,7 @@ class Monitoring:
             season=body.season,
             days=body.days,
             task=body.task,
+            classes=body.classes,
             model=model,
         )
         self._keep(model, reference)

@@ -6,6 +6,7 @@ position and reason.
 """
 
 import hashlib
+import math
 from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -16,7 +17,7 @@ import numpy as np
 
 from dovetail.monitoring.bodies import body_of
 from dovetail.monitoring.errors import EventInvalidError
-from dovetail.monitoring.tensors import Features, read_features, read_scores
+from dovetail.monitoring.tensors import Features, read_answers, read_features
 from dovetail.wire import cloudevents
 from dovetail.wire.cloudevents import Event
 from dovetail.wire.monitoring import OUTCOME, REQUEST, RESPONSE
@@ -37,6 +38,7 @@ class Inference(msgspec.Struct, frozen=True, gc=False):
         asked_rows: Rows of features in the request, None on a response.
         version: Who answered, None on a request.
         scores: One float64 a prediction, None on a request.
+        shares: Probabilities of the classes, float64 row by row; None for other models.
         features: The inputs, None on a response and where the request has none as JSON.
     """
 
@@ -49,16 +51,27 @@ class Inference(msgspec.Struct, frozen=True, gc=False):
     version: str | None = None
     scores: bytes | None = None
     features: Features | None = None
+    shares: bytes | None = None
 
 
 class Outcomes(msgspec.Struct, frozen=True, gc=False):
-    """What came true for some rows of one request."""
+    """What came true for some rows of one request.
+
+    Attributes:
+        model: The model's name.
+        request_id: Which request.
+        time_ms: When it was stated.
+        rows: Row numbers, int32 each.
+        values: Numbers, float64 each; NaN for the name of a class.
+        texts: The names as a JSON list, null for numbers; None where there are only numbers.
+    """
 
     model: str
     request_id: str
     time_ms: int
     rows: bytes
     values: bytes
+    texts: bytes | None = None
 
 
 class Item(msgspec.Struct, frozen=True, gc=False):
@@ -84,7 +97,7 @@ class Item(msgspec.Struct, frozen=True, gc=False):
 
 class _Outcome(msgspec.Struct):
     request_id: str
-    value: float
+    value: float | bool | str
     row: int = 0
 
 
@@ -93,7 +106,7 @@ class _OutcomeData(msgspec.Struct):
     outcomes: list[_Outcome] = []
     request_ids: list[str] = []
     rows: list[int] | None = None
-    values: list[float] = []
+    values: list[float | bool | str] = []
 
 
 def decode(headers: Mapping[str, str], body: bytes) -> list[Event]:
@@ -199,7 +212,8 @@ def _response(event: Event, now_ms: int) -> Item | None:
     role = _role(event, body.get("parameters") or {})
     if role is None:
         return None
-    scores = read_scores(body)
+    answers = read_answers(body)
+    scores, shares = answers.scores, answers.shares
     version = body.get("model_version") or _attribute(event, "modelversion")
     inference = Inference(
         model=model,
@@ -209,6 +223,7 @@ def _response(event: Event, now_ms: int) -> Item | None:
         rows=len(scores),
         version=str(version or ""),
         scores=scores.astype("<f8").tobytes(),
+        shares=None if shares is None else shares.astype("<f8").tobytes(),
     )
     return Item.of(inference)
 
@@ -221,15 +236,14 @@ def _outcome(event: Event, now_ms: int) -> Item:
     ids = [o.request_id for o in data.outcomes] + data.request_ids
     rows = data.rows if data.rows is not None else [0] * len(data.request_ids)
     rows = [o.row for o in data.outcomes] + rows
-    values = [o.value for o in data.outcomes] + data.values
+    said = [o.value for o in data.outcomes] + data.values
     if not data.model:
         raise EventInvalidError("the outcomes do not say which model")
-    if not len(ids) == len(rows) == len(values):
+    if not len(ids) == len(rows) == len(said):
         raise EventInvalidError("request_ids, rows and values differ in length")
     if any(not 0 <= row < 2**31 for row in rows):
         raise EventInvalidError("a row number is negative or too large")
-    if not np.isfinite(values).all():
-        raise EventInvalidError("an outcome is not a finite number")
+    values, texts = _told(said)
     time_ms = _event_time(event, now_ms)
     grouped: dict[str, list[int]] = {}
     for position, request_id in enumerate(ids):
@@ -241,10 +255,34 @@ def _outcome(event: Event, now_ms: int) -> Item:
             time_ms=time_ms,
             rows=np.array([rows[i] for i in at], dtype="<i4").tobytes(),
             values=np.array([values[i] for i in at], dtype="<f8").tobytes(),
+            texts=_listed([texts[i] for i in at]),
         )
         for request_id, at in grouped.items()
     ]
     return Item(_key(event, data.model), outcomes=found)
+
+
+def _told(said: list[float | bool | str]) -> tuple[list[float], list[str | None]]:
+    """Outcomes as numbers, and as names where they are none; a number in quotes is a number."""
+    values: list[float] = []
+    texts: list[str | None] = []
+    for one in said:
+        text = None
+        try:
+            value = float(one)
+        except ValueError:
+            value, text = 0.0, str(one)
+        if not math.isfinite(value):
+            raise EventInvalidError("an outcome is not a finite number")
+        values.append(value if text is None else math.nan)
+        texts.append(text)
+    if any(text is not None and "\0" in text for text in texts):
+        raise EventInvalidError("an outcome holds a NUL character")
+    return values, texts
+
+
+def _listed(texts: list[str | None]) -> bytes | None:
+    return msgspec.json.encode(texts) if any(text is not None for text in texts) else None
 
 
 def _attribute(event: Event, name: str) -> str | None:

@@ -57,14 +57,21 @@ def assess_loss(
     Args:
         watch: The evidence so far; it moves on.
         day: The day on which the outcomes are counted.
-        scores: Probabilities of the positive class, or numbers predicted.
-        labels: What came true: 0 or 1, or a number where the watch is of a regression.
+        scores: Probabilities of the positive class, or numbers predicted; of several classes the
+            probabilities, shape (n, K).
+        labels: What came true: 0 or 1, a number where the watch is of a regression, or the
+            position of the class.
         alpha: The chance of a false alarm that a quiet year may have.
         about: What is watched.
     """
     if watch.profiles[0].name == ERROR:
         errors = np.abs(scores - labels)
         return assess_losses(watch, day, [errors[np.isfinite(errors)]], alpha=alpha, about=about)
+    if scores.ndim > 1:
+        fit = scoring.readable(scores) & (labels >= 0) & (labels < scores.shape[1])
+        scores, labels = scores[fit], labels[fit]
+        both = [scoring.class_losses(scores, labels), scoring.class_surprises(scores, labels)]
+        return assess_losses(watch, day, both, alpha=alpha, about=about)
     fit = np.isfinite(scores) & (scores >= 0) & (scores <= 1) & ((labels == 0) | (labels == 1))
     streams = [
         scoring.log_losses(scores[fit], labels[fit]),

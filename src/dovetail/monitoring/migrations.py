@@ -42,7 +42,18 @@ def _add_standings(ops: Any) -> None:
         connection.execute(sa.update(t.alerts).where(mine).values(severity="alarm"))
 
 
+def _add_classes(ops: Any) -> None:
+    """Add what models of several classes answer, and outcomes that are names."""
+    connection = ops.get_bind()
+    t.metadata.create_all(connection)
+    known = sa.inspect(connection)
+    for table, column in ((t.inferences, "shares"), (t.outcomes, "texts")):
+        if column not in {one["name"] for one in known.get_columns(table.name)}:
+            ops.add_column(table.name, sa.Column(column, sa.LargeBinary))
+
+
 MIGRATIONS = (
     Migration("receivers of alerts, and what was done with alerts", _add_deliveries),
     Migration("how models stand, and whether their feeds are silent", _add_standings),
+    Migration("probabilities of classes, and outcomes that are names", _add_classes),
 )

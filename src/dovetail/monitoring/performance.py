@@ -94,11 +94,12 @@ def measure(parts: Sequence[Slice], calibrations: dict[str, Calibration]) -> Fig
     for part in parts:
         versions[part.version] = versions.get(part.version, 0) + len(part.scores)
     known = np.isfinite(labels)
+    classes = any(p.choices is not None for p in parts)
     figures = Figures(
         predictions=total,
-        outcomes=int(known.sum()),
+        outcomes=sum(p.outcomes for p in parts),
         versions=versions,
-        positives=float(labels[known].mean()) if known.any() else None,
+        positives=float(labels[known].mean()) if known.any() and not classes else None,
         mean_score=_mean(scores),
     )
     figures = _realised(figures, scores[known], labels[known])

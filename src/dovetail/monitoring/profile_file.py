@@ -108,6 +108,11 @@ def _check(reference: Any) -> None:
     _require(_is_rising(knots) and _is_rising(heights, strictly=False), "the calibration falls")
     if reference.scored is not None:
         _check_scored(reference.scored)
+    classes, scored = reference.classes, reference.class_scored
+    _require(len(set(classes)) == len(classes) <= _BINS, "a class is named twice")
+    _require(len(scored) in (0, len(classes)), "its classes are not all calibrated")
+    for one in scored:
+        _check_scored(one)
 
 
 def _check_column(column: ColumnProfile, seasons: int, rows: int) -> None:

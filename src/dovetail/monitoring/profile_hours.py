@@ -22,8 +22,8 @@ from sqlalchemy.engine import Connection
 from dovetail.base.migrations import prepare
 from dovetail.base.sql import Database, insert
 from dovetail.monitoring import tables as t
+from dovetail.monitoring.classes import Label, paired, position, table
 from dovetail.monitoring.drift import align, join
-from dovetail.monitoring.numeric import Floats
 from dovetail.monitoring.profile_merge import merge_profiles
 from dovetail.monitoring.reference import Reference
 from dovetail.monitoring.references import References
@@ -191,12 +191,12 @@ class Hours:
     def _profile(self, model: str, day: str, reference: Reference, chosen: Any) -> Reference | None:
         i, o = t.inferences.c, t.outcomes.c
         query = (
-            sa.select(i.request_id, i.asked_rows, i.scores, i.features, t.schemas.c.body)
+            sa.select(i.request_id, i.asked_rows, i.scores, i.shares, i.features, t.schemas.c.body)
             .join(t.schemas, t.schemas.c.digest == i.schema)
             .where(chosen, i.asked_rows > 0)
         )
         named = sa.select(i.request_id).where(chosen)
-        said = sa.select(o.request_id, o.rows, o["values"])
+        said = sa.select(o.request_id, o.rows, o["values"], o.texts)
         said = said.where(o.model == model, o.request_id.in_(named))
         said = said.order_by(o.time_ms, o.event, o.id)
         requests, outcomes = self._database.read(
@@ -208,8 +208,8 @@ class Hours:
         columns = join(
             [Features(schemas[r.body], r.asked_rows, r.features).columns() for r in requests]
         )
-        scores, labels = _answers(requests, outcomes)
-        labelled = reference.loss is not None and np.isfinite(labels).any()
+        scores, labels = _answers(requests, outcomes, reference)
+        labelled = reference.loss is not None and any(y is not None for y in labels)
         return Reference.fit(
             align([column.name for column in reference.columns], columns),
             scores=scores if reference.prediction is not None else None,
@@ -221,25 +221,39 @@ class Hours:
         )
 
 
-def _answers(requests: Sequence[Any], outcomes: Sequence[Any]) -> tuple[Floats, Floats]:
-    """Scores and the outcomes stated last, a row of the requests each; NaN where unknown."""
-    latest: dict[str, list[tuple[Any, Any]]] = {}
-    for request_id, rows, values in outcomes:
-        pair = (np.frombuffer(rows, "<i4"), np.frombuffer(values, "<f8"))
-        latest.setdefault(request_id, []).append(pair)
-    scores, labels = [], []
+def _answers(
+    requests: Sequence[Any], outcomes: Sequence[Any], reference: Reference
+) -> tuple[list[Any], list[float | str | None]]:
+    """Scores and the outcomes stated last, a row of the requests each; None where unknown.
+
+    Of several classes the scores are rows of probabilities, and the outcomes names.
+    """
+    latest: dict[str, dict[int, Label]] = {}
+    for request_id, rows, values, texts in outcomes:
+        latest.setdefault(request_id, {}).update(paired(rows, values, texts))
+    scores: list[Any] = []
+    labels: list[float | str | None] = []
     for request in requests:
-        answered = np.full(request.asked_rows, np.nan)
-        told = np.frombuffer(request.scores or b"", "<f8")
-        if len(told) == request.asked_rows:
-            answered = told
-        came = np.full(request.asked_rows, np.nan)
-        for rows, values in latest.get(request.request_id, []):
-            inside = rows < len(came)
-            came[rows[inside]] = values[inside]
-        scores.append(answered)
-        labels.append(came)
-    return np.concatenate(scores), np.concatenate(labels)
+        rows = request.asked_rows
+        answered: list[Any] = np.frombuffer(request.scores or b"", "<f8").tolist()
+        if reference.task == "multiclass":
+            answered = [] if request.shares is None else list(table(request.shares, len(answered)))
+            width = len(reference.classes)
+            answered = [row if len(row) == width else None for row in answered]
+        scores += answered if len(answered) == rows else [None] * rows
+        told = latest.get(request.request_id, {})
+        labels += [_label(told.get(row), reference) for row in range(rows)]
+    return scores, labels
+
+
+def _label(label: Label | None, reference: Reference) -> float | str | None:
+    """An outcome as a reference takes it; None for what is no class."""
+    if not reference.classes:
+        return None if isinstance(label, str) else label
+    at = position(label, reference.classes)
+    if at != at:
+        return None
+    return reference.classes[int(at)] if reference.task == "multiclass" else at
 
 
 def _row(model: str, version: str, day: str, hour: int, profile: Reference) -> dict[str, Any]:

@@ -44,7 +44,12 @@ def merge_profiles(first: Reference, *others: Reference) -> Reference:
 
 
 def _add(a: Reference, b: Reference) -> Reference:
-    for what, one, other in (("season", a.season, b.season), ("task", a.task, b.task)):
+    pairs = (
+        ("season", a.season, b.season),
+        ("task", a.task, b.task),
+        ("classes", ", ".join(a.classes), ", ".join(b.classes)),
+    )
+    for what, one, other in pairs:
         if one != other:
             raise _apart(what, one, other)
     days = [day for one in (a, b) for day in (one.first, one.last) if day is not None]
@@ -63,6 +68,7 @@ def _add(a: Reference, b: Reference) -> Reference:
         sketch=None,
         scored=a.scored + b.scored if a.scored and b.scored else a.scored or b.scored,
         performance=_performance(a, b),
+        class_scored=_class_scored(a, b),
     )
     if a.scored and b.scored and made.scored:
         calibration = made.scored.calibration
@@ -70,6 +76,12 @@ def _add(a: Reference, b: Reference) -> Reference:
         return msgspec.structs.replace(made, knots=knots, heights=heights)
     owner = a if a.scored else b
     return msgspec.structs.replace(made, knots=owner.knots, heights=owner.heights)
+
+
+def _class_scored(a: Reference, b: Reference) -> list[Scored]:
+    if a.class_scored and b.class_scored:
+        return [x + y for x, y in zip(a.class_scored, b.class_scored, strict=True)]
+    return a.class_scored or b.class_scored
 
 
 def _same(what: str, one: str, other: str) -> str:
@@ -127,6 +139,8 @@ def _terms(joint: Joint) -> bytes:
 
 
 def _performance(a: Reference, b: Reference) -> Performance | None:
+    if a.class_scored or b.class_scored:
+        return _class_performance(a, b)
     known = [(one.scored, one.performance) for one in (a, b) if one.scored and one.performance]
     if len(known) < 2:
         return known[0][1] if known else None
@@ -143,6 +157,23 @@ def _performance(a: Reference, b: Reference) -> Performance | None:
         log_loss=mean("log_loss"),
         brier=mean("brier"),
         positives=mean("positives"),
+    )
+
+
+def _class_performance(a: Reference, b: Reference) -> Performance | None:
+    known = [(one.class_scored[0], one.performance) for one in (a, b) if one.class_scored]
+    sizes = [sum(scored.rows) for scored, _ in known]
+
+    def mean(name: str) -> float:
+        pairs = zip(sizes, known, strict=True)
+        return float(sum(n * getattr(one, name) for n, (_, one) in pairs) / sum(sizes))
+
+    areas = [one.auc for one in _class_scored(a, b)]
+    whole = [area for area in areas if area is not None]
+    return Performance(
+        auc=float(np.mean(whole)) if len(whole) == len(areas) else None,
+        log_loss=mean("log_loss"),
+        brier=mean("brier"),
     )
 
 

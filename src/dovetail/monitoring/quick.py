@@ -6,6 +6,7 @@ nulls, raw tensors, other content modes, anything that is wrong) is left to `int
 everything and says what is broken; where both read a call, they read the same.
 """
 
+import math
 import re
 import struct
 from collections.abc import Callable, Sequence
@@ -16,12 +17,13 @@ from typing import Any
 import msgspec
 
 from dovetail.monitoring.intake import ROLES, Inference, Item
-from dovetail.monitoring.tensors import FLOATS, SINGLES, Features, Schema, numbered
+from dovetail.monitoring.tensors import FLOATS, SINGLES, Features, Schema, is_shares, numbered
 from dovetail.wire.monitoring import REQUEST, RESPONSE
 
 __all__ = ["read_quick"]
 
 _NONE = b""
+_NAN = struct.pack("<d", math.nan)
 _USUAL = frozenset(
     b"accept accept-encoding connection content-length content-type host traceparent user-agent "
     b"ce-id ce-source ce-type ce-specversion ce-time ce-inferenceservicename ce-component "
@@ -163,8 +165,10 @@ def _response(said: _Said, body: bytes) -> Inference | None:
         return None
     tensor = next((t for t in answered.outputs if t.datatype in FLOATS), answered.outputs[0])
     rows, count, version = tensor.shape[0], len(tensor.data), answered.model_version
-    if tensor.datatype == "BYTES" or count != rows or not count or "\0" in (version or ""):
+    if tensor.datatype == "BYTES" or not count or "\0" in (version or ""):
         return None
+    if count != rows:
+        return _several(said, tensor, version or said.version, role)
     return Inference(
         said.model,
         role,
@@ -173,6 +177,23 @@ def _response(said: _Said, body: bytes) -> Inference | None:
         rows=rows,
         version=version or said.version,
         scores=struct.pack(f"<{count}d", *tensor.data),
+    )
+
+
+def _several(said: _Said, tensor: _Tensor, version: str, role: str) -> Inference | None:
+    """One row of probabilities of several classes."""
+    width = len(tensor.data)
+    if tensor.shape[0] != 1 or not is_shares(tensor.data):
+        return None
+    return Inference(
+        said.model,
+        role,
+        said.name,
+        said.time_ms,
+        rows=1,
+        version=version,
+        scores=_NAN,
+        shares=struct.pack(f"<{width}d", *tensor.data),
     )
 
 

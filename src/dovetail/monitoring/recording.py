@@ -24,7 +24,7 @@ __all__ = ["Recorder", "chunks"]
 
 _CHUNK = 400
 _ASKED = ("time_ms", "day", "asked_rows", "schema", "features")
-_ANSWERED = ("version", "rows", "scores")
+_ANSWERED = ("version", "rows", "scores", "shares")
 _KNOWN = """
 SELECT request_id, model, role, day, asked_rows IS NOT NULL, scores IS NOT NULL
 FROM inferences WHERE request_id IN (SELECT value FROM json_each(?))
@@ -47,6 +47,7 @@ class _Row(msgspec.Struct, gc=False):
     rows: int | None = 0
     asked_rows: int | None = None
     scores: bytes | None = None
+    shares: bytes | None = None
     schema: str | None = None
     features: bytes | None = None
 
@@ -186,7 +187,8 @@ class Recorder:
         """Put what an event says into a row; the time of the request rules."""
         if one.asked_rows is None:
             row.answered = True
-            row.version, row.rows, row.scores = one.version, one.rows, one.scores
+            row.version, row.rows = one.version, one.rows
+            row.scores, row.shares = one.scores, one.shares
             if not row.asked and not row.is_stored:
                 row.time_ms, row.day = one.time_ms, day_of(one.time_ms)
             return
@@ -235,6 +237,7 @@ def _outcome_row(key: str, said: Outcomes) -> dict[str, Any]:
         "time_ms": said.time_ms,
         "rows": said.rows,
         "values": said.values,
+        "texts": said.texts,
         "judged": False,
     }
 

@@ -21,6 +21,7 @@ from dovetail.monitoring.joint import Joint, joints
 from dovetail.monitoring.numeric import Floats
 from dovetail.monitoring.profile_file import read_file, write_file
 from dovetail.monitoring.profile_scores import Scored, score_bins
+from dovetail.monitoring.reference_classes import ClassParts, class_parts, numbered
 from dovetail.monitoring.seasons import SEASONS, seasons_of, span_of
 from dovetail.monitoring.sketch import Sketch, sketch
 
@@ -29,7 +30,7 @@ PREDICTION = "(prediction)"
 
 ERROR = "(error)"
 """Name of the stream of absolute errors of a regression."""
-Task = Literal["binary", "regression"]
+Task = Literal["binary", "multiclass", "regression"]
 Column = Sequence[Any] | npt.NDArray[Any]
 
 
@@ -39,7 +40,7 @@ class Performance(msgspec.Struct, frozen=True):
     auc: float | None
     log_loss: float
     brier: float
-    positives: float
+    positives: float | None = None
 
 
 class Reference(msgspec.Struct, frozen=True, kw_only=True):
@@ -62,7 +63,9 @@ class Reference(msgspec.Struct, frozen=True, kw_only=True):
         joints: Streams of columns together.
         sketch: Some rows, coded, for a classifier to learn from; None where none were kept.
         season: Which days are compared with each other; one of `SEASONS`, "" for all.
-        task: "binary" (labels of 0 and 1) or "regression" (labels are numbers).
+        task: "binary" (labels of 0 and 1), "multiclass" or "regression" (labels are numbers).
+        classes: Names of the classes, in the order of the probabilities.
+        class_scored: For each class, labelled rows by its probability.
         digest: Identifies the content; a reference put twice is the same one.
     """
 
@@ -83,6 +86,8 @@ class Reference(msgspec.Struct, frozen=True, kw_only=True):
     sketch: Sketch | None = None
     season: str = ""
     task: Task = "binary"
+    classes: list[str] = []
+    class_scored: list[Scored] = []
     digest: str = ""
 
     @property
@@ -113,6 +118,7 @@ class Reference(msgspec.Struct, frozen=True, kw_only=True):
         season: str = "",
         days: Sequence[Any] = (),
         task: Task = "binary",
+        classes: Sequence[str] = (),
         like: "Reference | None" = None,
         keep_rows: bool = True,
     ) -> "Reference":
@@ -128,7 +134,9 @@ class Reference(msgspec.Struct, frozen=True, kw_only=True):
             model: The model's name.
             season: "weekday", "weekend" or "month" compares each day with days of its kind only.
             days: The date of every row; needed where there is a season.
-            task: "binary" or "regression".
+            task: "binary", "multiclass" or "regression".
+            classes: Names of the classes of "multiclass", whose scores are rows of probabilities
+                and whose labels are names or positions; of "binary", names of 0 and 1.
             like: Another part's profile, whose bins, season and task to use; then all rows here
                 calibrate, and the two profiles merge without any loss. It must have been made of
                 other rows.
@@ -146,7 +154,7 @@ class Reference(msgspec.Struct, frozen=True, kw_only=True):
         """
         rows = _rows(features, scores, labels)
         if like is not None:
-            season, task = like.season, like.task
+            season, task, classes = like.season, like.task, like.classes
         roles = _roles(rows, season, days, like)
         first, last = span_of(days)
         columns = {name: typed(values) for name, values in features.items()}
@@ -163,12 +171,19 @@ class Reference(msgspec.Struct, frozen=True, kw_only=True):
             season=season,
             task=task,
         )
-        if scores is not None:
+        if classes:
+            made = msgspec.structs.replace(made, classes=[str(name) for name in classes])
+        if scores is not None and task == "multiclass":
+            made = _with_classes(
+                made, class_parts(scores, labels, classes, roles, like, PREDICTION)
+            )
+        elif scores is not None:
             numbers = _floats("scores", scores)
             before = None if like is None else like.prediction
             shown = profile(PREDICTION, numbers, roles, like=before)
             made = msgspec.structs.replace(made, prediction=shown)
             if labels is not None:
+                labels = numbered(labels, classes)
                 made = _with_labels(made, numbers, _floats("labels", labels), roles, like)
         return made.sealed()
 
@@ -240,6 +255,20 @@ def _profiles(
         return [profile(name, values, roles) for name, values in columns.items()]
     nothing = np.full(len(roles.shaping), np.nan)
     return [profile(p.name, columns.get(p.name, nothing), roles, like=p) for p in like.columns]
+
+
+def _with_classes(made: Reference, parts: ClassParts) -> Reference:
+    made = msgspec.structs.replace(
+        made, classes=list(parts.classes), prediction=parts.prediction, class_scored=parts.scored
+    )
+    if parts.loss is None:
+        return made
+    return msgspec.structs.replace(
+        made,
+        loss=parts.loss,
+        surprise=parts.surprise,
+        performance=Performance(auc=parts.auc, log_loss=parts.log_loss, brier=parts.brier),
+    )
 
 
 def _with_labels(

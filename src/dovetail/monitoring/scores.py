@@ -8,11 +8,13 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
 from dovetail.monitoring.numeric import Floats
 
 _Z = 1.959963984540054
 _TINY = 1e-15
+_SUM = 1e-3
 
 
 @dataclass(frozen=True)
@@ -94,6 +96,31 @@ def surprises(scores: Floats, labels: Floats) -> Floats:
     p = np.clip(scores, _TINY, 1 - _TINY)
     entropy = -(p * np.log(p) + (1 - p) * np.log1p(-p))
     return np.asarray(log_losses(scores, labels) - entropy, dtype=np.float64)
+
+
+def readable(shares: Floats) -> npt.NDArray[np.bool_]:
+    """Which rows of a table are probabilities of classes, shape (n,)."""
+    with np.errstate(invalid="ignore"):
+        inside = (shares >= 0).all(axis=1) & (shares <= 1 + _SUM).all(axis=1)
+        return np.asarray(inside & (np.abs(shares.sum(axis=1) - 1) < _SUM))
+
+
+def class_losses(shares: Floats, labels: Floats) -> Floats:
+    """The log-loss of every row of a model of several classes.
+
+    Args:
+        shares: Probabilities, shape (n, K).
+        labels: Positions of the classes that came true, shape (n,).
+    """
+    p = shares[np.arange(len(labels)), labels.astype(np.int64)]
+    return np.asarray(-np.log(np.clip(p, _TINY, 1)), dtype=np.float64)
+
+
+def class_surprises(shares: Floats, labels: Floats) -> Floats:
+    """The log-loss of every row beyond what its probabilities promise; see `surprises`."""
+    p = np.clip(shares, _TINY, 1)
+    entropy = -(p * np.log(p)).sum(axis=1)
+    return np.asarray(class_losses(shares, labels) - entropy, dtype=np.float64)
 
 
 def brier_losses(scores: Floats, labels: Floats) -> Floats:

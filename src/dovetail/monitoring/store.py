@@ -18,13 +18,12 @@ from sqlalchemy.engine import Connection
 
 from dovetail.base.sql import Database
 from dovetail.monitoring import tables as t
+from dovetail.monitoring.classes import UNSTATED, Stated, first_choices, paired, stated, table
 from dovetail.monitoring.intake import Item
 from dovetail.monitoring.numeric import Floats
 from dovetail.monitoring.recording import Recorder
 from dovetail.monitoring.tensors import Features, Schema
 from dovetail.wire.monitoring import Asked
-
-_NEVER = -1
 
 
 @dataclass(frozen=True)
@@ -43,13 +42,22 @@ class Slice:
         role: "live" or "shadow".
         version: The version that answered.
         scores: One a row; NaN where the output is no single score.
-        labels: What came true; NaN where it is not known yet.
+        labels: What came true as a number; NaN where it is not known yet, or is a name.
+        told: How many outcomes are known, numbers or names; None where there are only numbers.
+        choices: Positions of the classes chosen, NaN where a row has none; None where none has.
     """
 
     role: str
     version: str
     scores: Floats
     labels: Floats
+    told: int | None = None
+    choices: Floats | None = None
+
+    @property
+    def outcomes(self) -> int:
+        """How many rows have an outcome."""
+        return int(np.isfinite(self.labels).sum()) if self.told is None else self.told
 
 
 @dataclass(frozen=True)
@@ -69,21 +77,32 @@ class Located:
 class _Latest:
     """The outcome that rules for each row of a request: the one stated last."""
 
-    values: dict[int, tuple[int, str, float]] = field(default_factory=dict)
+    values: dict[int, Stated] = field(default_factory=dict)
 
-    def add(self, time_ms: int, event: str, rows: bytes, values: bytes) -> None:
-        numbers = np.frombuffer(rows, "<i4").tolist()
-        for row, value in zip(numbers, np.frombuffer(values, "<f8").tolist(), strict=True):
-            said = (time_ms, event, value)
-            if said > self.values.get(row, (_NEVER, "", 0.0)):
+    def add(
+        self, time_ms: int, event: str, rows: bytes, values: bytes, texts: bytes | None
+    ) -> None:
+        for row, value in paired(rows, values, texts):
+            said = stated(time_ms, event, value)
+            if said > self.values.get(row, UNSTATED):
                 self.values[row] = said
 
     def labels(self, rows: int) -> Floats:
         found = np.full(rows, np.nan)
-        for row, (_, _, value) in self.values.items():
-            if row < rows:
+        for row, (_, _, name, value) in self.values.items():
+            if row < rows and not name:
                 found[row] = value
         return found
+
+    def listed(self, rows: int) -> list[float | str | None]:
+        found: list[float | str | None] = [None] * rows
+        for row, (_, _, name, value) in self.values.items():
+            if row < rows:
+                found[row] = name or value
+        return found
+
+    def told(self, rows: int) -> int:
+        return sum(row < rows for row in self.values)
 
 
 class Store:
@@ -142,10 +161,10 @@ class Store:
         """All predictions of a day with the outcomes known so far."""
         i, o = t.inferences.c, t.outcomes.c
         here = (i.model == model) & (i.day == day)
-        answers = sa.select(i.request_id, i.role, i.version, i.rows, i.scores).where(
+        answers = sa.select(i.request_id, i.role, i.version, i.rows, i.scores, i.shares).where(
             here, i.scores.is_not(None)
         )
-        labels = sa.select(o.request_id, o.event, o.time_ms, o.rows, o["values"]).where(
+        labels = sa.select(o.request_id, o.time_ms, o.event, o.rows, o["values"], o.texts).where(
             o.model == model, o.request_id.in_(sa.select(i.request_id).where(here))
         )
 
@@ -155,8 +174,8 @@ class Store:
 
         found, said = self.database.read(work)
         latest: dict[str, _Latest] = {}
-        for request_id, event, time_ms, rows, values in said:
-            latest.setdefault(request_id, _Latest()).add(time_ms, event, rows, values)
+        for request_id, *rest in said:
+            latest.setdefault(request_id, _Latest()).add(*rest)
         return _slices(found, latest)
 
     def features(
@@ -194,7 +213,7 @@ class Store:
             .where(i.model == model, i.request_id == request_id)
             .order_by(i.role)
         )
-        said = sa.select(o.event, o.time_ms, o.rows, o["values"]).where(
+        said = sa.select(o.time_ms, o.event, o.rows, o["values"], o.texts).where(
             o.model == model, o.request_id == request_id
         )
 
@@ -203,8 +222,8 @@ class Store:
 
         found, outcomes = self.database.read(work)
         latest = _Latest()
-        for event, time_ms, rows, values in outcomes:
-            latest.add(time_ms, event, rows, values)
+        for one in outcomes:
+            latest.add(*one)
         return [_asked(row, latest) for row in found]
 
 
@@ -222,18 +241,35 @@ def _asked(row: Mapping[Any, Any], latest: _Latest) -> Asked:
         time=datetime.fromtimestamp(row["time_ms"] / 1000, UTC),
         features=columns,
         scores=scores.tolist(),
-        outcomes=latest.labels(row["rows"]).tolist(),
+        outcomes=latest.listed(row["rows"]),
+        shares=table(row["shares"], row["rows"]).tolist() if row["shares"] else [],
     )
 
 
 def _slices(found: list[Any], latest: dict[str, _Latest]) -> list[Slice]:
-    parts: dict[tuple[str, str], list[tuple[Floats, Floats]]] = {}
-    for request_id, role, version, rows, scores in found:
-        known = latest.get(request_id)
-        labels = known.labels(rows) if known else np.full(rows, np.nan)
-        pair = (np.frombuffer(scores, "<f8"), labels)
-        parts.setdefault((role, version), []).append(pair)
+    parts: dict[tuple[str, str], list[tuple[Floats, Floats, int, Floats | None]]] = {}
+    for request_id, role, version, rows, scores, shares in found:
+        known = latest.get(request_id, _NOTHING)
+        choices = first_choices(table(shares, rows)) if shares else None
+        part = (np.frombuffer(scores, "<f8"), known.labels(rows), known.told(rows), choices)
+        parts.setdefault((role, version), []).append(part)
     return [
-        Slice(role, version, np.concatenate([s for s, _ in p]), np.concatenate([y for _, y in p]))
+        Slice(
+            role,
+            version,
+            np.concatenate([scores for scores, _, _, _ in p]),
+            np.concatenate([labels for _, labels, _, _ in p]),
+            sum(told for _, _, told, _ in p),
+            _choices([(len(scores), choices) for scores, _, _, choices in p]),
+        )
         for (role, version), p in sorted(parts.items())
     ]
+
+
+def _choices(parts: list[tuple[int, Floats | None]]) -> Floats | None:
+    if all(choices is None for _, choices in parts):
+        return None
+    return np.concatenate([np.full(n, np.nan) if x is None else x for n, x in parts])
+
+
+_NOTHING = _Latest()

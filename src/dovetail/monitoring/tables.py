@@ -37,6 +37,7 @@ inferences = sa.Table(
     sa.Column("scores", sa.LargeBinary),  # float64 little-endian
     sa.Column("schema", sa.String(32)),
     sa.Column("features", sa.LargeBinary),
+    sa.Column("shares", sa.LargeBinary),  # probabilities of classes, float64 row by row
     sa.UniqueConstraint("request_id", "model", "role"),
     sa.Index("inferences_by_day", "model", "day", "role", "version"),
 )
@@ -51,6 +52,7 @@ outcomes = sa.Table(
     sa.Column("time_ms", sa.BigInteger, nullable=False),
     sa.Column("rows", sa.LargeBinary, nullable=False),  # int32 little-endian
     sa.Column("values", sa.LargeBinary, nullable=False),  # float64 little-endian
+    sa.Column("texts", sa.LargeBinary),  # names of classes as a JSON list; their values are NaN
     sa.Column("judged", sa.Boolean, nullable=False),  # the loss evidence has counted it
     sa.Index("outcomes_by_request", "request_id", "model"),
     sa.Index(

@@ -62,7 +62,7 @@ def tally(
     profiles: Sequence[ColumnProfile],
     joints: Sequence[Joint],
     columns: Mapping[str, Values],
-    scores: Floats | None,
+    scores: Values | None,
     coder: Coder | None = None,
 ) -> Tally:
     """Count rows.
@@ -72,7 +72,7 @@ def tally(
         joints: What the joint streams are made of.
         columns: The features; a stream that is not among them is missing on every row. Empty
             where no features are known.
-        scores: The scores, None where they are not known.
+        scores: The scores, or the classes chosen; None where they are not known.
         coder: Codes some of the rows, where a classifier learns of them.
     """
     size = len(next(iter(columns.values()))) if columns else 0

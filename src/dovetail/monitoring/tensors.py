@@ -5,6 +5,7 @@ become named columns and the outputs one score a row. KServe's older V1 bodies (
 `predictions`) are read too, because its logger still sends them for V1 models.
 """
 
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
@@ -18,6 +19,8 @@ from dovetail.monitoring.numeric import Floats
 FLOATS = ("FP16", "FP32", "FP64", "BF16")
 SINGLES = ("FP32", "FP16", "BF16")
 _CLASSES = 2
+_MOST_CLASSES = 1000
+_SUM = 1e-3
 
 
 class _Tensor(msgspec.Struct):
@@ -181,25 +184,67 @@ def _from_instances(instances: Any) -> Features | None:
     return _assemble(list(numbered(block.shape[1])), [block], "<f8")
 
 
+@dataclass(frozen=True)
+class Answers:
+    """The predictions of one response.
+
+    Attributes:
+        scores: One a row, NaN where the output is no single number, shape (n,).
+        shares: Probabilities of three classes or more, shape (n, K); None for other outputs.
+    """
+
+    scores: Floats
+    shares: Floats | None = None
+
+
 def read_scores(body: dict[str, Any]) -> Floats:
     """One score a row: the probability of the positive class.
 
+    See `read_answers`.
+
+    Raises:
+        EventInvalidError: There are no outputs, or one is not what its shape says.
+    """
+    return read_answers(body).scores
+
+
+def read_answers(body: dict[str, Any]) -> Answers:
+    """What a response predicts for each row.
+
     Taken from the first floating-point output, or the first output where there is none. Shape
-    [n] or [n, 1] is the score itself, of [n, 2] it is column 1. Outputs that are no single score
-    (texts, more classes) give NaN: the prediction counts, its performance is unknown.
+    [n] or [n, 1] is the score itself, of [n, 2] it is column 1. A table of three columns or more
+    whose rows add up to 1 is the probabilities of as many classes. Other outputs (texts,
+    embeddings) give NaN: the prediction counts, its performance is unknown.
 
     Raises:
         EventInvalidError: There are no outputs, or one is not what its shape says.
     """
     if "predictions" in body:
-        return _score_column(_block(_Tensor("predictions", body["predictions"], [], "FP64")))
+        return _answers(_block(_Tensor("predictions", body["predictions"], [], "FP64")))
     tensors = [_tensor(t, "output") for t in _list(body, "outputs") if "data" in t]
     if not tensors:
         raise EventInvalidError("the response has no outputs with data")
-    return _score_column(_block(next((t for t in tensors if t.datatype in FLOATS), tensors[0])))
+    return _answers(_block(next((t for t in tensors if t.datatype in FLOATS), tensors[0])))
 
 
-def _score_column(block: npt.NDArray[Any]) -> Floats:
-    if block.dtype == object or block.shape[1] > _CLASSES:
-        return np.full(len(block), np.nan)
-    return np.asarray(block[:, -1], dtype=np.float64)
+def _answers(block: npt.NDArray[Any]) -> Answers:
+    if block.dtype != object and block.shape[1] <= _CLASSES:
+        return Answers(np.asarray(block[:, -1], dtype=np.float64))
+    scores = np.full(len(block), np.nan)
+    return Answers(scores, block) if _is_shares(block) else Answers(scores)
+
+
+def is_shares(row: list[float]) -> bool:
+    """Whether one row of numbers is probabilities of three classes or more."""
+    if not _CLASSES < len(row) <= _MOST_CLASSES:
+        return False
+    return min(row) >= 0 and abs(sum(row) - 1) < _SUM / 2
+
+
+def _is_shares(block: npt.NDArray[Any]) -> bool:
+    """Whether some row is probabilities; those that are none are refused when they are measured."""
+    if block.dtype == object or block.shape[1] > _MOST_CLASSES:
+        return False
+    with np.errstate(invalid="ignore"):
+        inside = (block >= 0).all(axis=1) & (np.abs(block.sum(axis=1) - 1) < _SUM)
+    return bool(inside.any())

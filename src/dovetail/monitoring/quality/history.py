@@ -1,5 +1,6 @@
 """The predictions of a window from the service's store, with their labels and one feature."""
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -11,6 +12,7 @@ from sqlalchemy.engine import Connection
 
 from dovetail.base.sql import Database
 from dovetail.monitoring import tables as t
+from dovetail.monitoring.classes import Label, paired, table
 from dovetail.monitoring.columns import Values, typed
 from dovetail.monitoring.numeric import Floats
 from dovetail.monitoring.performance import Choice
@@ -23,17 +25,32 @@ class Stretch:
 
     Attributes:
         scores: One a row, NaN where the output was no single number, shape (n,).
-        labels: The outcome stated last, NaN where there is none yet, shape (n,).
-        versions: Who answered, shape (n,).
+        shares: Probabilities of K classes, NaN on rows of another width, shape (n, K); None where
+            no row has any.
+        labels: The outcome stated last: a number or the name of a class, None where there is none
+            yet; n of them.
+        versions: Who answered, n of them.
         values: The feature that was asked for; None where none was.
         has_feature: Whether any request had it.
     """
 
     scores: Floats
-    labels: Floats
+    shares: Floats | None
+    labels: list[Label | None]
     versions: list[str]
     values: Values | None
     has_feature: bool
+
+
+@dataclass(frozen=True)
+class _Part:
+    """The predictions of one request."""
+
+    version: str
+    scores: Floats
+    shares: Floats | None
+    labels: list[Label | None]
+    feature: list[Any]
 
 
 class History:
@@ -55,35 +72,29 @@ class History:
             choice: Which predictions count.
             by: A feature to read too.
         """
-        scores, labels, versions, values = [np.zeros(0)], [np.zeros(0)], [], []
-        for day in days:
-            for version, answered, came, feature in self._day(model, day, choice, by):
-                scores.append(answered)
-                labels.append(came)
-                versions += [version] * len(answered)
-                values += feature
+        parts = [part for day in days for part in self._day(model, day, choice, by)]
+        values = [value for part in parts for value in part.feature]
         return Stretch(
-            np.concatenate(scores),
-            np.concatenate(labels),
-            versions,
+            np.concatenate([np.zeros(0), *[part.scores for part in parts]]),
+            _shares(parts),
+            [label for part in parts for label in part.labels],
+            [part.version for part in parts for _ in part.labels],
             typed(values) if by is not None else None,
             any(v is not None for v in values),
         )
 
-    def _day(
-        self, model: str, day: str, choice: Choice, by: str | None
-    ) -> Iterator[tuple[str, Floats, Floats, list[Any]]]:
+    def _day(self, model: str, day: str, choice: Choice, by: str | None) -> Iterator[_Part]:
         i, o = t.inferences.c, t.outcomes.c
         here = (i.model == model) & (i.day == day) & (i.role == choice.role)
         if choice.version is not None:
             here &= i.version == choice.version
-        asked = [i.request_id, i.version, i.rows, i.scores]
+        asked = [i.request_id, i.version, i.rows, i.scores, i.shares]
         made = sa.select(*asked).where(here, i.scores.is_not(None))
         if by is not None:
             joined = t.inferences.outerjoin(t.schemas, t.schemas.c.digest == i.schema)
             wanted = sa.select(*asked, i.asked_rows, i.features, t.schemas.c.body)
             made = wanted.select_from(joined).where(here, i.scores.is_not(None))
-        came = sa.select(o.request_id, o.rows, o["values"]).where(
+        came = sa.select(o.request_id, o.rows, o["values"], o.texts).where(
             o.model == model, o.request_id.in_(sa.select(i.request_id).where(here))
         )
 
@@ -94,19 +105,37 @@ class History:
             )
 
         rows, told = self._database.read(work)
-        latest: dict[str, dict[int, float]] = {}
-        for request_id, numbers, stated in told:
-            known = latest.setdefault(request_id, {})
-            pairs = zip(np.frombuffer(numbers, "<i4"), np.frombuffer(stated, "<f8"), strict=True)
-            known.update((int(n), float(v)) for n, v in pairs)
+        latest: dict[str, dict[int, Label]] = {}
+        for request_id, numbers, stated, texts in told:
+            latest.setdefault(request_id, {}).update(paired(numbers, stated, texts))
         schemas: dict[bytes, Schema] = {}
         for row in rows:
-            labels = np.full(row.rows, np.nan)
-            for number, value in latest.get(row.request_id, {}).items():
-                if number < row.rows:
-                    labels[number] = value
-            feature = [] if by is None else _feature(row, by, schemas)
-            yield row.version, np.frombuffer(row.scores, "<f8"), labels, feature
+            known = latest.get(row.request_id, {})
+            yield _Part(
+                row.version,
+                np.frombuffer(row.scores, "<f8"),
+                None if row.shares is None else table(row.shares, row.rows),
+                [known.get(number) for number in range(row.rows)],
+                [] if by is None else _feature(row, by, schemas),
+            )
+
+
+def _shares(parts: list[_Part]) -> Floats | None:
+    """All probabilities as one table, as wide as most rows are."""
+    widths: Counter[int] = Counter()
+    for part in parts:
+        if part.shares is not None:
+            widths[part.shares.shape[1]] += len(part.shares)
+    if not widths:
+        return None
+    width = widths.most_common(1)[0][0]
+    fit = [
+        part.shares
+        if part.shares is not None and part.shares.shape[1] == width
+        else np.full((len(part.labels), width), np.nan)
+        for part in parts
+    ]
+    return np.concatenate(fit)
 
 
 def _feature(row: Any, name: str, schemas: dict[bytes, Schema]) -> list[Any]:

@@ -6,6 +6,7 @@ Rows without a label are left out; `arrival` says what that does to the figures.
 import math
 
 import numpy as np
+import numpy.typing as npt
 
 from dovetail.monitoring import scores as scoring
 from dovetail.monitoring.numeric import Floats
@@ -104,20 +105,26 @@ def f1(name: str, hits: int, wrong: int) -> Measured:
     return Measured(name=name, value=value, low=low, high=high, interval="exact", rows=hits + wrong)
 
 
+def confusion(rows: Rows) -> npt.NDArray[np.int64]:
+    """Labelled rows of several classes by class that came true and class chosen, shape (K, K)."""
+    y, width = rows.labels.astype(np.int64), rows.answers.shape[1]
+    cells = y * width + rows.answers.argmax(axis=1)
+    return np.bincount(cells, minlength=width * width).reshape(width, width)
+
+
 def _multiclass(rows: Rows) -> list[Measured]:
     p, y = rows.answers, rows.labels.astype(np.int64)
-    said = p.argmax(axis=1)
-    right = said == y
-    width = p.shape[1]
+    right = p.argmax(axis=1) == y
     errors = p.copy()
     errors[np.arange(len(y)), y] -= 1
-    table = np.bincount(y * width + said, minlength=width * width).reshape(width, width)
+    table = confusion(rows)
     found = [
         _macro_auc(rows),
         intervals.mean("log_loss", row_losses(rows), floor=0),
         intervals.mean("brier", (errors**2).sum(axis=1), floor=0),
         share("accuracy", int(right.sum()), len(y)),
         _macro_f1(table),
+        share("micro_f1", int(right.sum()), len(y)),  # of one choice a row, accuracy
         calibration_error(p.max(axis=1), right.astype(np.float64)),
     ]
     for k, name in enumerate(rows.classes):
@@ -127,8 +134,16 @@ def _multiclass(rows: Rows) -> list[Measured]:
             share(f"precision of {name}", hits, asked),
             share(f"recall of {name}", hits, true),
             f1(f"f1 of {name}", hits, asked + true - 2 * hits),
+            _one_against_rest(f"auc of {name}", p[:, k], (y == k).astype(np.float64)),
         ]
     return found
+
+
+def _one_against_rest(name: str, scores: Floats, labels: Floats) -> Measured:
+    if not 0 < labels.sum() < len(labels):
+        return unknown(name, len(labels))
+    area, influence = auc_influence(scores, labels)
+    return intervals.on_logit(name, area, influence, interval="delong")
 
 
 def _macro_auc(rows: Rows) -> Measured:

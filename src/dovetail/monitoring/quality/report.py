@@ -2,10 +2,12 @@
 
 from collections.abc import Mapping
 
+import numpy as np
+
 from dovetail.monitoring.columns import Values
 from dovetail.monitoring.quality.arrival import arrival
 from dovetail.monitoring.quality.business import Business, business
-from dovetail.monitoring.quality.realised import realised
+from dovetail.monitoring.quality.realised import confusion, realised
 from dovetail.monitoring.quality.reliability import reliability
 from dovetail.monitoring.quality.rows import Rows
 from dovetail.monitoring.quality.segments import segments
@@ -30,6 +32,7 @@ def describe(
         functions: Business figures by name.
     """
     parts = segments(by) if by is not None else {}
+    known = rows.at(rows.known)
     return Quality(
         task=rows.task,
         arrival=arrival(rows, threshold=threshold),
@@ -47,6 +50,12 @@ def describe(
             ),
             key=lambda s: -s.arrival.predictions,
         ),
+        classes=list(rows.classes),
+        confusion=confusion(known).tolist() if rows.classes and len(known) else [],
+        class_reliability=[
+            reliability(known.answers[:, k], (known.labels == k).astype(np.float64))
+            for k in range(len(rows.classes) if len(known) else 0)
+        ],
     )
 
 

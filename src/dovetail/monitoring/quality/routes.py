@@ -18,7 +18,11 @@ from dovetail.wire.monitoring import DayQuality
 _MODEL = "/monitoring/models/{name:path}"
 _DAYS = 100
 _ROLES = ("live", "shadow")
-_TASKS: dict[str, Task] = {"binary": "binary", "regression": "regression"}
+_TASKS: dict[str, Task] = {
+    "binary": "binary",
+    "multiclass": "multiclass",
+    "regression": "regression",
+}
 
 
 def quality_routes(monitoring: Monitoring) -> list[BaseRoute]:
@@ -64,7 +68,7 @@ def _asked(request: Request) -> Asked:
     if role not in _ROLES:
         raise ChoiceInvalidError(f"role '{role}' is neither live nor shadow")
     if task is not None and task not in _TASKS:
-        raise ChoiceInvalidError(f"task '{task}' is neither binary nor regression")
+        raise ChoiceInvalidError(f"task '{task}' is none of binary, multiclass and regression")
     text = query.get("threshold") or "0.5"
     try:
         threshold = float(text)

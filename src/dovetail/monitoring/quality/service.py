@@ -1,11 +1,14 @@
 """How a watched model does, for the service: the same measuring over what its store holds."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 from msgspec import Struct
 
+from dovetail.monitoring.classes import names_of, position
 from dovetail.monitoring.errors import RowsInvalidError
+from dovetail.monitoring.numeric import Floats
 from dovetail.monitoring.performance import Choice
 from dovetail.monitoring.quality.business import Business
 from dovetail.monitoring.quality.estimate import expect
@@ -13,6 +16,7 @@ from dovetail.monitoring.quality.history import History, Stretch
 from dovetail.monitoring.quality.report import describe
 from dovetail.monitoring.quality.rows import Rows, Task
 from dovetail.monitoring.reference import Reference
+from dovetail.monitoring.reference_classes import calibrated_shares
 from dovetail.wire.monitoring import Estimated, Quality
 
 
@@ -21,7 +25,7 @@ class Asked(Struct, frozen=True, kw_only=True):
 
     Attributes:
         choice: Which predictions count.
-        task: "binary" or "regression"; None to tell by the scores and labels themselves.
+        task: "binary", "multiclass" or "regression"; None to tell by what was answered.
         threshold: At and above it a score counts as positive.
         by: A feature to split by, None for none.
     """
@@ -59,8 +63,7 @@ def measure(
             f"no request of '{model}' has the feature '{asked.by}'",
             why="the window's requests carry no such column, or none as JSON",
         )
-    task = asked.task or _task(stretch, references)
-    rows = Rows.read(stretch.scores, stretch.labels, task=task)
+    rows = _rows(stretch, asked.task or _task(stretch, references), references)
     values = stretch.values
     if values is not None:
         values = (
@@ -76,30 +79,69 @@ def measure(
 
 
 def _task(stretch: Stretch, references: Mapping[str, Reference]) -> Task:
-    """What the references say; without any, binary where scores are probabilities of 0 or 1."""
+    """What the references say; without any, what the answers and labels look like."""
     said = {references[v].task for v in set(stretch.versions) if v in references}
     if len(said) == 1:
         return said.pop()
-    labels, scores = (a[np.isfinite(a)] for a in (stretch.labels, stretch.scores))
-    inside = (scores >= 0) & (scores <= 1)
-    return "binary" if np.isin(labels, (0.0, 1.0)).all() and inside.all() else "regression"
+    if stretch.shares is not None:
+        return "multiclass"
+    labels = [y for y in stretch.labels if y is not None]
+    scores = stretch.scores[np.isfinite(stretch.scores)]
+    inside = ((scores >= 0) & (scores <= 1)).all()
+    named = any(isinstance(y, str) for y in labels)
+    return "binary" if inside and (named or set(labels) <= {0.0, 1.0}) else "regression"
+
+
+def _rows(stretch: Stretch, task: Task, references: Mapping[str, Reference]) -> Rows:
+    if task != "multiclass":
+        numbers = [
+            position(y, _names(references, v, 2)) if isinstance(y, str) else y
+            for y, v in zip(stretch.labels, stretch.versions, strict=True)
+        ]
+        return Rows.read(stretch.scores, numbers, task=task)
+    shares = stretch.shares
+    if shares is None:
+        shares = np.full((len(stretch.labels), 2), np.nan)
+    width = shares.shape[1]
+    # One list of names, for a figure is of a class whoever answered: the newest reference's.
+    known = [n for v in stretch.versions[::-1] if len(n := _names(references, v, width)) == width]
+    names = names_of(known[0] if known else (), width)
+    labels = [position(y, names) for y in stretch.labels]
+    odd = [y is not None and k != k for y, k in zip(stretch.labels, labels, strict=True)]
+    table = np.where(np.array(odd, dtype=bool)[:, None], np.nan, shares)  # refused, and counted
+    rows = Rows.read(table, [None] * len(labels), task=task, classes=names)
+    return replace(rows, labels=np.array(labels, dtype=np.float64)[rows.kept])
+
+
+def _names(references: Mapping[str, Reference], version: str, width: int) -> Sequence[str]:
+    """The classes of a version, where its reference has so many."""
+    reference = references.get(version)
+    return reference.classes if reference and len(reference.classes) == width else ()
 
 
 def _estimated(
     rows: Rows, stretch: Stretch, references: Mapping[str, Reference], threshold: float
 ) -> Estimated | None:
     """By each version's calibration; None where one has none, or for a regression."""
-    if rows.task != "binary" or len(rows) == 0:
+    if rows.task == "regression" or len(rows) == 0:
         return None
     versions = np.array(stretch.versions, dtype=object)[rows.kept]
-    probabilities = np.empty(len(rows))
+    probabilities = np.empty(rows.answers.shape)
     labelled = None
     for version in set(versions.tolist()):
         reference = references.get(version)
-        calibration = reference.calibration if reference else None
-        if reference is None or calibration is None or reference.loss is None:
+        if reference is None or reference.loss is None:
             return None
         here = versions == version
-        probabilities[here] = calibration(rows.answers[here])
+        calibrated = _calibrated(reference, rows.answers[here])
+        if calibrated is None:
+            return None
+        probabilities[here] = calibrated
         labelled = min(labelled or reference.loss.rows, reference.loss.rows)
     return expect(rows.answers, probabilities, threshold=threshold, labelled=labelled or 1)
+
+
+def _calibrated(reference: Reference, answers: Floats) -> Floats | None:
+    if answers.ndim > 1:
+        return calibrated_shares(reference, answers)
+    return None if reference.calibration is None else reference.calibration(answers)

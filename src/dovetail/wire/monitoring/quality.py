@@ -116,6 +116,9 @@ class Quality(Struct, frozen=True, kw_only=True):
             choice is right against how sure it was.
         estimated: Figures to expect of all rows; None without a labelled reference.
         segments: By the levels or ranges of one column, most rows first; empty unless asked for.
+        classes: Names of the classes of a multi-class model.
+        confusion: Labelled rows by class that came true (rows) and class chosen (columns).
+        class_reliability: For each class, how often it came true against its probability.
     """
 
     task: Task
@@ -124,6 +127,9 @@ class Quality(Struct, frozen=True, kw_only=True):
     reliability: list[Point] = []
     estimated: Estimated | None = None
     segments: list[Segment] = []
+    classes: list[str] = []
+    confusion: list[list[int]] = []
+    class_reliability: list[list[Point]] = []
 
     def __getitem__(self, name: str) -> Measured:
         """The realised figure of a name.

@@ -4,6 +4,7 @@ Predictions and outcomes go in as CloudEvents, figures and alerts come out as JS
 None where they cannot be known: no outcomes yet, one class only, no reference.
 """
 
+from collections.abc import Sequence
 from datetime import date, datetime
 from typing import Any, Literal
 
@@ -191,7 +192,8 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
         time: When.
         features: The inputs by column.
         scores: One a row.
-        outcomes: What came true, one a row.
+        outcomes: What came true, one a row: a number, or the name of a class.
+        shares: Probabilities of the classes, one list a row; empty for other models.
     """
 
     request_id: str
@@ -200,7 +202,8 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
     time: datetime
     features: dict[str, list[Any]] = {}
     scores: list[float | None] = []
-    outcomes: list[float | None] = []
+    outcomes: list[float | str | None] = []
+    shares: list[list[float | None]] = []
 
 
 class AlertChange(msgspec.Struct, frozen=True, kw_only=True):
@@ -245,16 +248,19 @@ class Reference(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What a version was validated on, by columns of one length; null where unknown.
 
     With a season ("weekday", "weekend" or "month"), each day is compared only with the rows whose
-    ``days`` are of its kind. The labels of a "regression" are the numbers that came true.
+    ``days`` are of its kind. The labels of a "regression" are the numbers that came true. The
+    scores of a "multiclass" are rows of one probability a class, its labels names of ``classes``
+    or their positions.
     """
 
     version: str
     features: dict[str, list[Any]] = {}
-    scores: list[float | None] = []
-    labels: list[float | None] = []
+    scores: list[float | list[float] | None] = []
+    labels: list[float | str | None] = []
     season: str = ""
     days: list[date] = []
-    task: Literal["binary", "regression"] = "binary"
+    task: Literal["binary", "multiclass", "regression"] = "binary"
+    classes: list[str] = []
 
 
 class ReferencePerformance(msgspec.Struct, frozen=True, kw_only=True):
@@ -285,11 +291,14 @@ class KeptReference(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Outcomes(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """What came true, by columns: row ``rows[i]`` of request ``request_ids[i]``."""
+    """What came true, by columns: row ``rows[i]`` of request ``request_ids[i]``.
+
+    A value is a number, or the name or position of a class.
+    """
 
     model: str
     request_ids: list[str]
-    values: list[float]
+    values: Sequence[float | str]
     rows: list[int] | None = None
 
 

@@ -97,7 +97,7 @@ def test_a_regression_is_told_by_its_labels(server, log):
     ("query", "status", "said"),
     [
         ({"by": "moon"}, 400, "has the feature 'moon'"),
-        ({"task": "ranking"}, 400, "neither binary nor regression"),
+        ({"task": "ranking"}, 400, "none of binary, multiclass and regression"),
         ({"threshold": "half"}, 400, "is no number"),
         ({"role": "dream"}, 400, "neither live nor shadow"),
         ({"start": "yesterday"}, 400, "is not a day"),
