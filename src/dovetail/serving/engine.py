@@ -9,6 +9,7 @@ import asyncio
 import time
 from collections.abc import Callable, Sequence
 
+from dovetail.base.errors import DovetailError
 from dovetail.serving.graphs.model import GraphModel
 from dovetail.serving.model import Model
 from dovetail.serving.questions import Follow, Question, Reply, given, new_name, time_given
@@ -26,11 +27,17 @@ class Engine:
     Args:
         repository: the models.
         observers: who is told of answered questions.
+        failed: is told of questions that reached a model and have no answer.
     """
 
-    def __init__(self, repository: Repository, observers: Sequence[Observer] = ()) -> None:
+    def __init__(
+        self,
+        repository: Repository,
+        observers: Sequence[Observer] = (),
+        failed: Observer | None = None,
+    ) -> None:
         self.repository = repository
-        self._observers = tuple(observers)
+        self._observers, self._failed = tuple(observers), failed
 
     def answer_now(self, question: Question, *, any_size: bool = False) -> Reply | None:
         """Answer at once if the model is quick and the question small; None if `ask` is to be used.
@@ -46,11 +53,15 @@ class Engine:
             InferenceFailedError: the model failed.
         """
         model = self.choose(question)
-        if model.runs_here(question.tensors) or (any_size and model.is_quick):
+        if not (model.runs_here(question.tensors) or (any_size and model.is_quick)):
+            return None
+        try:
             if question.follow is not None:
                 return _followed(question, question.follow, model)
             return Reply(model, model.infer(given(question, model), question.wanted))
-        return None
+        except Exception as error:
+            self._tell_failed(question, model, error)
+            raise
 
     async def ask(self, question: Question) -> Reply:
         """Answer a question on the event loop; a model that takes its time runs in its lane.
@@ -67,14 +78,16 @@ class Engine:
             TimedOutError: the question's time was over.
         """
         model = self.choose(question)
-        if question.follow is None:
-            return await self._ask(question, model)
         start = time.perf_counter_ns()
         try:
             reply = await self._ask(question, model)
         except Exception as error:
-            question.follow.failed(question, model, error, time.perf_counter_ns() - start)
+            if question.follow is not None:
+                question.follow.failed(question, model, error, time.perf_counter_ns() - start)
+            self._tell_failed(question, model, error)
             raise
+        if question.follow is None:
+            return reply
         question.follow.answered(question, reply, time.perf_counter_ns() - start)
         return reply
 
@@ -92,9 +105,13 @@ class Engine:
     def answer(self, question: Question) -> Reply:
         """Answer a question from a thread that waits; raises what `ask` raises."""
         model = self.choose(question)
-        if question.follow is None:
-            return answer_by(question, model)
-        return _followed(question, question.follow, model)
+        try:
+            if question.follow is None:
+                return answer_by(question, model)
+            return _followed(question, question.follow, model)
+        except Exception as error:
+            self._tell_failed(question, model, error)
+            raise
 
     def choose(self, question: Question) -> Model:
         """Return the version that answers, and give the question an id where one is needed."""
@@ -106,6 +123,11 @@ class Engine:
         """Tell the observers, once the answer is written."""
         for observe in self._observers:
             observe(question, reply)
+
+    def _tell_failed(self, question: Question, model: Model, error: Exception) -> None:
+        if self._failed is not None:
+            code = error.code if isinstance(error, DovetailError) else DovetailError.code
+            self._failed(question, Reply(model, {}, error=code))
 
 
 def answer_by(question: Question, model: Model) -> Reply:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import anyio.to_thread
+import msgspec
 
 from dovetail import __version__
 from dovetail.serving.answers import Answer, write_answer
@@ -17,6 +18,7 @@ from dovetail.serving.arrays import from_message
 from dovetail.serving.configuration import configuration
 from dovetail.serving.engine import Engine
 from dovetail.serving.errors import BadRequestError, BadTensorError, StuckError, did_you_mean
+from dovetail.serving.model import Model
 from dovetail.serving.questions import Question, Reply, told_of
 from dovetail.serving.statistics import describe
 from dovetail.serving.tensors import Array
@@ -25,7 +27,9 @@ from dovetail.wire.open_inference import (
     InferenceRequest,
     InvalidBody,
     LoadRequest,
+    MemoryUsage,
     ModelMetadata,
+    ModelStatistics,
     ServerMetadata,
     StatisticsResponse,
     UnloadRequest,
@@ -198,8 +202,9 @@ class Handlers:
         if name:
             self.repository.choose(name, version)
         models = self.repository.loaded(name)
-        asked = [model.statistics for model in models if version in ("", model.version)]
-        return StatisticsResponse(tuple(describe(asked)))
+        asked = [model for model in models if version in ("", model.version)]
+        described = describe([model.statistics for model in asked])
+        return StatisticsResponse(tuple(map(_with_memory, described, asked)))
 
     def index(self, *, ready: bool = False) -> list[IndexEntry]:
         """List the models, or only those that can answer."""
@@ -244,6 +249,14 @@ class Unanswered:
     question: Question
     asked: InferenceRequest
     is_large: bool
+
+
+def _with_memory(found: ModelStatistics, model: Model) -> ModelStatistics:
+    """Add what a version takes, by its estimate; nothing while it rests or is not measured."""
+    if model.is_resting or not model.memory:
+        return found
+    usage = MemoryUsage(type="CPU", byte_size=model.memory)
+    return msgspec.structs.replace(found, memory_usage=(usage,))
 
 
 def _decode(body: bytes, header_length: int | None) -> InferenceRequest:

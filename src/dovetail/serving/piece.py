@@ -102,7 +102,8 @@ class _Server:
             at_once=at_once,
         )
         self.rates = Rates()
-        engine = Engine(self.repository, observers)
+        log = self.payload_log
+        engine = Engine(self.repository, observers, None if log is None else log.offer)
         self.handlers = Handlers(engine)
         self.graphs = GraphDesk(
             engine,

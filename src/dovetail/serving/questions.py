@@ -83,11 +83,13 @@ class Reply:
         model: the version that answered.
         outputs: the tensors by name.
         body: the answer as JSON, where it was written so.
+        error: code of the error where there was no answer; for the log.
     """
 
     model: Model
     outputs: Mapping[str, Array]
     body: bytes | None = None
+    error: str = ""
 
 
 class Follow(Protocol):

@@ -267,6 +267,9 @@ def test_the_server_and_its_models_describe_themselves(stub):
     stub.infer(raw("late", rows()))
     (counted,) = stub("ModelStatistics", M("ModelStatisticsRequest")(name="late")).model_stats
     assert counted.execution_count > 0
+    (usage,) = counted.memory_usage
+    assert (usage.type, usage.id) == ("CPU", 0)
+    assert usage.byte_size > 0
     index = stub("RepositoryIndex", M("RepositoryIndexRequest")())
     states = {(one.name, one.version): one.state for one in index.models}
     assert states["late", "1"] == states["echo", "1"] == "READY"

@@ -7,14 +7,15 @@ where there are steps before the trees, they are values that the steps lead ther
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
-from dovetail.serving.compiled import CompiledForm
+from dovetail.serving.compiled import INPUT, CompiledForm
 from dovetail.serving.forms.steps import Points, back_through
 from dovetail.serving.tensors import Array
 
-__all__ = ["Conversion"]
+__all__ = ["Conversion", "Converted"]
 
 _MISSING = 0.1
 
@@ -53,6 +54,35 @@ class Conversion:
             for matrix in drawn.values():
                 matrix[random.random(matrix.shape) < _MISSING] = np.nan
         return _joined(example or {}, drawn, rows)
+
+
+class Converted:
+    """What the predictors of one matrix have in common whose library's model is converted.
+
+    They give `_convert`, and the rows of the model's author as `_example`.
+    """
+
+    _example: Array | None
+
+    def _convert(self) -> Conversion:
+        raise NotImplementedError
+
+    @cached_property
+    def _conversion(self) -> Conversion:
+        return self._convert()
+
+    def compiled(self) -> CompiledForm:
+        """Return the same trees as an ONNX graph.
+
+        Raises:
+            NotConvertibleError: the model has something that the graph lacks.
+        """
+        return self._conversion.form
+
+    def sample(self, rows: int) -> dict[str, Array]:
+        """Return the author's example and random rows around the trees' thresholds."""
+        example = {} if self._example is None else {INPUT: self._example}
+        return self._conversion.sample(rows, example=example)
 
 
 def _joined(example: Mapping[str, Array], drawn: dict[str, Array], rows: int) -> dict[str, Array]:

@@ -8,7 +8,6 @@ ask. A model with categories or texts takes named columns.
 import struct
 import tempfile
 from collections.abc import Mapping, Sequence
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +15,9 @@ import msgspec
 import numpy as np
 
 from dovetail.base.extras import require
-from dovetail.serving.compiled import INPUT, CompiledForm
+from dovetail.serving.compiled import INPUT
 from dovetail.serving.converters.catboost import convert_document
-from dovetail.serving.converters.conversion import Conversion
+from dovetail.serving.converters.conversion import Conversion, Converted
 from dovetail.serving.errors import BadModelError, InferenceFailedError, NotConvertibleError
 from dovetail.serving.formats import Needs
 from dovetail.serving.signature import MatrixSignature
@@ -33,7 +32,7 @@ _CLASSIFIERS = {"CrossEntropy", "Logloss", "MultiClass", "MultiClassOneVsAll"}
 PREDICT, PROBABILITIES = "predict", "predict_proba"
 
 
-class CatboostPredictor:
+class CatboostPredictor(Converted):
     """The original.
 
     Args:
@@ -92,8 +91,7 @@ class CatboostPredictor:
             found = found.astype(str).astype(object)
         return found.reshape(rows, -1)
 
-    @cached_property
-    def _conversion(self) -> Conversion:
+    def _convert(self) -> Conversion:
         if not isinstance(self.signature, MatrixSignature):
             raise NotConvertibleError("CatBoost's categories and texts have no compiled form")
         with tempfile.TemporaryDirectory() as folder:
@@ -101,15 +99,6 @@ class CatboostPredictor:
             self._model.save_model(str(file), format="json")
             document = msgspec.json.decode(file.read_bytes())
         return convert_document(document, self.signature, self._loss, self._model.classes_)
-
-    def compiled(self) -> CompiledForm:
-        """Return the same trees as an ONNX graph."""
-        return self._conversion.form
-
-    def sample(self, rows: int) -> dict[str, Array]:
-        """Return the author's example and random rows around the trees' borders."""
-        example = {} if self._example is None else {INPUT: self._example}
-        return self._conversion.sample(rows, example=example)
 
 
 def matches(path: Path) -> bool:

@@ -5,15 +5,14 @@ FP64, [rows, 1] or [rows, classes], so that one client serves both servers.
 """
 
 from collections.abc import Mapping, Sequence
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from dovetail.base.extras import require
-from dovetail.serving.compiled import INPUT, OUTPUT, CompiledForm
-from dovetail.serving.converters.conversion import Conversion
+from dovetail.serving.compiled import INPUT, OUTPUT
+from dovetail.serving.converters.conversion import Conversion, Converted
 from dovetail.serving.converters.lightgbm import convert_dump
 from dovetail.serving.errors import BadModelError, InferenceFailedError
 from dovetail.serving.formats import Needs
@@ -27,7 +26,7 @@ _SUFFIXES = {".bst", ".lgb", ".txt", ".lightgbm"}
 _FILES = ("model.bst", "model.lgb", "model.txt")
 
 
-class LightgbmPredictor:
+class LightgbmPredictor(Converted):
     """The original: a booster.
 
     Args:
@@ -59,18 +58,8 @@ class LightgbmPredictor:
             raise InferenceFailedError("LightGBM could not predict", why=str(error)) from error
         return {OUTPUT: np.asarray(answer, np.float64).reshape(len(matrix), self.classes)}
 
-    @cached_property
-    def _conversion(self) -> Conversion:
+    def _convert(self) -> Conversion:
         return convert_dump(self._booster.dump_model(), self.signature)
-
-    def compiled(self) -> CompiledForm:
-        """Return the same trees as an ONNX graph in double precision."""
-        return self._conversion.form
-
-    def sample(self, rows: int) -> dict[str, Array]:
-        """Return the author's example and random rows around the trees' thresholds."""
-        example = {} if self._example is None else {INPUT: self._example}
-        return self._conversion.sample(rows, example=example)
 
 
 def matches(path: Path) -> bool:

@@ -6,7 +6,6 @@ otherwise; `predict_proba` comes for those that ask. Neither file can execute co
 """
 
 from collections.abc import Mapping, Sequence
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +13,8 @@ import msgspec
 import numpy as np
 
 from dovetail.base.extras import require
-from dovetail.serving.compiled import INPUT, CompiledForm
-from dovetail.serving.converters.conversion import Conversion
+from dovetail.serving.compiled import INPUT
+from dovetail.serving.converters.conversion import Conversion, Converted
 from dovetail.serving.converters.xgboost import check_document, convert_document, read_head
 from dovetail.serving.errors import BadModelError, InferenceFailedError
 from dovetail.serving.formats import Needs
@@ -32,7 +31,7 @@ _WORDS = (b"learner", b"version")
 PREDICT, PROBABILITIES = "predict", "predict_proba"
 
 
-class XgboostPredictor:
+class XgboostPredictor(Converted):
     """The original: a booster.
 
     Args:
@@ -98,18 +97,8 @@ class XgboostPredictor:
             matrix, iteration_range=(0, self._head.rounds), validate_features=False
         )
 
-    @cached_property
-    def _conversion(self) -> Conversion:
+    def _convert(self) -> Conversion:
         return convert_document(self._document, self.signature)
-
-    def compiled(self) -> CompiledForm:
-        """Return the same trees as an ONNX graph in single precision."""
-        return self._conversion.form
-
-    def sample(self, rows: int) -> dict[str, Array]:
-        """Return the author's example and random rows around the trees' thresholds."""
-        example = {} if self._example is None else {INPUT: self._example}
-        return self._conversion.sample(rows, example=example)
 
 
 def matches(path: Path) -> bool:

@@ -19,8 +19,9 @@ from dovetail.serving.tensors import Array
 
 __all__ = ["Key", "Rows", "rows_of"]
 
-Key = tuple[str, str, tuple[tuple[str, str], ...]]
-"""Model, version, and name and kind of each column of tensors: what one file holds."""
+Key = tuple[str, str, tuple[tuple[str, str], ...], bool]
+"""Model, version, name and kind of each column of tensors, whether the requests failed: what one
+file holds."""
 
 
 class Rows(NamedTuple):
@@ -54,13 +55,13 @@ def rows_of(record: Record, sink: PayloadSink) -> Rows:
         columns = {}
         if sink.log != "response":
             columns["request"] = _text(request_json(record, sink.most_elements))
-        if sink.log != "request":
+        if sink.log != "request" and not reply.error:
             columns["response"] = _text(response_json(record, sink.most_elements))
     number = len(next(iter(columns.values())))
     kinds = tuple((name, _kind(array)) for name, array in columns.items())
     headers = {name: values[0] for name, values in metadata_of(record, sink.headers).items()}
     return Rows(
-        (reply.model.name, reply.model.version, kinds),
+        (reply.model.name, reply.model.version, kinds, bool(reply.error)),
         number,
         columns,
         {
@@ -68,6 +69,7 @@ def rows_of(record: Record, sink: PayloadSink) -> Rows:
             "id": question.id or "",
             "role": question.told.role,
             "headers": headers,
+            "error": reply.error,
         },
         256 + sum(array.nbytes + 40 * array.size * (array.dtype == object)
                   for array in columns.values()),
@@ -81,7 +83,7 @@ def _tabular(record: Record, sink: PayloadSink) -> dict[str, Array] | None:
         return None
     found: dict[str, Array] = {}
     sides = [("request", tensors, record.reply.model.columns)] if sink.log != "response" else []
-    if sink.log != "request":
+    if sink.log != "request" and not record.reply.error:
         sides.append(("response", record.reply.outputs, ()))
     for side, some, names in sides:
         for name, array in some.items():

@@ -1,7 +1,8 @@
 """Records as CloudEvents, with the types and attributes of KServe's logger.
 
 Type names and attributes are those of `pkg/logger/worker.go` in kserve/kserve, so any consumer of
-its payload log understands ours. Two attributes are our own: `modelversion` and `inferencerole`.
+its payload log understands ours. Three attributes are our own: `modelversion`, `inferencerole` and,
+where there was no answer, `inferenceerror`.
 """
 
 from collections.abc import Mapping, Sequence
@@ -50,12 +51,14 @@ class Writer:
             "modelversion": model.version,
             "inferencerole": question.told.role,
         }
+        if record.reply.error:
+            extensions["inferenceerror"] = record.reply.error
         if sink.annotations:
             extensions["annotations"] = self._annotations
         kinds = []
         if sink.log != "response":
             kinds.append((REQUEST, request_json(record, sink.most_elements)))
-        if sink.log != "request":
+        if sink.log != "request" and not record.reply.error:
             kinds.append((RESPONSE, response_json(record, sink.most_elements)))
         return [
             Event(

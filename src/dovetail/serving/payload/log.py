@@ -53,14 +53,15 @@ class PayloadLog:
     def offer(self, question: Question, reply: Reply) -> None:
         """Queue a request for the sinks that are told of it. Never waits.
 
-        Requests of the role `test` are nobody's traffic and are told to nobody.
+        Requests of the role `test` are nobody's traffic and are told to nobody. Of one that failed,
+        as with KServe's logger, the request alone is told.
         """
         told = question.told
         if told.role == "test":
             return
         record = None
         for is_wanted, offer in self._told:
-            if is_wanted(reply.model.name, question.id or ""):
+            if is_wanted(reply.model.name, question.id or "", failed=bool(reply.error)):
                 if record is None:
                     when = told.time or self._clock.now()
                     record = Record(when, question, reply, size_of(question, reply))

@@ -2,8 +2,9 @@
 
 `FOLDER/<model>/<version>/<time>-<host>-<process>-<number>.parquet`, one schema a file. Rows gather
 in memory until there are enough of them or they are old enough; then a file is written under a
-hidden name, flushed to disk and renamed. What a process that died left under hidden names is
-removed by the next one on the same host.
+hidden name, flushed to disk and renamed. Requests that failed have no answer, and so other columns:
+they are below `FOLDER/_failed`, which readers of folders leave out by the underscore. What a
+process that died left under hidden names is removed by the next one on the same host.
 """
 
 import os
@@ -29,6 +30,7 @@ __all__ = ["ParquetSink"]
 _RECORDS, _BYTES = 1000, 16 << 20
 _END = ".parquet"
 _HIDDEN = f"{_END}.tmp"
+_FAILED = "_failed"
 
 
 @dataclass
@@ -91,8 +93,9 @@ class ParquetSink:
             self._finish(key, group)
 
     def _finish(self, key: Key, group: _Group) -> None:
-        model, version, _ = key
-        folder = self._folder / _segment(model) / _segment(version)
+        model, version, _, failed = key
+        start = self._folder / _FAILED if failed else self._folder
+        folder = start / _segment(model) / _segment(version)
         folder.mkdir(parents=True, exist_ok=True)
         self._sweep()
         stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
@@ -132,6 +135,8 @@ class ParquetSink:
                 arrow.map_(arrow.string(), arrow.string()),
             ),
         }
+        if key[3]:
+            columns["error"] = repeated(fixed["error"], arrow.string())
         for name, kind in key[2]:
             columns[name] = self._column([one.columns[name] for one in rows], kind)
         return arrow.table(columns)
@@ -156,7 +161,8 @@ class ParquetSink:
         if self._is_swept:
             return
         self._is_swept = True
-        for path in self._folder.glob(f"*/*/.*{_HIDDEN}"):
+        hidden = f"*/*/.*{_HIDDEN}"
+        for path in (*self._folder.glob(hidden), *(self._folder / _FAILED).glob(hidden)):
             parts = path.name.split("-")
             if len(parts) == 4 and parts[1] == self._host and not _lives(parts[2]):
                 path.unlink(missing_ok=True)

@@ -7,7 +7,7 @@ with growing pauses; what no longer fits is dropped and counted.
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Protocol
 
 from dovetail.base.errors import UnavailableError
@@ -92,7 +92,7 @@ class Queue:
         """Queue a record, or count it as dropped where the queue is full. Never waits long."""
         with self._filled:
             if len(self._queue) >= self._most or self._bytes + record.size > self._most_bytes:
-                self._block.cells[FULL] += self._sink.events
+                self._block.cells[FULL] += self._events((record,))
                 return
             self._queue.append(record)
             self._bytes += record.size
@@ -105,7 +105,7 @@ class Queue:
             self._thread.join(max(0.0, deadline - time.monotonic()))
         left = len(self._queue)
         if left:
-            self._count(STOPPED, left * self._sink.events)
+            self._count(STOPPED, self._events(self._queue))
             log.warning("payload log ended with requests unsent", sink=self.name, requests=left)
         BOARD.leave(PAYLOAD, (self.name,))
 
@@ -171,11 +171,15 @@ class Queue:
                 self._send(batch[:middle])
                 self._send(batch[middle:])
                 return
-            self._count(REFUSED, self._sink.events)
+            self._count(REFUSED, self._events(batch))
             self._report(str(error))
             return
-        self._count(SENT, len(batch) * self._sink.events)
+        self._count(SENT, self._events(batch))
         self.problem = ""
+
+    def _events(self, records: Iterable[Record]) -> int:
+        """Return how many events records become; one that failed has no answer to be told."""
+        return sum(1 if one.reply.error else self._sink.events for one in records)
 
     def _attempt(self, act: Callable[[], None]) -> bool:
         """Do something with the sink; False when it is to be tried again."""

@@ -48,10 +48,13 @@ class Wanted:
 
     def __init__(self, sink: PayloadSink) -> None:
         self._share, self._patterns = sink.share, sink.models
+        self._failed = sink.failed and sink.log != "response"
         self._models: dict[str, bool] = {}
 
-    def __call__(self, model: str, id: str) -> bool:
+    def __call__(self, model: str, id: str, *, failed: bool = False) -> bool:
         """Return whether a request is told; the same request always gets the same answer."""
+        if failed and not self._failed:
+            return False
         if self._patterns and not self._matches(model):
             return False
         if self._share >= 1:

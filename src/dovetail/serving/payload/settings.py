@@ -32,6 +32,9 @@ class PayloadSink(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     log: Annotated[
         Literal["all", "request", "response"], _about("What is told, as KServe's `logger.mode`.")
     ] = "all"
+    failed: Annotated[
+        bool, _about("Whether requests that reached a model and failed are told too.")
+    ] = True
     models: Annotated[
         tuple[str, ...], _about("Names of models, `*` for any part of one; empty for all.")
     ] = ()

@@ -191,6 +191,14 @@ class BatchStatistics(msgspec.Struct, frozen=True, kw_only=True):
     compute_output: Duration = Duration()
 
 
+class MemoryUsage(msgspec.Struct, frozen=True, kw_only=True):
+    """What a version takes of one kind of memory; ``type`` is ``CPU`` or a device's name."""
+
+    type: str
+    id: int = 0
+    byte_size: int = 0
+
+
 class ModelStatistics(msgspec.Struct, frozen=True, kw_only=True):
     """The statistics of one version; ``last_inference`` in milliseconds since 1970."""
 
@@ -201,6 +209,7 @@ class ModelStatistics(msgspec.Struct, frozen=True, kw_only=True):
     execution_count: int = 0
     inference_stats: InferenceStatistics = InferenceStatistics()
     batch_stats: tuple[BatchStatistics, ...] = ()
+    memory_usage: tuple[MemoryUsage, ...] = ()
 
 
 class StatisticsResponse(msgspec.Struct, frozen=True):

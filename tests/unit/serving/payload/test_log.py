@@ -176,3 +176,21 @@ def test_requests_over_grpc_are_told_too(run, sink, model_file, free_port):
     assert request.time == datetime(2013, 4, 1, 10, tzinfo=UTC)
     assert request.data["inputs"] == [{**ROW, "data": [0.5, None, 3.0, 0.25]}]
     assert response.data["outputs"][0]["data"] == answer.as_numpy("predict").ravel().tolist()
+
+
+def test_of_a_request_that_fails_the_request_alone_is_told(server, sink):
+    narrow = {**ROW, "shape": [1, 2], "data": [1, 2]}
+    for _ in range(2):
+        answer = httpx.post(server.url + LATE, json={"id": "wrong", "inputs": [narrow]})
+        assert answer.status_code == 400
+    assert httpx.post(server.url + LATE, json=BODY).status_code == 200
+    *failed, request, response = sink.wait(4)
+    for event in failed:
+        assert event.id == "wrong"
+        assert event.type == "org.kubeflow.serving.inference.request"
+        assert event.extensions["inferenceerror"] == "bad-tensor"
+        assert event.data["inputs"] == [narrow]
+    assert (request.id, response.id) == ("r1", "r1")
+    assert "inferenceerror" not in request.extensions
+    time.sleep(0.1)
+    assert len(sink.events) == 4

@@ -145,7 +145,7 @@ model = SimpleNamespace(name="m", version="1", columns=())
 x = np.random.default_rng(0).normal(size=(200_000, 3))
 while True:
     question = Question("m", "", {"x": x}, id="i")
-    reply = SimpleNamespace(model=model, outputs={"y": x[:, 0]}, body=None)
+    reply = SimpleNamespace(model=model, outputs={"y": x[:, 0]}, body=None, error="")
     sink.take([Record(datetime.now(UTC), question, reply, 1)])
 """
     )
@@ -191,3 +191,25 @@ def test_duckdb_reads_them_too(run, tmp_path, model_file):
         ask(server, matrix([[1, 2, 3, 4]], "a"))
     found = duckdb.sql(f"select id, version from '{tmp_path}/log/*/*/*.parquet'").fetchall()
     assert found == [("a", "1")]
+
+
+@pytest.mark.parametrize(
+    ("more", "told"), [({}, 2), ({"failed": False}, 0), ({"log": "response"}, 0)]
+)
+def test_requests_that_fail_have_files_of_their_own(run, tmp_path, model_file, more, told):
+    with run(
+        f"late={model_file}", payload_sinks=(PayloadSink(to=f"{tmp_path}/log", **more),)
+    ) as server:
+        ask(server, matrix([[0.5, -1, 3, 0.25]], "fine"))
+        wrong = matrix([[1, 2], [3, 4]], "wrong")
+        answer = httpx.post(f"{server.url}/v2/models/late/infer", json=wrong)
+        assert answer.status_code == 400
+    fine = pl.read_parquet(f"{tmp_path}/log/late/**/*.parquet")
+    assert fine["id"].to_list() == ["fine"]
+    assert "error" not in fine.columns
+    failed = [pl.read_parquet(file) for file in tmp_path.glob("log/_failed/late/1/*.parquet")]
+    assert sum(len(one) for one in failed) == told
+    for one in failed:
+        assert set(one["id"]) == {"wrong"}
+        assert set(one["error"]) == {"bad-tensor"}
+        assert not [name for name in one.columns if name.startswith("response")]

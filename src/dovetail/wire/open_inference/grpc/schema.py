@@ -67,7 +67,8 @@ InferBatchStatistics            batch_size:uint64=1 compute_input:StatisticDurat
     compute_infer:StatisticDuration=3 compute_output:StatisticDuration=4
 ModelStatistics                 name:string=1 version:string=2 last_inference:uint64=3
     inference_count:uint64=4 execution_count:uint64=5 inference_stats:InferStatistics=6
-    batch_stats:*InferBatchStatistics=7
+    batch_stats:*InferBatchStatistics=7 memory_usage:*MemoryUsage=8
+MemoryUsage                     type:string=1 id:int64=2 byte_size:uint64=3
 ModelStatisticsResponse         model_stats:*ModelStatistics=1
 
 ModelRepositoryParameter        bool_param/parameter_choice:bool=1
