@@ -194,8 +194,8 @@ class Feeds:
             measure = f"A rule expects one every {_lasts(stated)}."
         else:
             measure = (
-                f"About {due:,.0f} or more were due by what the last weeks were like, in which the "
-                f"longest pause was worth {longest:,.0f}."
+                f"More than {due:,.0f} predictions were due by what the last weeks were like, in "
+                f"which the longest pause was worth {longest:,.0f}."
             )
         silence = timedelta(milliseconds=now - last_ms)
         return Alert(

@@ -34,8 +34,8 @@ class Context:
             return ""
         best = self.segments[0]
         return (
-            f" {best['share']:.0%} of it is in {best['column']} = {best['segment']}, which is "
-            f"{best['rows']:.0%} of the rows."
+            f" {best['share']:.0%} of the change is in {best['column']} = {best['segment']}, "
+            f"which is {best['rows']:.0%} of the rows."
         )
 
 

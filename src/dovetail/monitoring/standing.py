@@ -59,7 +59,9 @@ class Book:
                 "evidence": evidence,
             }
             statement = insert(t.standings, self._database.dialect).values(row)
-            connection.execute(statement.on_conflict_do_update(index_elements=[c.model], set_=row))
+            # A day without rows adds no evidence and takes none away.
+            kept = {**row, "evidence": sa.func.coalesce(statement.excluded.evidence, c.evidence)}
+            connection.execute(statement.on_conflict_do_update(index_elements=[c.model], set_=kept))
 
         self._database.write(work)
 

@@ -117,7 +117,10 @@ def test_an_alert_names_the_part_that_a_change_sits_in(server, log):
     assert segment["column"] == "calm"
     assert segment["segment"].endswith("and over")
     assert segment["share"] > 0.6
-    assert f"{segment['share']:.0%} of it is in calm = {segment['segment']}" in alert["message"]
+    assert (
+        f"{segment['share']:.0%} of the change is in calm = {segment['segment']}"
+        in alert["message"]
+    )
     page = server.http.get("/monitoring/flights").text
     assert "Segments that it is in" in page
 
@@ -155,7 +158,7 @@ def test_a_loss_alert_names_the_part_and_shows_the_worst_rows(server, log):
     assert alert["kind"] == "performance"
     segment = alert["facts"]["segments"][0]
     assert (segment["column"], segment["segment"].endswith("and over")) == ("b", True)
-    assert "of it is in b =" in alert["message"]
+    assert "of the change is in b =" in alert["message"]
     worst = alert["facts"]["examples"][0]["values"]
     assert abs(worst["(prediction)"] - worst["(outcome)"]) > 0.9
     assert "b" in worst

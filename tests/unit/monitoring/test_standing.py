@@ -121,3 +121,14 @@ def test_the_client_reads_how_models_stand(server, log):
         assert (one.predictions, one.need, one.day) == (1, "none", date(2013, 4, 1))
     assert server.http.get("/monitoring/standings?sort=colour").status_code == 400
     assert server.http.get("/monitoring/models?limit=lots").status_code == 400
+
+
+def test_a_day_without_rows_takes_no_evidence_away(crowd):
+    book = Book(crowd)
+    book.note("still", "2013-05-01", Figures(predictions=3), 0.6)
+    book.note("still", "2013-05-02", Figures(predictions=3), None)
+    with crowd._reader.connect() as connection:
+        found = connection.scalar(
+            sa.select(t.standings.c.evidence).where(t.standings.c.model == "still")
+        )
+    assert found == 0.6

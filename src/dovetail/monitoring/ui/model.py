@@ -22,6 +22,8 @@ from dovetail.wire.monitoring import Alert, Day, Drift, Feed, Figures, OutlierDa
 
 __all__ = ["ModelPage", "model_page"]
 
+NAMES = {"auc": "AUC", "f1": "F1", "rmse": "RMSE", "mae": "MAE", "r2": "R2"}
+"""How figures are written that are known by their letters."""
 _BY_DAY = 92
 _EARLIER = 20
 _OUTLIERS = 10
@@ -194,7 +196,10 @@ def _segment_columns(quality: Quality | None, by: str) -> list[dict[str, str]]:
         {"key": "name", "title": by},
         {"key": "rows", "title": "Predictions", "kind": "number"},
         {"key": "labelled", "title": "Outcomes", "kind": "number"},
-        *({"key": h.name, "title": h.name.replace("_", " "), "kind": "number"} for h in heads),
+        *(
+            {"key": h.name, "title": NAMES.get(h.name, h.name.replace("_", " ")), "kind": "number"}
+            for h in heads
+        ),
     ]
 
 
