@@ -175,6 +175,7 @@ class Actions:
             scores=scores if any(finite) else None,
             labels=labels if known else None,
             version=version,
+            model=model,
             season=old.season if old else "",
             days=[day for day, _, part, _ in parts for _ in part],
             task=old.task if old else "binary",

@@ -94,6 +94,29 @@ def show(file: Path, as_json: bool) -> None:
     )
 
 
+@profile.command(name="put")
+@click.argument("file", type=_FILE)
+@click.option("--model", default="", help="The model, where the profile does not name it.")
+@click.option("--version", default="", help="The version; likewise.")
+@click.option("--url", default="http://127.0.0.1:8080", help="Where monitoring answers.")
+@click.option("--token", envvar="DOVETAIL_TOKEN", help="API token.")
+def put(file: Path, model: str, version: str, url: str, token: str | None) -> None:
+    """Make a profile the reference of a version that a server watches.
+
+    \b
+    dovetail monitoring profile put profile.json --model flights --version 3
+    """
+    from dovetail.monitoring.references import renamed
+    from dovetail.wire.monitoring import Client
+
+    named = renamed(_read(file), model, version)
+    if not named.model:
+        raise click.UsageError("the profile names no model; say which with --model")
+    with Client(url, token=token) as client:
+        kept = client.put_profile(named.model, named.profile())
+    click.echo(f"{kept.model} version {kept.version or '(none)'}: {kept.rows:,} rows")
+
+
 _TRACKING = click.option(
     "--tracking",
     required=True,

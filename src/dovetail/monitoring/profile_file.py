@@ -113,6 +113,8 @@ def _check(reference: Any) -> None:
     _require(len(scored) in (0, len(classes)), "its classes are not all calibrated")
     for one in scored:
         _check_scored(one)
+    labelled = reference.scored is not None or scored
+    _require(not labelled or reference.performance is not None, "it has labels but no performance")
 
 
 def _check_column(column: ColumnProfile, seasons: int, rows: int) -> None:
@@ -150,6 +152,7 @@ def _check_scored(scored: Scored) -> None:
     parts = (scored.rows, scored.positives, scored.totals)
     _require(bins <= _BINS and all(len(p) == bins for p in parts), "the scores' bins do not fit")
     _require(_is_rising(scored.cuts), "the scores' cuts do not increase")
+    _require(sum(scored.rows) > 0, "the scores' bins hold no row")
     pairs = zip(scored.rows, scored.positives, strict=True)
     _require(all(0 <= up <= rows <= _MOST for rows, up in pairs), "the scores' counts do not fit")
     _require(all(map(math.isfinite, scored.totals)), "a sum of scores is not finite")

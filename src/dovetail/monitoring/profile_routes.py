@@ -32,4 +32,5 @@ def profile_routes(monitoring: Monitoring) -> list[BaseRoute]:
 
 
 def _file(data: bytes) -> Response:
-    return Response(data, media_type="application/json")
+    headers = {"Content-Disposition": 'attachment; filename="profile.json"'}
+    return Response(data, media_type="application/json", headers=headers)

@@ -61,7 +61,7 @@ def test_the_commands_and_calls_of_the_how_to_work_in_order(
     asked = log.request("r", [[9.5], [11.0]], columns=["wind"], at=at)
     server.send(asked, log.response("r", [0.5, 0.4], version="3", at=at))
     lines = [line[2:] for block in blocks("console") for line in block.splitlines()]
-    assert len(lines) == 12
+    assert len(lines) == 13
     for line in lines:
         words = shlex.split(line.replace(".parquet", ".csv"))
         if words[0] == "export":
@@ -79,6 +79,7 @@ def test_the_commands_and_calls_of_the_how_to_work_in_order(
             elif body is None:
                 assert answer.content == Path("profile.json").read_bytes()
             continue
+        words = [str(server.http.base_url) if w.endswith(":8080") else w for w in words]
         with pytest.raises(SystemExit) as end:
             main(words[1:])
         said = capsys.readouterr()

@@ -83,6 +83,7 @@ COLUMN = ("reference", "columns", 0)
         (changed(*COLUMN, "kind", to="picture"), "Invalid enum value"),
         (changed("reference", "knots", to=[0.1]), "knots and heights differ in number"),
         (changed("reference", "scored", "rows", 0, to=-1), "the scores' counts do not fit"),
+        (changed("reference", "performance", to=None), "it has labels but no performance"),
         (changed("reference", "joints", 0, "left", to=[]), None),
         (changed("reference", "joints", 0, "left", 0, "weight", to=None), "Expected `float`"),
     ],
@@ -109,6 +110,7 @@ def test_the_service_takes_and_gives_profiles(server):
     assert answer.json()["digest"] == made().digest
     assert server.http.get(path).content == profile
     assert server.http.get(path, params={"version": "1"}).content == profile
+    assert f'href="{path}?version=1"' in server.http.get("/monitoring/m").text
     missing = server.http.get(path, params={"version": "2"})
     assert (missing.status_code, missing.json()["type"]) == (404, "urn:dovetail:reference-unknown")
     other = server.http.put(path.replace("/m/", "/n/"), content=profile)

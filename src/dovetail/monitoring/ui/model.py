@@ -242,9 +242,16 @@ def _versions(
                 "reference_log_loss": before.log_loss if before else None,
                 "reference": _reference(reference) if reference else "",
                 "digest": reference.digest[:12] if reference else "",
+                "profile": _profile(model, version) if reference else "",
             }
         )
     return rows
+
+
+def _profile(model: str, version: str) -> str:
+    """Where the file of a reference is."""
+    name = quote(model, safe="")
+    return f"/monitoring/models/{name}/reference?version={quote(version, safe='')}"
 
 
 def _reference(reference: Reference) -> str:
