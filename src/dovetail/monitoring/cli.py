@@ -37,6 +37,7 @@ commands.add_command(tap_alone)
 @click.option("--webhook", help="URL that gets every alert as a CloudEvent.")
 @click.option("--rules", help="File of alert rules; `dovetail monitoring check` checks one.")
 @click.option("--tracking", help="MLflow registry to fetch reference profiles from.")
+@click.option("--tables", help="File that says which tables to read predictions from.")
 @click.option("--tap", help="Open Inference server to pass requests on to, and to log.")
 @click.option("--tap-port", type=click.IntRange(0, 65535), help="Where the tap listens.")
 @click.option("--alpha-per-year", type=float, help="Chance of a false alarm in a quiet year.")
@@ -45,6 +46,7 @@ def run_server(
     webhook: str | None,
     rules: str | None,
     tracking: str | None,
+    tables: str | None,
     tap: str | None,
     tap_port: int | None,
     alpha_per_year: float | None,
@@ -53,6 +55,7 @@ def run_server(
 
     \b
     dovetail monitoring run --port 8080
+    dovetail monitoring run --tables tables.toml
     dovetail monitoring run --tap http://mlserver:8080 --tap-port 8090
     curl http://127.0.0.1:8080/monitoring/models
     """
@@ -61,6 +64,7 @@ def run_server(
     own = {
         "webhook": webhook,
         "rules": rules,
+        "tables": tables,
         "tap": tap,
         "tap_port": tap_port,
         "alpha_per_year": alpha_per_year,

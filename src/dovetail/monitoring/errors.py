@@ -9,7 +9,8 @@ DovetailError
 |  |- SilenceInvalidError     silence-invalid
 |  |- ExpectationError        expectation-invalid
 |  |- SettingsError
-|  |  `- RulesInvalidError    rules-invalid
+|  |  |- RulesInvalidError    rules-invalid
+|  |  `- TablesInvalidError   tables-invalid
 |  |- ChoiceInvalidError      choice-invalid
 |  `- DayInvalidError         day-invalid
 `- NotFoundError
@@ -168,3 +169,12 @@ class RulesInvalidError(SettingsError):
         super().__init__(
             said, why=why, fix="correct it and try `dovetail monitoring check` on the file"
         )
+
+
+class TablesInvalidError(SettingsError):
+    """A file of tables to read cannot be used."""
+
+    code = "tables-invalid"
+
+    def __init__(self, path: Path, what: str, why: str = "") -> None:
+        super().__init__(f"{path}: {what}", why=why, fix="correct the file and start again")

@@ -19,6 +19,11 @@ TAPPED = Counter(
     "Inferences that passed the tap: logged, unreadable, or dropped because the log was behind.",
     ["result"],
 )
+TABLE_ROWS = Counter(
+    "dovetail_monitoring_table_rows",
+    "Rows read from tables, by table: read, or refused for want of an id or a time.",
+    ["table", "result"],
+)
 _RESULTS = tuple(EVENTS.labels(result) for result in ("accepted", "duplicates", "ignored"))
 EVIDENCE = Gauge(
     "dovetail_monitoring_evidence",

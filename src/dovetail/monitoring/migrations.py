@@ -52,8 +52,14 @@ def _add_classes(ops: Any) -> None:
             ops.add_column(table.name, sa.Column(column, sa.LargeBinary))
 
 
+def _add_sources(ops: Any) -> None:
+    """Add the table of how far other tables were read."""
+    t.metadata.create_all(ops.get_bind())
+
+
 MIGRATIONS = (
     Migration("receivers of alerts, and what was done with alerts", _add_deliveries),
     Migration("how models stand, and whether their feeds are silent", _add_standings),
     Migration("probabilities of classes, and outcomes that are names", _add_classes),
+    Migration("how far tables were read", _add_sources),
 )

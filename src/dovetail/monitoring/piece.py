@@ -1,6 +1,7 @@
 """The monitoring piece as the app finds it."""
 
 from collections.abc import Sequence
+from pathlib import Path
 from urllib.parse import quote
 
 from dovetail.base.sql import Database
@@ -16,6 +17,8 @@ from dovetail.monitoring.quality.routes import quality_routes
 from dovetail.monitoring.routes import routes
 from dovetail.monitoring.routing import Router
 from dovetail.monitoring.settings import MonitoringSettings
+from dovetail.monitoring.sources.reader import Reader
+from dovetail.monitoring.sources.settings import load_tables
 from dovetail.monitoring.tables import metadata
 from dovetail.monitoring.tap.thread import Tap
 from dovetail.monitoring.ui.pages import page_routes
@@ -26,6 +29,7 @@ from dovetail.wire import mlflow
 def _build(context: Context, settings: MonitoringSettings) -> Service:
     router = Router(settings)
     targets = router.targets()
+    tables = load_tables(Path(settings.tables)) if settings.tables else []
     database = Database(
         context.database_url("monitoring"), metadata, name="monitoring", migrations=MIGRATIONS
     )
@@ -41,6 +45,13 @@ def _build(context: Context, settings: MonitoringSettings) -> Service:
         monitoring.before_close, background.look = follower.fill, follower.look
     courier = Courier(monitoring.alerts.deliveries, targets, context.clock, router.resend)
     monitoring.on_alert = courier.wake
+    reader = Reader(
+        tables,
+        monitoring.store,
+        context.clock,
+        settings.table_seconds,
+        monitoring.feeds.saw,
+    )
     tap = None
     if settings.tap:
         tap = Tap(settings.tap, context.server.host, settings.tap_port, monitoring.accept)
@@ -49,12 +60,14 @@ def _build(context: Context, settings: MonitoringSettings) -> Service:
         monitoring.show_state()
         background.start()
         courier.start()
+        reader.start()
         if tap is not None:
             tap.start()
 
     def stop() -> None:
         if tap is not None:
             tap.stop()
+        reader.stop()
         background.stop()
         courier.stop()
         monitoring.feeds.keep()

@@ -82,6 +82,12 @@ class MonitoringSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unkno
     tap_port: Annotated[
         int, msgspec.Meta(ge=0, le=65535, description="Where the tap listens; 0 for a free port.")
     ] = 8090
+    tables: Annotated[
+        str, _about("File that says which tables to read predictions and outcomes from.")
+    ] = ""
+    table_seconds: Annotated[
+        int, msgspec.Meta(ge=1, description="How often to look for what is new in tables.")
+    ] = 60
     settle_minutes: Annotated[
         int,
         msgspec.Meta(

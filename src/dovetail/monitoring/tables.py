@@ -73,6 +73,13 @@ days = sa.Table(
     sa.Column("arrived_ms", sa.BigInteger, nullable=False),
 )
 
+sources = sa.Table(
+    "sources",
+    metadata,
+    sa.Column("name", sa.String(32), primary_key=True),  # digest of what is read, and as what
+    sa.Column("cursor", sa.LargeBinary, nullable=False),
+)
+
 references = sa.Table(
     "model_references",
     metadata,
