@@ -120,10 +120,12 @@ class Materializer:
         columns = list(dict.fromkeys(c for v in views for c in v.columns))
         if not isinstance(view, LatestView):
             columns = list(dict.fromkeys((*columns, *source.brought(columns))))
-        rows = prepared(piece, source, columns).filter(
-            pl.col(EVENT).is_between(progress.start_us, progress.end_us)
-            & (pl.max_horizontal(EVENT, KNOWN) > progress.since_us)
-        )
+        rows = prepared(piece, source, columns)
+        if source.event_time:  # rows without one were always known
+            rows = rows.filter(
+                pl.col(EVENT).is_between(progress.start_us, progress.end_us)
+                & (pl.max_horizontal(EVENT, KNOWN) > progress.since_us)
+            )
         if isinstance(view, LatestView):
             if view.condition is not None:
                 rows = rows.filter(view.condition.over(rows.schema))

@@ -32,6 +32,8 @@ k = Entity("k")
 plain = ParquetSource("plain", path="plain.parquet", event_time="at")
 told = DeltaSource("told", path="told", event_time="at", known_at="told")
 events = ParquetSource("events", path="events.parquet", event_time="at", id="n")
+always = ParquetSource("always", path="always.parquet", event_time="")
+fixed = LatestView("fixed", entities=[k], source=always, features=["f"])
 latest = LatestView("latest", entities=[k], source=plain, features=["f", "name"])
 heard = LatestView("heard", entities=[k], source=told, features=["f"])
 last = LatestView("last", entities=[k], source=events, features=["f"])
@@ -129,6 +131,15 @@ def test_a_changed_table_without_a_time_of_knowing_is_read_again(world: World) -
     plain([("a", 1, 1.0), ("late", 0.5, 2.0)]).write_parquet(path)
     assert world.run("latest", end=12) == 2
     assert world.value("latest", "late") == 2.0
+
+
+def test_rows_without_a_time_are_always_there(world: World) -> None:
+    path = world.folder / "always.parquet"
+    pl.DataFrame({"k": ["a"], "f": [1.0]}).write_parquet(path)
+    assert world.run("fixed", end=10) == 1
+    pl.DataFrame({"k": ["a", "b"], "f": [1.0, 2.0]}).write_parquet(path)
+    assert world.run("fixed", end=11, start=5) == 2
+    assert (world.value("fixed", "a", at=0), world.value("fixed", "b", at=0)) == (1.0, 2.0)
 
 
 def test_a_run_that_failed_goes_on_where_it_stood(

@@ -2,6 +2,7 @@
 
 import json
 import random
+import runpy
 import threading
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -14,7 +15,7 @@ import polars as pl
 import pytest
 
 from dovetail.base.clock import ManualClock
-from dovetail.features.catalog import Definitions
+from dovetail.features.catalog import Definitions, load
 from dovetail.features.errors import StoreLostError
 from dovetail.features.materialize import Materializer
 from dovetail.features.moments import moment_us, span_us
@@ -129,6 +130,24 @@ def test_the_laws_of_a_feature_store_hold(
         schema_overrides={"asked_at": STAMP},
     )
     check_feature_store(servers[0].url, definitions, "flights", frames(), asked)
+
+
+def test_every_figure_is_the_same_in_a_shared_store(online: str, tmp_path: Path) -> None:
+    file = tmp_path / "wide.py"
+    file.write_text(runpy.run_path(str(Path(__file__).with_name("test_laws.py")))["WIDE"])
+    moments = [START + timedelta(hours=h) for h in (0, 7, 30, 49, 100)]
+    asked = pl.DataFrame(
+        {
+            "origin": ["JFK", "EWR", "JFK", None, "JFK"],
+            "carrier": ["UA"] * 5,
+            "tailnum": ["N1", "N2", "N1", "N1", "ZZ"],
+            "asked_at": moments,
+        },
+        schema_overrides={"asked_at": STAMP},
+    )
+    with ExitStack() as stack:
+        server = serve(stack, file, online, tmp_path / "s")
+        check_feature_store(server.url, load(file), "wide", frames(), asked)
 
 
 def test_what_one_server_takes_in_the_other_answers(servers: list[RunningApp]) -> None:

@@ -73,9 +73,11 @@ def account(packed: bytes | None) -> Account:
 
 def view_prefix(view: View) -> str:
     """Return what the names of a view's values begin with."""
-    shape: tuple[Any, ...] = (view.keys, view.source.id_columns, view.source.event_time)
+    source = view.source
+    shape: tuple[Any, ...] = (view.keys, source.id_columns, *source.time_columns, view.where)
+    shape += (source.where, sorted(source.derive.items()))
     if isinstance(view, WindowView):
-        shape += (view.tile_us, view.measures)
+        shape += (view.tile_us, view.measures, view.most_events)
     else:
         shape += (view.feature_names,)
     mark = hashlib.blake2b(repr(shape).encode(), digest_size=4).hexdigest()
