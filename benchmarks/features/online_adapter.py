@@ -40,15 +40,19 @@ def materialize(table: str, state: str) -> None:
     engine.close()
 
 
+def handlers(state: str) -> Handlers:
+    """Return what answers from a folder that was brought online."""
+    definitions = defined("unread.parquet")
+    return Handlers(definitions, opened(definitions, state))
+
+
 def open_online(state: str) -> Callable[[list[str], list[str]], Mapping[str, Any]]:
     """Return a function from keys and features to columns."""
-    definitions = defined("unread.parquet")
-    handlers = Handlers(definitions, opened(definitions, state))
+    answering = handlers(state)
 
     def look_up(keys: list[str], features: list[str]) -> Mapping[str, Any]:
         asked = tuple([f"o:{name}" for name in features])
-        return handlers.get_online_features(
-            GetOnlineFeatures(entities={"k": keys}, features=asked)
-        ).columns()
+        question = GetOnlineFeatures(entities={"k": keys}, features=asked)
+        return answering.get_online_features(question).columns()
 
     return look_up

@@ -4,7 +4,7 @@ Feast gives every column a type, ours take what rows hold; types are read from t
 the sources, then from rows that are online.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from dovetail.base.extras import require
@@ -54,13 +54,20 @@ def registry_of(definitions: Definitions, project: str, engine: Online | None = 
         RegisteredService(
             name=service.name,
             features=[
-                (part.view.name, [columns[part.view.name][f] for f in part.features])
+                (part.view.name, _chosen(columns.get(part.view.name, {}), part.features))
                 for part in service.selections
             ],
         )
         for service in definitions.services.values()
     ]
     return Registry(project=project, views=list(views.values()), services=services)
+
+
+def _chosen(
+    columns: Mapping[str, RegisteredColumn], features: Sequence[str]
+) -> list[RegisteredColumn]:
+    """Return columns by name; what is computed on demand has no view there, and is a number."""
+    return [columns.get(name, RegisteredColumn(name, REAL)) for name in features]
 
 
 def _view(view: View, definitions: Definitions, types: Types) -> RegisteredView:

@@ -60,7 +60,7 @@ class LatestMemory:
         self._held: dict[Hashable, Any] = {}  # a Version, or a list of them, oldest first
         width = len(view.features)
         self._absent: Found = Row((None,) * width, (NOT_FOUND,) * width, 0)
-        self._none = (None,) * width
+        self._none, self._present = (None,) * width, (PRESENT,) * width
         self._stale = (OUTSIDE_MAX_AGE,) * width
 
     def __len__(self) -> int:
@@ -127,9 +127,11 @@ class LatestMemory:
 
     def restore(self, key: Hashable, state: Any) -> None:
         """Know of a key what `state` returned, before a store made lists of tuples."""
-        held = [
-            version_of(unpacked(values) if isinstance(values, bytes) else tuple(values), *rest)
-            for values, *rest in [(v, e, k, tuple(i), o) for v, e, k, i, o in state]
+        held: list[Version] = [
+            (values, self._present, event_us, known_us, tuple(identity), order)
+            if isinstance(values, bytes)
+            else version_of(tuple(values), event_us, known_us, tuple(identity), order)
+            for values, event_us, known_us, identity, order in state
         ]
         self._held[key] = held if len(held) > 1 else held[0]
 
