@@ -99,7 +99,7 @@ def list_models(url: str, token: str | None, as_json: bool) -> None:
 
 @commands.command(name="report")
 @click.option("--reference", required=True, type=_FILE, help="Table or profile to compare with.")
-@click.option("--current", required=True, type=_FILE, help="Table to look at.")
+@click.option("--current", required=True, type=_FILE, help="Table or profile to look at.")
 @click.option("--score", default="", help="Column of scores, to measure performance too.")
 @click.option("--label", default="", help="Column of outcomes, 0 or 1.")
 @click.option("--ignore", default="", help="Columns not to compare, like id,day.")
@@ -132,7 +132,7 @@ def report(
     html: Path | None,
     as_json: bool,
 ) -> None:
-    """Compare two tables once: CSV, Parquet, Arrow or JSON lines; the reference may be a profile.
+    """Compare two tables once: CSV, Parquet, Arrow or JSON lines, or profiles in .json.
 
     The exit code is 0 for no drift, 1 for drift and 2 where they cannot be compared.
 
@@ -146,8 +146,10 @@ def report(
     from dovetail.monitoring.report_text import print_report
 
     found = compare(
-        read_profile(reference) if reference.suffix == ".json" else read_columns(reference),
-        read_columns(current),
+        *(
+            read_profile(x) if x.suffix == ".json" else read_columns(x)
+            for x in (reference, current)
+        ),
         alpha=alpha,
         score=score,
         label=label,

@@ -22,7 +22,7 @@ from dovetail.monitoring.errors import ReferenceInvalidError
 from dovetail.monitoring.numeric import Floats
 from dovetail.monitoring.profile_cuts import common_cuts, gathered, recount
 
-__all__ = ["absent", "add_columns"]
+__all__ = ["absent", "add_columns", "in_common"]
 
 
 def absent(like: ColumnProfile, rows: int, pools: Bins) -> ColumnProfile:
@@ -70,6 +70,44 @@ def add_columns(a: ColumnProfile, b: ColumnProfile) -> ColumnProfile:
             fix="correct one of the two parts, or leave the column out",
         )
     return _numbers(a, b) if a.kind == "numeric" else _levels(a, b)
+
+
+def in_common(a: ColumnProfile, b: ColumnProfile) -> tuple[ColumnProfile, ColumnProfile]:
+    """Two profiles of a column told in the same bins, to be looked at beside each other.
+
+    Those of unlike kinds stay as they are. Neither result has bins of evidence.
+    """
+    if a.kind != b.kind:
+        return a, b
+    if a.kind == "category":
+        # A level that a side does not name may be among its others, if it has any.
+        every = {*a.levels, *b.levels}
+        named = {
+            level
+            for level in every
+            if all(one.counts[-2] == 0 or level in one.levels for one in (a, b))
+        }
+        return _only(a, named), _only(b, named)
+    ends = [end for one in (a, b) for end in _ends(one)]
+    shared = common_cuts(a.shaped_cuts(), b.shaped_cuts())
+    cuts = np.unique(np.r_[shared, min(ends, default=[]), max(ends, default=[])])
+
+    def told(one: ColumnProfile) -> ColumnProfile:
+        counts = [*_regrouped(one, cuts).tolist(), one.counts[-1]]
+        return msgspec.structs.replace(one, cuts=cuts.tolist(), counts=counts, merge=[], pools=[])
+
+    return told(a), told(b)
+
+
+def _only(column: ColumnProfile, named: set[str]) -> ColumnProfile:
+    """A category that counts all levels but some as others."""
+    pairs = zip(column.levels, column.counts, strict=False)
+    kept = [(level, count) for level, count in pairs if level in named]
+    missing = column.counts[-1]
+    other = column.rows - missing - sum(count for _, count in kept)
+    counts = [*(count for _, count in kept), other, missing]
+    levels = [level for level, _ in kept]
+    return msgspec.structs.replace(column, levels=levels, counts=counts, merge=[], pools=[])
 
 
 def _is_empty(column: ColumnProfile) -> bool:

@@ -3,7 +3,7 @@
 A profile has bins, not values. Both sides of a column are therefore told by bins: the profile's
 counts, and the table's rows in the same bins. A test of bins is valid, Kolmogorov-Smirnov's a
 little conservative: it sees the largest difference at the profile's some 80 cuts only. Means and
-deviations are exact on both sides.
+deviations are exact on both sides. Two profiles are told by the bins that both have in common.
 """
 
 from collections.abc import Iterator, Mapping
@@ -15,6 +15,7 @@ from dovetail.base.errors import InvalidInputError
 from dovetail.monitoring.classical.samples import KEPT, Levels, Numbers, Sample, sample
 from dovetail.monitoring.columns import ColumnProfile
 from dovetail.monitoring.numeric import Floats
+from dovetail.monitoring.profile_columns import in_common
 from dovetail.monitoring.reference import Reference
 from dovetail.wire.monitoring import Figures
 
@@ -29,24 +30,30 @@ class Binned(Mapping[str, Sample]):
     Args:
         reference: The profile.
         score: What the column of scores is called in the other table; "" leaves scores out.
+        other: The other table, where it is a profile too.
 
     Raises:
         InvalidInputError: Scores are named and the profile has none.
     """
 
-    def __init__(self, reference: Reference, score: str = "") -> None:
-        self.reference = reference
-        self._columns = {column.name: column for column in reference.columns}
-        if score and score not in self._columns:
-            if reference.prediction is None:
-                raise InvalidInputError(
-                    "the profile has no scores", fix="make it with --score, or leave --score out"
-                )
-            self._columns[score] = reference.prediction
+    def __init__(
+        self, reference: Reference, score: str = "", other: Reference | None = None
+    ) -> None:
+        self.reference, self.other = reference, other
+        self._columns = columns_of_profile(reference, score)
+        theirs = {} if other is None else columns_of_profile(other, score)
+        self._pairs = {
+            name: in_common(column, theirs[name])
+            for name, column in self._columns.items()
+            if name in theirs
+        }
 
     def __getitem__(self, name: str) -> Sample:
         """The reference's side of a column."""
-        column = self._columns[name]
+        column = self._pairs[name][0] if name in self._pairs else self._columns[name]
+        return self._sample(column)
+
+    def _sample(self, column: ColumnProfile) -> Sample:
         missing = column.counts[-1]
         if column.kind == "category":
             known = zip(column.levels, column.counts, strict=False)
@@ -68,6 +75,8 @@ class Binned(Mapping[str, Sample]):
 
     def beside(self, name: str, values: Any) -> Sample:
         """The other table's side of a column, in the profile's bins."""
+        if name in self._pairs:
+            return self._sample(self._pairs[name][1])
         column, found = self._columns[name], sample(values)
         if isinstance(found, Numbers) and column.kind == "numeric":
             cuts = np.asarray(column.cuts)
@@ -81,6 +90,22 @@ class Binned(Mapping[str, Sample]):
             counted = named | ({OTHER: other} if other else {})
             return Levels(counted, found.rows, found.missing)
         return found
+
+
+def columns_of_profile(reference: Reference, score: str) -> dict[str, ColumnProfile]:
+    """The columns of a profile by name, with the scores under the name that they go by.
+
+    Raises:
+        InvalidInputError: Scores are named and the profile has none.
+    """
+    columns = {column.name: column for column in reference.columns}
+    if score and score not in columns:
+        if reference.prediction is None:
+            raise InvalidInputError(
+                "the profile has no scores", fix="make it with --score, or leave --score out"
+            )
+        columns[score] = reference.prediction
+    return columns
 
 
 def _numbers(

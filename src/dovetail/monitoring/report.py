@@ -85,7 +85,7 @@ def compare(
             polars frame, a PyArrow table, or what `files.read_columns` returned. Or a `Reference`,
             which has no rows: then both sides are told by its bins (`profile_report.py`), and
             columns are not looked at together.
-        current: Columns now.
+        current: Columns now; where the reference is a `Reference`, this may be one too.
         alpha: The chance of a false verdict.
         score: The column of scores, if any; it is compared too.
         label: The column of outcomes, if any; it is not compared.
@@ -97,10 +97,17 @@ def compare(
         InvalidInputError: A named column is not in the reference, no column is in both, or there
             is no such test or correction.
     """
-    now = columns_of(current)
+    other = current if isinstance(current, Reference) else None
+    now: Mapping[str, Any] = Binned(other, score) if other else columns_of(current)
     if isinstance(reference, Reference):
-        before: Mapping[str, Any] = Binned(reference, score)
+        before: Mapping[str, Any] = Binned(reference, score, other)
         _refuse_joint(tests)
+    elif other:
+        raise InvalidInputError(
+            "a profile is compared with a profile only",
+            why="the reference is a table, whose rows are not counted in bins",
+            fix="make a profile of the reference, like the other one",
+        )
     else:
         before = columns_of(reference)
     for name in filter(None, (score, *ignore, "" if isinstance(before, Binned) else label)):
@@ -223,6 +230,8 @@ def _performance(
 ) -> tuple[Figures, Figures] | None:
     if score not in current:
         return None
+    if isinstance(current, Binned) and isinstance(reference, Binned):
+        return figures_of(reference.reference), figures_of(current.reference)
     if isinstance(reference, Binned):
         now = Slice("live", "", _number(current, score), _labels(current, score, label))
         calibration = reference.reference.calibration

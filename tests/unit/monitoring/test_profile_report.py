@@ -99,3 +99,40 @@ def test_what_needs_rows_is_refused():
     with pytest.raises(InvalidInputError) as caught:
         compare(reference, {"x": [1.0], "p": [0.5]}, score="p")
     assert str(caught.value).startswith("the profile has no scores.")
+
+
+@pytest.mark.parametrize("alike", [True, False], ids=["same bins", "own bins"])
+def test_two_profiles_are_compared_in_the_bins_that_both_have(alike):
+    before = profile(table(0))
+
+    def of(rows):
+        if not alike:
+            return profile(rows)
+        features = {name: x for name, x in rows.items() if name not in ("p", "late")}
+        return Reference.fit(features, scores=rows["p"], labels=rows["late"], like=before)
+
+    assert compare(before, of(table(1)), score="p").verdict == "no drift"
+    moved = table(1, shift=0.2)
+    found, exact = compare(before, of(moved), score="p"), compare(before, moved, score="p")
+    assert [c.column for c in found.drifted] == ["moved"]
+    assert found.rows == (3000, 3000)
+    here, there = (next(c for c in one.columns if c.column == "moved") for one in (found, exact))
+    assert here.shift == pytest.approx(there.shift)
+    assert here.statistic == pytest.approx(there.statistic, abs=0.01)
+    assert found.performance[1].auc == pytest.approx(0.74, abs=0.03)
+
+
+def test_levels_of_two_profiles_are_those_that_both_name():
+    many = {"c": [f"l{i}" for i in range(400)] * 5}
+    assert compare(Reference.fit(many), Reference.fit(many)).verdict == "no drift"
+    fresh = {"c": ["fresh"] * 2000}
+    assert compare(Reference.fit(many), Reference.fit(fresh)).verdict == "drift"
+    few = Reference.fit({"c": ["a", "b"] * 1000})
+    found = compare(few, Reference.fit({"c": ["a", "b", "n", "b"] * 500}))
+    assert found.columns[0].new == ["n"]
+
+
+def test_a_table_is_no_reference_for_a_profile():
+    with pytest.raises(InvalidInputError) as caught:
+        compare({"x": [1.0, 2.0]}, Reference.fit({"x": [1.0, 2.0]}))
+    assert str(caught.value).startswith("a profile is compared with a profile only.")
