@@ -7,6 +7,7 @@ feature server. See `docs/how-to/features.md`.
 from dovetail.features.aggregations import Count, Mean, Ratio, Share, Sum
 from dovetail.features.catalog import Definitions, collect, load
 from dovetail.features.extremes import CountDistinct, First, Last, Max, Min, Std
+from dovetail.features.ondemand import OnDemandView
 from dovetail.features.sources import CsvSource, DeltaSource, ParquetSource, PushSource
 from dovetail.features.training import training_set
 from dovetail.features.views import Entity, FeatureService, LatestView, StaticView, WindowView
@@ -25,6 +26,7 @@ __all__ = [
     "Max",
     "Mean",
     "Min",
+    "OnDemandView",
     "ParquetSource",
     "PushSource",
     "Ratio",

@@ -8,7 +8,7 @@ network can name or change it.
 import runpy
 import traceback
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TypeVar
@@ -21,8 +21,9 @@ from dovetail.features.errors import (
     SourceNotFoundError,
     ViewNotFoundError,
 )
+from dovetail.features.ondemand import OnDemandView
 from dovetail.features.sources import Source
-from dovetail.features.views import FeatureService, Selection, View
+from dovetail.features.views import FeatureGroup, FeatureService, Selection, View
 
 T = TypeVar("T")
 
@@ -35,11 +36,13 @@ class Definitions:
         views: Views by name.
         services: Feature services by name.
         root: Folder that relative paths of sources start from.
+        on_demand: On-demand views by name.
     """
 
     views: Mapping[str, View]
     services: Mapping[str, FeatureService]
     root: Path = Path()
+    on_demand: Mapping[str, OnDemandView] = field(default_factory=dict)
 
     @cached_property
     def sources(self) -> Mapping[str, Source]:
@@ -51,6 +54,10 @@ class Definitions:
         if (view := self.views.get(name)) is None:
             raise ViewNotFoundError(f"Feature view {name} does not exist", fix=_known(self.views))
         return view
+
+    def group(self, name: str) -> FeatureGroup:
+        """Return the view or on-demand view of this name, or raise ViewNotFoundError."""
+        return self.on_demand.get(name) or self.view(name)
 
     def service(self, name: str) -> FeatureService:
         """Return the service of this name, or raise ServiceNotFoundError."""
@@ -86,8 +93,8 @@ class Definitions:
                 raise FeatureNotFoundError(
                     f"{reference!r} does not name a feature", fix="Write view:feature"
                 )
-            chosen.setdefault(self.view(view).name, []).append(feature)
-        return tuple(Selection(self.views[v], tuple(names)) for v, names in chosen.items())
+            chosen.setdefault(self.group(view).name, []).append(feature)
+        return tuple(Selection(self.group(v), tuple(names)) for v, names in chosen.items())
 
 
 def collect(things: Iterable[object], *, root: Path | str = ".") -> Definitions:
@@ -100,16 +107,27 @@ def collect(things: Iterable[object], *, root: Path | str = ".") -> Definitions:
     Raises:
         DefinitionError: Two different things have one name.
     """
-    views: dict[str, View] = {}
+    groups: dict[str, FeatureGroup] = {}
     services: dict[str, FeatureService] = {}
+
+    def add(group: FeatureGroup) -> None:
+        _add(groups, group.name, group)
+        for part in group.selections if isinstance(group, OnDemandView) else ():
+            add(part.view)
+
     for thing in things:
-        if isinstance(thing, View):
-            _add(views, thing.name, thing)
+        if isinstance(thing, FeatureGroup):
+            add(thing)
         elif isinstance(thing, FeatureService):
             _add(services, thing.name, thing)
             for part in thing.selections:
-                _add(views, part.view.name, part.view)
-    definitions = Definitions(views, services, Path(root))
+                add(part.view)
+    definitions = Definitions(
+        {n: g for n, g in groups.items() if isinstance(g, View)},
+        services,
+        Path(root),
+        {n: g for n, g in groups.items() if isinstance(g, OnDemandView)},
+    )
     _ = definitions.sources
     return definitions
 
@@ -139,7 +157,7 @@ def load(path: Path | str, *, root: Path | str | None = None) -> Definitions:
             f"The definitions file {path} fails", why=_blame(path, error)
         ) from error
     definitions = collect(names.values(), root=path.parent if root is None else root)
-    if not definitions.views:
+    if not definitions.views and not definitions.on_demand:
         raise DefinitionError(f"{path} defines no view", fix="Put a LatestView or WindowView in it")
     return definitions
 

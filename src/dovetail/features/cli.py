@@ -12,7 +12,7 @@ from dovetail.features.errors import DefinitionError, RowsError, SourceNotFoundE
 from dovetail.features.frames import Tables
 from dovetail.features.moments import moment, moment_us
 from dovetail.features.training import training_set
-from dovetail.features.views import View, WindowView
+from dovetail.features.views import FeatureGroup, View, WindowView
 from dovetail.web import commands as shared
 from dovetail.wire import feast
 
@@ -63,7 +63,7 @@ def list_(definitions: Path, as_json: bool) -> None:
     Example: dovetail features list features.py
     """
     found = load(definitions)
-    views = [_described(view) for view in found.views.values()]
+    views = [_described(v) for v in (*found.views.values(), *found.on_demand.values())]
     services = [
         {
             "name": s.name,
@@ -180,12 +180,13 @@ def join(
     click.echo(f"{result.height} rows, {result.width} columns in {out}", err=True)
 
 
-def _described(view: View) -> dict[str, Any]:
+def _described(view: FeatureGroup) -> dict[str, Any]:
+    kind = "windows" if isinstance(view, WindowView) else "latest"
     return {
         "name": view.name,
-        "kind": "windows" if isinstance(view, WindowView) else "latest",
+        "kind": kind if isinstance(view, View) else "on demand",
         "keys": list(view.keys),
-        "source": view.source.name,
+        "source": view.source.name if isinstance(view, View) else "",
         "features": list(view.feature_names),
     }
 

@@ -5,7 +5,7 @@ are answered from memory; what is taken in is durable before the future is done.
 """
 
 from collections.abc import Hashable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -13,15 +13,15 @@ import msgspec
 from dovetail.features.catalog import Definitions
 from dovetail.features.errors import RowsError
 from dovetail.features.intake import Intake
+from dovetail.features.lookups import Lookup, lookup_of
 from dovetail.features.materialize import Materializer
 from dovetail.features.moments import moment_us
-from dovetail.features.online.answers import Answer, Block, write_json
+from dovetail.features.online.answers import Answer, write_json
 from dovetail.features.online.events import events_of
 from dovetail.features.online.online import Online
 from dovetail.features.online.rows import hashable
 from dovetail.features.pushing import Pusher
 from dovetail.features.registry import registry_of
-from dovetail.features.training import labels
 from dovetail.features.views import LatestView
 from dovetail.wire import feast_registry
 from dovetail.wire.feast import (
@@ -40,23 +40,6 @@ PLANS = 256
 _QUESTION = msgspec.json.Decoder(GetOnlineFeatures)
 
 
-@dataclass(frozen=True)
-class _Plan:
-    """A kind of question, worked out once.
-
-    Attributes:
-        parts: A view's name, its join keys, and the positions of what is taken of it.
-        keys: All join keys.
-        names: What the features are called in the answer.
-        views: The views, as Feast's metadata names them.
-    """
-
-    parts: tuple[tuple[str, tuple[str, ...], tuple[int, ...]], ...]
-    keys: frozenset[str]
-    names: list[str]
-    views: list[dict[str, str]]
-
-
 class Handlers:
     """What clients can ask of the feature server.
 
@@ -70,7 +53,7 @@ class Handlers:
         self._materializer = Materializer(definitions, engine)
         self.pusher = Pusher(definitions, engine)
         self.intake = Intake(definitions, self.pusher)
-        self._plans: dict[Any, _Plan] = {}
+        self._plans: dict[Any, Lookup] = {}
 
     def get_online_features(self, question: GetOnlineFeatures) -> Answer:
         """Look features up.
@@ -84,13 +67,13 @@ class Handlers:
         plan = self._plan(question)
         length = _length(question.entities)
         as_of = moment_us(question.as_of or self.engine.clock.now(), what="as_of")
-        asked = [(view, _keys(keys, question.entities, length)) for view, keys, _ in plan.parts]
+        asked = [(view, _keys(keys, question.entities, length)) for view, keys in plan.parts]
         found = self.engine.look_up(asked, as_of)
         return Answer(
             question.entities,
             length,
             plan.names,
-            [Block(rows, part[2]) for rows, part in zip(found, plan.parts, strict=True)],
+            plan.answered(found, question.entities, length, as_of),
             plan.views if question.include_feature_view_version_metadata else None,
         )
 
@@ -116,7 +99,7 @@ class Handlers:
         found = registry_of(self.definitions, project, self.engine)
         return feast_registry.encode(found, at_us=moment_us(self.engine.clock.now()))
 
-    def _plan(self, question: GetOnlineFeatures) -> _Plan:
+    def _plan(self, question: GetOnlineFeatures) -> Lookup:
         kind = (question.feature_service, question.features, question.full_feature_names)
         if (plan := self._plans.get(kind)) is None:
             plan = self._worked_out(question)
@@ -131,7 +114,7 @@ class Handlers:
             )
         return plan
 
-    def _worked_out(self, question: GetOnlineFeatures) -> _Plan:
+    def _worked_out(self, question: GetOnlineFeatures) -> Lookup:
         if question.feature_service:
             selections = self.definitions.service(question.feature_service).selections
         elif question.features:
@@ -140,19 +123,7 @@ class Handlers:
             raise RowsError(
                 "The question names no feature", fix="Send feature_service, or features"
             )
-        return _Plan(
-            parts=tuple(
-                (
-                    part.view.name,
-                    part.view.keys,
-                    tuple(part.view.feature_names.index(f) for f in part.features),
-                )
-                for part in selections
-            ),
-            keys=frozenset(k for part in selections for k in part.view.keys),
-            names=labels(selections, question.full_feature_names),
-            views=[{"name": part.view.name} for part in selections],
-        )
+        return lookup_of(selections, question.full_feature_names)
 
     def push(self, request: Push) -> "Future[int]":
         """Take rows of a source in, for every view of it, and its table where asked.

@@ -73,6 +73,11 @@ class Source:
         """The event time, and the time of knowing where that is another column."""
         return tuple(dict.fromkeys(t for t in (self.event_time, self.known_at) if t))
 
+    def is_time(self, column: str) -> bool:
+        """Whether a column is known to hold times."""
+        derived = self.expressions.get(column)
+        return column in self.time_columns or (derived is not None and derived.kind == "time")
+
     @cached_property
     def expressions(self) -> Mapping[str, Expression]:
         """The derived columns by name, in terms of the columns that the rows bring."""

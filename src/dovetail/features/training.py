@@ -9,11 +9,14 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from dovetail.base.extras import require
+from dovetail.features import planning
 from dovetail.features.asof import coded, latest
 from dovetail.features.catalog import Definitions, joined
 from dovetail.features.errors import DefinitionError, RowsError
 from dovetail.features.figures import windows
 from dovetail.features.frames import Tables, microseconds
+from dovetail.features.ondemand import ASKED, OnDemandView
+from dovetail.features.planning import Read
 from dovetail.features.views import FeatureService, LatestView, Selection, WindowView
 
 if TYPE_CHECKING:
@@ -75,20 +78,60 @@ def training_set(
     _check_questions(entities, selections, asked)
     at = entities.select(microseconds(entities, asked).alias("at")).to_series()
     tables = Tables(definitions.root, frames or {}, versions or {})
-    wanted = _columns(selections)
-    sources = joined(part.view for part in selections)
+    found = _read(planning.reads(selections), tables, entities, at)
     features: list[pl.Series] = []
     for part in selections:
-        name = part.view.source.name
-        rows = tables.events(sources[name], wanted[name])
-        features += answer(part, rows, entities, at)
+        if isinstance(part.view, OnDemandView):
+            features += _computed(part, found, entities, at)
+        else:
+            features += [found[part.view.name, f] for f in part.features]
     return entities.with_columns(
         series.alias(name) for name, series in zip(named, features, strict=True)
     )
 
 
+def _read(
+    parts: Sequence[Read], tables: Tables, entities: "pl.DataFrame", at: "pl.Series"
+) -> "dict[tuple[str, str], pl.Series]":
+    """Read the features of views, by view and feature."""
+    sources, wanted = joined(part.view for part in parts), _columns(parts)
+    found: dict[tuple[str, str], pl.Series] = {}
+    for part in parts:
+        name = part.view.source.name
+        rows = tables.events(sources[name], wanted[name])
+        answers = answer(part, rows, entities, at)
+        found.update(zip(((part.view.name, f) for f in part.features), answers, strict=True))
+    return found
+
+
+def _computed(
+    part: Selection,
+    found: "Mapping[tuple[str, str], pl.Series]",
+    entities: "pl.DataFrame",
+    at: "pl.Series",
+) -> "list[pl.Series]":
+    """Compute what is asked of an on-demand view."""
+    import polars as pl
+
+    view = part.view
+    assert isinstance(view, OnDemandView)
+    rows = pl.DataFrame([found[view.taken[name]].alias(name) for name in view.used])
+    columns = [entities[name] for name in view.request if name in entities.columns]
+    if ASKED in view.request and ASKED not in entities.columns:
+        columns.append(at.cast(pl.Datetime("us", "UTC")).alias(ASKED))
+    if len(columns) < len(view.request):
+        missing = [n for n in view.request if n not in {c.name for c in columns}]
+        raise RowsError(
+            f"The questions lack {missing}, which on-demand view {view.name!r} needs",
+            fix=f"They have {entities.columns}",
+        )
+    rows = rows.with_columns(columns) if rows.width else pl.DataFrame(columns)
+    answers = dict(zip(view.feature_names, view.frame(rows), strict=True))
+    return [answers[f] for f in part.features]
+
+
 def answer(
-    part: Selection, rows: "pl.DataFrame", questions: "pl.DataFrame", at: "pl.Series"
+    part: Read, rows: "pl.DataFrame", questions: "pl.DataFrame", at: "pl.Series"
 ) -> "list[pl.Series]":
     """Answer one view for questions asked at `at` (microseconds) from prepared rows."""
     view = part.view
@@ -133,7 +176,7 @@ def labels(selections: Sequence[Selection], full_feature_names: bool) -> list[st
     return names
 
 
-def _columns(selections: Sequence[Selection]) -> dict[str, tuple[str, ...]]:
+def _columns(selections: Sequence[Read]) -> dict[str, tuple[str, ...]]:
     """Return the columns that the selected views read of each source."""
     wanted: dict[str, dict[str, None]] = {}
     for part in selections:

@@ -47,8 +47,31 @@ class Entity:
         object.__setattr__(self, "tags", Frozen(self.tags))
 
 
+class FeatureGroup:
+    """What has features by name: views of sources, and on-demand views."""
+
+    name: str
+    description: str
+    owner: str
+    tags: Mapping[str, str]
+
+    @property
+    def feature_names(self) -> tuple[str, ...]:
+        """Names of the features, in order."""
+        raise NotImplementedError
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """The join keys of all entities, in order."""
+        raise NotImplementedError
+
+    def __getitem__(self, features: str | Sequence[str]) -> "Selection":
+        """Choose some features for a service."""
+        return Selection(self, (features,) if isinstance(features, str) else tuple(features))
+
+
 @dataclass(frozen=True, kw_only=True)
-class View:
+class View(FeatureGroup):
     """Features of entities from one source; base of LatestView and WindowView.
 
     Attributes:
@@ -100,18 +123,9 @@ class View:
         return self.condition.columns if self.condition else ()
 
     @property
-    def feature_names(self) -> tuple[str, ...]:
-        """Names of the features, in order."""
-        raise NotImplementedError
-
-    @property
     def columns(self) -> tuple[str, ...]:
         """Columns of the source that the view reads, beside its times."""
         raise NotImplementedError
-
-    def __getitem__(self, features: str | Sequence[str]) -> "Selection":
-        """Choose some features of the view for a service."""
-        return Selection(self, (features,) if isinstance(features, str) else tuple(features))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -275,7 +289,7 @@ class WindowView(View):
 class Selection:
     """Some features of a view, in the order asked for."""
 
-    view: View
+    view: FeatureGroup
     features: tuple[str, ...]
 
     def __post_init__(self) -> None:
@@ -300,7 +314,7 @@ class FeatureService:
     """
 
     name: str
-    features: Sequence[View | Selection]
+    features: Sequence[FeatureGroup | Selection]
     description: str = field(default="", kw_only=True)
     owner: str = field(default="", kw_only=True)
     tags: Mapping[str, str] = field(default_factory=dict, kw_only=True)

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from dovetail.features import Definitions, training_set
 from dovetail.features.moments import moment_us
+from dovetail.features.ondemand import OnDemandView
 from dovetail.features.sources import Source
 from dovetail.features.training import chosen
 from dovetail.features.views import Selection
@@ -98,9 +99,11 @@ def check_online_equals_offline(
     assert offline.select(questions.columns).equals(questions), "questions were lost or moved"
     names = [f for part in selections for f in part.features]
     keys = _keys(selections)
+    data = [name for name in _request(selections) if name in questions.columns and name != asked]
     for at, row in enumerate(offline.iter_rows(named=True)):
+        sent = {name: [_sent(row[name])] for name in (*keys, *data)}
         answer = client.get_online_features(
-            {key: [row[key]] for key in keys}, feature_service=service, as_of=row[asked]
+            sent, feature_service=service, as_of=row[asked]
         ).columns()
         for name in names:
             online, expected = answer[name][0], row[name]
@@ -168,6 +171,16 @@ def _check_order_free(
 
 def _keys(selections: Sequence[Selection]) -> list[str]:
     return list(dict.fromkeys(key for part in selections for key in part.view.keys))
+
+
+def _request(selections: Sequence[Selection]) -> list[str]:
+    """Return the request data that on-demand views need."""
+    views = [part.view for part in selections if isinstance(part.view, OnDemandView)]
+    return list(dict.fromkeys(name for view in views for name in view.request))
+
+
+def _sent(value: object) -> object:
+    return value.isoformat() if isinstance(value, datetime) else value
 
 
 def _columns(frame: "pl.DataFrame") -> dict[str, list[Any]]:

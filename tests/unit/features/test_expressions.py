@@ -82,7 +82,7 @@ PARTS: dict[str, list[tuple[str, list[str]]]] = {
 
 
 @st.composite
-def sources(draw: st.DrawFn, kind: str, depth: int = 3) -> str:
+def sources(draw: st.DrawFn, kind: str, depth: int = 2) -> str:
     options = PARTS[kind] if depth else []
     at = draw(st.integers(0, len(LEAVES[kind]) + 3 * len(options) - 1))
     if at < len(LEAVES[kind]):
@@ -110,7 +110,7 @@ def database() -> Any:
     ),
     st.lists(rows, min_size=1, max_size=4),
 )
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=25, deadline=None)
 def test_every_engine_gives_the_same(
     database: Any, of: tuple[str, str], held: list[dict[str, Any]]
 ) -> None:

@@ -89,9 +89,10 @@ questions = st.lists(
 
 
 WIDE = """
+from datetime import datetime
 from dovetail.features import (
     Count, CountDistinct, DeltaSource, Entity, FeatureService, First, Last, LatestView, Max, Mean,
-    Min, Ratio, Std, StaticView, Sum, WindowView,
+    Min, OnDemandView, Ratio, Std, StaticView, Sum, WindowView,
 )
 
 origin, carrier, plane = Entity("origin"), Entity("carrier"), Entity("plane", ["tailnum"])
@@ -130,7 +131,25 @@ last = LatestView(
     "last", entities=[plane], source=departures, features=["delay"], where="late and hours < 5"
 )
 frame = StaticView("frame", entities=[plane], source=planes, features=["seats"])
-wide = FeatureService("wide", [sky, spread, days, last, frame])
+def words(row):
+    slow = (row["delay_max_3h"] or 0) > 60
+    return {"word": f"{row['carrier']} {'slow' if slow else 'fine'}", "seen": row["hour"]}
+
+trip = OnDemandView(
+    "trip", inputs=[sky, spread[["delay_max_3h", "late_24h"]], last],
+    request={"carrier": str, "asked_at": datetime},
+    features={
+        "age": "(epoch(asked_at) - epoch(hour)) / 60", "asked_hour": "hour(asked_at)",
+        "share": "late_24h / nullif(delay_max_3h, 0)", "ours": "carrier = 'UA' and warm",
+        "catch_up": "coalesce(last__delay, -1) > 15",
+    },
+)
+said = OnDemandView(
+    "said", inputs=[sky, spread[["delay_max_3h"]]], request={"carrier": str},
+    features=["word", "seen"], compute=words,
+)
+wide = FeatureService("wide", [trip[["age", "ours"]], sky, spread, days, last, frame, said, trip[
+    ["share", "asked_hour", "catch_up"]]])
 """
 
 
