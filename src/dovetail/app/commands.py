@@ -14,6 +14,7 @@ from dovetail.web.alone import Surroundings
 from dovetail.web.auth import ROLES, Tokens
 from dovetail.web.piece import Endpoint
 from dovetail.web.serve import addresses_of, bind, said, serve, url_of
+from dovetail.web.tls import Tls
 
 __all__ = ["doctor", "token", "up"]
 
@@ -34,12 +35,13 @@ def up(server: dict[str, Any]) -> None:
 
     configuration = _load(server)
     telemetry.configure_logs(configuration.server.log_level)
+    tls = Tls.of(configuration.server)
     listening = bind(configuration.server.host, configuration.server.port)
     app = compose(configuration)
     names = ", ".join(configuration.embedded)
 
     def say() -> None:
-        where = said(url_of(listening), addresses_of(app))
+        where = said(url_of(listening, secure=tls is not None), addresses_of(app))
         print(f"Dovetail answers on {where} ({names})", file=sys.stderr, flush=True)
 
     serve(
@@ -48,6 +50,7 @@ def up(server: dict[str, Any]) -> None:
         say,
         drain_seconds=configuration.server.drain_seconds,
         grace_seconds=configuration.server.grace_seconds,
+        tls=tls,
     )
 
 
@@ -63,7 +66,7 @@ def doctor(context: click.Context, config: Path | None, url: str | None, as_json
     """
     configuration = load(config)
     server = configuration.server
-    own = url or f"http://{server.host}:{server.port}"
+    own = url or f"{'https' if server.tls_cert else 'http'}://{server.host}:{server.port}"
     around = Surroundings(server, configuration.joints, tokens=configuration.tokens)
 
     def connect(joint: str) -> Endpoint:

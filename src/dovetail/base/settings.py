@@ -49,6 +49,16 @@ class ServerSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     auth: Annotated[
         bool, _about("Require API tokens on loopback too; elsewhere they always are.")
     ] = False
+    tls_cert: Annotated[
+        str,
+        _about(
+            "PEM file of a certificate; with it every port speaks TLS. A renewed one is taken up"
+            " while the server runs."
+        ),
+    ] = ""
+    tls_key: Annotated[
+        str, _about("PEM file of its private key; empty where that is in `tls_cert` too.")
+    ] = ""
     anonymous: Annotated[
         Literal["", "viewer"],
         _about(

@@ -45,6 +45,7 @@ from dovetail.serving.watch import Watch
 from dovetail.serving.workers import ALONE, Fleet
 from dovetail.serving.workers.settled import settled
 from dovetail.web.piece import Attention, Context, ErrorShape, Page, Piece, Service
+from dovetail.web.tls import Tls
 
 __all__ = ["build", "piece"]
 
@@ -243,6 +244,7 @@ def _grpc(context: Context, settings: ServingSettings, server: _Server) -> GrpcS
         max_body=settings.max_body_mb << 20,
         drain_seconds=listening.drain_seconds,
         grace_seconds=listening.grace_seconds,
+        tls=Tls.of(listening),
     )
 
 

@@ -29,6 +29,7 @@ from dovetail.web.serve import (
     serve_in_thread,
     url_of,
 )
+from dovetail.web.tls import Tls
 
 __all__ = ["Surroundings", "run_alone", "run_piece"]
 
@@ -151,6 +152,7 @@ def run_alone(
         bearer: bearer tokens for those joints.
     """
     telemetry.configure_logs(server.log_level)
+    tls = Tls.of(server)
     listening = bind(server.host, server.port)
     around = Surroundings(server, {piece.name: "embedded", **(joints or {})}, tokens=bearer)
     app = build_alone(piece, settings, around)
@@ -158,12 +160,14 @@ def run_alone(
         app,
         listening,
         lambda: print(
-            f"{piece.title} answers on {said(url_of(listening), addresses_of(app))}",
+            f"{piece.title} answers on "
+            + said(url_of(listening, secure=tls is not None), addresses_of(app)),
             file=sys.stderr,
             flush=True,
         ),
         drain_seconds=server.drain_seconds,
         grace_seconds=server.grace_seconds,
+        tls=tls,
     )
 
 
@@ -192,5 +196,5 @@ def run_piece(
     chosen = ServerSettings(port=port, state=str(state), **server)
     around = Surroundings(chosen, {piece.name: "embedded", **(joints or {})}, clock)
     app = build_alone(piece, settings if settings is not None else piece.settings(), around)
-    with serve_in_thread(app, port=port) as running:
+    with serve_in_thread(app, port=port, tls=Tls.of(chosen)) as running:
         yield running

@@ -33,7 +33,9 @@ def server_options(fn: F) -> F:
 
     @functools.wraps(fn)
     def gather(*args: Any, **kwargs: Any) -> Any:
-        names = ("config", "host", "port", "state", "database", "log_level")
+        names = (
+            "config", "host", "port", "state", "database", "tls_cert", "tls_key", "log_level",
+        )  # fmt: skip
         return fn(*args, server={name: kwargs.pop(name) for name in names}, **kwargs)
 
     options = (
@@ -42,6 +44,8 @@ def server_options(fn: F) -> F:
         click.option("--port", type=click.IntRange(0, 65535), help="Port; 0 takes a free one."),
         click.option("--state", help="Folder for databases, tables and artifacts."),
         click.option("--database", help="PostgreSQL URL in place of SQLite."),
+        click.option("--tls-cert", help="PEM file of a certificate; every port speaks TLS then."),
+        click.option("--tls-key", help="PEM file of its private key."),
         click.option("--log-level", help="debug, info, warning or error."),
     )
     for option in reversed(options):

@@ -21,6 +21,7 @@ from dovetail.base.errors import UnavailableError
 from dovetail.web.connection import OneWriteProtocol
 from dovetail.web.drain import Drain
 from dovetail.web.piece import Service
+from dovetail.web.tls import Tls
 
 __all__ = ["RunningApp", "bind", "serve", "serve_in_thread"]
 
@@ -81,11 +82,17 @@ def bind(host: str, port: int, *, shared: bool = False) -> socket.socket:
     return taken
 
 
-def url_of(listening: socket.socket) -> str:
-    """Return the base URL of a bound socket."""
+def url_of(listening: socket.socket, *, secure: bool = False) -> str:
+    """Return the base URL of a bound socket.
+
+    Args:
+        listening: the socket.
+        secure: whether TLS is spoken there.
+    """
     host, port = listening.getsockname()[:2]
     host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)
-    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+    start = "https" if secure else "http"
+    return f"{start}://[{host}]:{port}" if ":" in host else f"{start}://{host}:{port}"
 
 
 def addresses_of(app: ASGIApp) -> dict[str, str]:
@@ -111,10 +118,14 @@ class _Server(uvicorn.Server):
     """uvicorn that says when it answers, and ends connections that have stalled."""
 
     def __init__(
-        self, config: uvicorn.Config, answering: Callable[[], None], drain: Drain | None
+        self,
+        config: uvicorn.Config,
+        answering: Callable[[], None],
+        drain: Drain | None,
+        tls: Tls | None,
     ) -> None:
         super().__init__(config)
-        self._answering, self._drain = answering, drain
+        self._answering, self._drain, self._tls = answering, drain, tls
         self._guard: asyncio.Task[None] | None = None
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
@@ -134,6 +145,8 @@ class _Server(uvicorn.Server):
     async def _end_stalled(self) -> None:
         while True:
             await asyncio.sleep(GUARD_SECONDS)
+            if self._tls is not None:
+                self._tls.refresh()
             for connection in list(self.server_state.connections):
                 if isinstance(connection, OneWriteProtocol) and connection.has_stalled():
                     connection.transport.abort()
@@ -144,6 +157,7 @@ def _server(
     answering: Callable[[], None],
     drain: Drain | None = None,
     grace_seconds: int = GRACE_SECONDS,
+    tls: Tls | None = None,
 ) -> _Server:
     config = uvicorn.Config(
         app,
@@ -156,7 +170,10 @@ def _server(
         server_header=False,
         timeout_graceful_shutdown=grace_seconds,
     )
-    server = _Server(config, answering, drain)
+    if tls is not None:
+        config.load()
+        config.ssl = tls.context("http/1.1")
+    server = _Server(config, answering, drain, tls)
     server.server_state.draining = False  # type: ignore[attr-defined]
     server.server_state.direct = getattr(getattr(app, "state", None), "direct", None)  # type: ignore[attr-defined]
     return server
@@ -169,6 +186,7 @@ def serve(
     *,
     drain_seconds: float = 0.0,
     grace_seconds: int = GRACE_SECONDS,
+    tls: Tls | None = None,
 ) -> None:
     """Serve until the process is told to stop; requests in flight are finished first.
 
@@ -178,27 +196,30 @@ def serve(
         answering: called once the server answers.
         drain_seconds: how long it still takes new connections then, while it says "not ready".
         grace_seconds: how long it waits for requests that run, at most.
+        tls: the certificate; None for no TLS.
     """
     # A thread that computes keeps the interpreter for so long before the loop gets its turn; with
     # Python's 5 ms, requests beside a busy slow model wait half as long again.
     sys.setswitchinterval(_TURN_SECONDS)
     drain = Drain(app, drain_seconds)
-    _server(app, answering, drain, grace_seconds).run(sockets=[listening])
+    _server(app, answering, drain, grace_seconds, tls).run(sockets=[listening])
 
 
 @contextmanager
-def serve_in_thread(app: ASGIApp, host: str = "127.0.0.1", port: int = 0) -> Iterator[RunningApp]:
+def serve_in_thread(
+    app: ASGIApp, host: str = "127.0.0.1", port: int = 0, tls: Tls | None = None
+) -> Iterator[RunningApp]:
     """Serve from a thread of this process, for tests, notebooks and examples."""
     listening = bind(host, port)
     ready = threading.Event()
-    server = _server(app, ready.set)
+    server = _server(app, ready.set, tls=tls)
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]}, daemon=True)
     thread.start()
     try:
         while not ready.wait(0.05):
             if not thread.is_alive():
                 raise UnavailableError("the server ended while it started")
-        yield RunningApp(url_of(listening), addresses_of(app))
+        yield RunningApp(url_of(listening, secure=tls is not None), addresses_of(app))
     finally:
         server.should_exit = True
         thread.join()

@@ -25,6 +25,7 @@ from dovetail.serving.watch import Watch
 from dovetail.serving.workers import Fleet
 from dovetail.web.auth import Tokens
 from dovetail.web.serve import bind
+from dovetail.web.tls import Tls
 from dovetail.wire.grpc import HEALTH, REFLECTION, REFLECTION_ALPHA
 from dovetail.wire.open_inference.grpc import OPEN_INFERENCE, SERVICE, UNSUPPORTED
 from dovetail.wire.protobuf import Protocol
@@ -55,6 +56,7 @@ class GrpcServer:
         max_body: largest message in bytes, unpacked.
         drain_seconds: how long new calls are still taken once the server is told to stop.
         grace_seconds: how long it waits for running calls then, at most.
+        tls: the certificate; None for no TLS.
     """
 
     def __init__(
@@ -69,6 +71,7 @@ class GrpcServer:
         max_body: int,
         drain_seconds: float,
         grace_seconds: float,
+        tls: Tls | None = None,
     ) -> None:
         require("google.protobuf", extra="serving", feature="gRPC")
         self.address = address
@@ -76,7 +79,7 @@ class GrpcServer:
         self._watch, self._tokens = watch, tokens
         # What a message claims to be unpacked counts, so a small one cannot become a large one.
         self._most = max_body + _HEAD_BYTES
-        self._fleet = fleet
+        self._fleet, self._tls = fleet, tls
         self._drain_seconds, self._grace_seconds = drain_seconds, grace_seconds
         self._server: asyncio.Server | None = None
         self._connections: set[Connection] = set()
@@ -107,7 +110,12 @@ class GrpcServer:
             return connection
 
         loop = asyncio.get_running_loop()
-        self._server = await loop.create_server(connect, sock=listening, backlog=_BACKLOG)
+        self._server = await loop.create_server(
+            connect,
+            sock=listening,
+            backlog=_BACKLOG,
+            ssl=None if self._tls is None else self._tls.context("h2"),
+        )
 
     def drain(self) -> None:
         """Say NOT_SERVING, take calls a while yet, then let the running ones finish."""

@@ -45,6 +45,7 @@ def _serve(job: Job, server: ServerSettings, member: Member) -> None:
     from dovetail.serving.piece import build, piece
     from dovetail.web.alone import Surroundings, build_alone
     from dovetail.web.serve import bind, serve
+    from dovetail.web.tls import Tls
 
     settings = msgspec.json.decode(job.settings, type=ServingSettings)
     around = Surroundings(server, {piece.name: "embedded", **job.joints}, tokens=job.bearer)
@@ -56,6 +57,7 @@ def _serve(job: Job, server: ServerSettings, member: Member) -> None:
         member.answers,
         drain_seconds=server.drain_seconds,
         grace_seconds=server.grace_seconds,
+        tls=Tls.of(server),
     )
 
 

@@ -14,6 +14,7 @@ from dovetail.serving.settings import ServingSettings
 from dovetail.serving.workers.messages import Job
 from dovetail.serving.workers.supervisor import Supervisor
 from dovetail.web.serve import bind, said, url_of
+from dovetail.web.tls import Tls
 
 __all__ = ["run_workers"]
 
@@ -37,8 +38,10 @@ def run_workers(
 
     Raises:
         UnavailableError: a port is taken.
+        SettingsError: the certificate cannot be read.
     """
     telemetry.configure_logs(server.log_level)
+    secure = Tls.of(server) is not None
     with ExitStack() as held:
         # Tried alone first: with the others' consent a port can be shared with anybody.
         with bind(server.host, server.port) as tried:
@@ -65,7 +68,7 @@ def run_workers(
             )
 
         def say() -> None:
-            where = said(url_of(rest), addresses)
+            where = said(url_of(rest, secure=secure), addresses)
             count = settings.workers
             print(f"Serving answers on {where} ({count} workers)", file=sys.stderr, flush=True)
 
