@@ -7,9 +7,12 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
+from dovetail.features import Entity, LatestView, PushSource
 from dovetail.features.moments import moment_text
 from dovetail.features.online.answers import Answer, Block, write_json
-from dovetail.features.online.latest import version_of
+from dovetail.features.online.events import Event
+from dovetail.features.online.latest import LatestMemory, version_of
+from dovetail.features.online.lines import Lines
 from dovetail.features.online.rows import Found, Row, columns, unpacked
 
 AT = 1_364_774_400_000_000
@@ -72,3 +75,24 @@ def test_no_block_and_no_entity_are_answers_too() -> None:
         "metadata": {"feature_names": []},
     }
     assert moment_text(AT) == datetime(2013, 4, 1, tzinfo=UTC).isoformat().replace("+00:00", "Z")
+
+
+def test_lines_of_doubles_are_rows_like_others() -> None:
+    source = PushSource("rows", event_time="at")
+    view = LatestView("v", entities=[Entity("k")], source=source, features=["a", "b"], ttl="1h")
+    memory = LatestMemory(view)
+    for key, at in (("x", AT), ("y", AT + 5), ("z", AT + 9)):
+        memory.learn_values(key, Event((), at, at + 2, {}), (1.5, float(at - AT)), 7)
+    found = memory.rows(["y", "x"], AT + 60)
+    assert isinstance(found, Lines)
+    present = ("PRESENT", "PRESENT")
+    expected = [((1.5, 5.0), present, AT + 5, AT + 7), ((1.5, 0.0), present, AT, AT + 2)]
+    assert (list(found), [found[0], found[1]], found[0:1]) == (expected, expected, expected[:1])
+    assert [row[2] for row in memory.rows(["y", "x"], AT + 6)] == [0, AT]  # y is not known yet
+    statuses = [row[1][0] for row in memory.rows(["x", "none"], AT + 3_600_000_001)]
+    assert statuses == ["OUTSIDE_MAX_AGE", "NOT_FOUND"]
+    memory.learn_values("x", Event((), AT + 1, AT + 1, {}), (2.5, None), 8)
+    assert [v[2] for v in memory.versions("x")] == [AT, AT + 1]
+    memory.learn_values("y", Event((), AT + 5, AT + 7, {}), (9.5, 0.0), 6)  # was written earlier
+    assert unpacked(memory.versions("y")[0][0]) == (1.5, 5.0)
+    assert memory.versions("z") == [version_of((1.5, 9.0), AT + 9, AT + 11, (), 7)]

@@ -12,6 +12,7 @@ from typing import Any
 import orjson
 
 from dovetail.features.moments import moment_text
+from dovetail.features.online.lines import Lines, columns_of
 from dovetail.features.online.rows import PRESENT, Found, columns
 
 __all__ = ["Answer", "Block", "write_json"]
@@ -55,7 +56,7 @@ class Answer:
         found = {name: list(values) for name, values in self.entities.items()}
         names = iter(self.names)
         for block in self.blocks:
-            written = columns(block.rows) if block.rows else []
+            written = columns_of(block.rows) if block.rows else []
             for at in block.wanted:
                 found[next(names)] = list(written[at]) if written else []
         return found
@@ -85,16 +86,17 @@ def _write_block(parts: list[bytes], block: Block, length: int) -> None:
         for _ in block.wanted:
             parts += (b'{"values":', b"[]", empty)
         return
-    first = rows[0]
-    statuses, time = first[1], first[2]
-    same = length == 1 or all([row[1] is statuses for row in rows])
-    at_once = length == 1 or all([row[2] == time for row in rows])
+    if isinstance(rows, Lines):
+        written, events, statuses, same = rows.columns, rows.events, rows.statuses, True
+    else:
+        written, events, statuses = columns(rows), [row[2] for row in rows], rows[0][1]
+        same = all([row[1] is statuses for row in rows])
+    first = events[0]
     times = (
-        _repeated(moment_text(time), length)
-        if at_once
-        else orjson.dumps([moment_text(row[2]) for row in rows])
+        _repeated(moment_text(first), length)
+        if events.count(first) == length
+        else orjson.dumps(list(map(moment_text, events)))
     )
-    written = columns(rows)
     if same:
         for at in block.wanted:
             tail = _tail(_repeated(statuses[at], length), times)

@@ -11,7 +11,7 @@ from typing import Any
 from dovetail.base.extras import require
 from dovetail.features.errors import RowsError
 from dovetail.features.online.answers import Answer, Block
-from dovetail.features.online.rows import columns
+from dovetail.features.online.lines import columns_of
 
 __all__ = ["MEDIA_TYPE", "question_of", "read_columns", "write_arrow"]
 
@@ -54,7 +54,7 @@ def write_arrow(answer: Answer, *, statuses: bool = False) -> bytes:
     series = [_series(pl, name, values) for name, values in answer.entities.items()]
     names = iter(answer.names)
     for block in answer.blocks:
-        found = columns(block.rows) if block.rows else [()] * (max(block.wanted, default=-1) + 1)
+        found = columns_of(block.rows) if block.rows else [()] * (max(block.wanted, default=-1) + 1)
         for at in block.wanted:
             name = next(names)
             series.append(_series(pl, name, found[at]))

@@ -1,8 +1,8 @@
 """The last rows of every key of a LatestView, ready to be looked up.
 
-A store of a million keys lives in one process, so a row is one plain tuple: tuples of numbers and
-texts are let go by Python's garbage collector, which would otherwise walk over all of them now and
-then and hold lookups up.
+A store of a million keys lives in one process, so a row is one line of bytes where its values are
+all doubles, and one plain tuple otherwise: both are let go by Python's garbage collector, which
+would walk over other things now and then and hold lookups up.
 """
 
 from bisect import bisect_left
@@ -10,6 +10,7 @@ from collections.abc import Hashable, Sequence
 from typing import Any
 
 from dovetail.features.online.events import Event, key_in
+from dovetail.features.online.lines import Lines, line_of, row_of
 from dovetail.features.online.rows import (
     NOT_FOUND,
     NULL_VALUE,
@@ -28,6 +29,7 @@ __all__ = ["LatestMemory", "Version", "version_of"]
 Version = tuple[Packed, tuple[str, ...], int, int, tuple[Any, ...], int]
 """Values, statuses, event time, time of knowing, id, order of writing."""
 
+_LINES = {bytes}
 MOST_PATTERNS = 4096  # of nulls in wide views there may be as many as rows
 _PATTERNS: dict[tuple[str, ...], tuple[str, ...]] = {}
 
@@ -57,7 +59,7 @@ class LatestMemory:
 
     def __init__(self, view: LatestView) -> None:
         self.view = view
-        self._held: dict[Hashable, Any] = {}  # a Version, or a list of them, oldest first
+        self._held: dict[Hashable, Any] = {}  # a line, a Version, or a list of them, oldest first
         width = len(view.features)
         self._absent: Found = Row((None,) * width, (NOT_FOUND,) * width, 0)
         self._none, self._present = (None,) * width, (PRESENT,) * width
@@ -83,12 +85,10 @@ class LatestMemory:
 
     def learn_version(self, key: Hashable, version: Version) -> None:
         """Take in a row in the form that it is held in."""
-        held = self._held.get(key)
-        if held is None:
-            self._held[key] = version
+        held = self.versions(key)
+        if not held:
+            self._held[key] = _kept(version)
             return
-        if held.__class__ is tuple:
-            held = [held]
         rank, identity = version[2:5], version[4]
         if identity and any(one[4] == identity for one in held):
             if all(one[3] <= version[3] for one in held if one[4] == identity):
@@ -102,7 +102,7 @@ class LatestMemory:
                 held.insert(at, version)
             elif version[5] >= held[at][5]:
                 held[at] = version
-        self._held[key] = held if len(held) > 1 else held[0]
+        self._held[key] = held if len(held) > 1 else _kept(held[0])
 
     def learn_batch(self, keys: Sequence[Hashable], versions: Sequence[Version]) -> None:
         """Take in rows of many keys."""
@@ -111,14 +111,16 @@ class LatestMemory:
             if key in held:
                 learn(key, version)
             else:
-                held[key] = version
+                held[key] = _kept(version)
 
     def versions(self, key: Hashable) -> list[Version]:
         """Return what is held of a key, oldest first."""
         held = self._held.get(key)
         if held is None:
             return []
-        return [held] if held.__class__ is tuple else list(held)
+        if held.__class__ is list:
+            return list(held)
+        return [row_of(held) if held.__class__ is bytes else held]
 
     def state(self, key: Hashable) -> Any:
         """Return the rows of a key in plain values, for a store; None for none."""
@@ -133,14 +135,22 @@ class LatestMemory:
             else version_of(tuple(values), event_us, known_us, tuple(identity), order)
             for values, event_us, known_us, identity, order in state
         ]
-        self._held[key] = held if len(held) > 1 else held[0]
+        self._held[key] = held if len(held) > 1 else _kept(held[0])
 
-    def rows(self, keys: Sequence[Hashable], as_of: int) -> list[Found]:
+    def rows(self, keys: Sequence[Hashable], as_of: int) -> Sequence[Found]:
         """Answer each key with the highest row that was visible at a moment."""
-        get, absent = self._held.get, self._absent
+        found: list[Any] = list(map(self._held.get, keys))
+        ttl = self.view.ttl_us
+        if set(map(type, found)) == _LINES:
+            lines = Lines(found, len(self._none))
+            is_fresh = not ttl or min(lines.events) >= as_of - ttl
+            if is_fresh and lines.are_visible(as_of):
+                return lines
+        absent = self._absent
         rows: list[Found] = []
-        for key in keys:
-            held = get(key)
+        for held in found:
+            if held.__class__ is bytes:
+                held = row_of(held)
             if held is None:
                 rows.append(absent)
             elif held.__class__ is tuple:
@@ -152,7 +162,6 @@ class LatestMemory:
                         break
                 else:
                     rows.append(absent)
-        ttl = self.view.ttl_us
         return self._aged(rows, as_of - ttl) if ttl else rows
 
     def _aged(self, rows: list[Found], oldest: int) -> list[Found]:
@@ -168,7 +177,7 @@ class LatestMemory:
         """Drop versions that a later one, visible by the moment, stands above."""
         oldest: dict[Hashable, int] = {}
         for key, held in self._held.items():
-            if held.__class__ is tuple:
+            if held.__class__ is not list:
                 continue
             for at in range(len(held) - 1, 0, -1):
                 if max(held[at][2], held[at][3]) <= before:
@@ -196,6 +205,14 @@ class LatestMemory:
             values = unpacked(self.versions(key)[-1][0])
             return dict(zip((*self.view.keys, *self.view.features), (*keys, *values), strict=True))
         return {}
+
+
+def _kept(version: Version) -> bytes | Version:
+    """Return the form in which a row is held that is the only one of its key."""
+    values, _, event_us, known_us, identity, order = version
+    if identity or not isinstance(values, bytes):
+        return version
+    return line_of(values, event_us, known_us, order)
 
 
 def _rank(version: Version) -> tuple[Any, ...]:

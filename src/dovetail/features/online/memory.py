@@ -28,7 +28,7 @@ class Memory(Protocol):
     def learn(self, event: Event, order: int = 0) -> None:
         """Take in one event."""
 
-    def rows(self, keys: Sequence[Hashable], as_of: int) -> list[Found]:
+    def rows(self, keys: Sequence[Hashable], as_of: int) -> Sequence[Found]:
         """Answer each key as of a moment in microseconds."""
 
     def forget(self, before: int) -> dict[Hashable, int]:
