@@ -107,7 +107,7 @@ class Monitoring:
         )
         self.actions.on_change, self.actions.hours = self._alerts_changed, self.hours
         self.on_alert: Callable[[], None] = lambda: None
-        self.before_close: Callable[[str, str], None] = lambda model, day: None
+        self.before_close: Callable[[str, str], object] = lambda model, day: None
         self.standings = Book(database)
         self._book = FigureBook(self.store, self.references)
 

@@ -18,7 +18,7 @@ from dovetail.monitoring import tables as t
 from dovetail.monitoring.profile_registry import fetch_profile
 from dovetail.monitoring.reference import Reference
 from dovetail.wire import mlflow
-from dovetail.wire.http import WireError
+from dovetail.wire.http import Unreachable, WireError
 
 __all__ = ["Follower"]
 
@@ -53,8 +53,12 @@ class Follower:
         self._looked_ms = 0
         self._lock = threading.Lock()
 
-    def fill(self, model: str, day: str) -> None:
-        """Fetch what lacks of the versions that answered live on a day."""
+    def fill(self, model: str, day: str) -> bool:
+        """Fetch what lacks of the versions that answered live on a day.
+
+        Returns:
+            Whether the registry was there, as far as it was asked.
+        """
         i, r = t.inferences.c, t.references.c
         has = sa.exists().where(r.model == i.model, r.version == i.version)
         query = sa.select(i.version).distinct()
@@ -63,34 +67,38 @@ class Follower:
         )
         lacking = self._database.read(lambda c: list(c.execute(query.where(~has)).scalars()))
         with self._lock:
-            for version in filter(None, lacking):
-                self._fetch(model, version)
+            return all(self._fetch(model, version) for version in lacking if version)
 
     def look(self) -> None:
         """Do so for the days that something has arrived for since the last look."""
         now, since = now_ms(self._clock), self._looked_ms
         if now < since + _LOOK_MS:
             return
-        self._looked_ms = now
         d = t.days.c
         query = sa.select(d.model, sa.func.max(d.day)).where(d.arrived_ms > since - _LOOK_MS)
         recent = query.group_by(d.model).order_by(sa.func.max(d.arrived_ms).desc()).limit(_MODELS)
         for model, day in self._database.read(lambda c: list(c.execute(recent))):
-            self.fill(model, day)
+            if not self.fill(model, day):
+                return  # the next look begins where this one did
+        self._looked_ms = now
 
-    def _fetch(self, model: str, version: str) -> None:
+    def _fetch(self, model: str, version: str) -> bool:
         now = now_ms(self._clock)
         if now < self._asked.get((model, version), -_AGAIN_MS) + _AGAIN_MS:
-            return
-        if len(self._asked) > _ASKED:
-            self._asked.clear()
-        self._asked[model, version] = now
+            return True
         uri = f"models:/{model}/{version}"
         try:
             with self._connect() as registry:
                 reference = fetch_profile(uri, registry)
             self._put(model, reference)
+        except Unreachable as error:
+            log.warning("the registry does not answer", model=model, why=str(error))
+            return False
         except (DovetailError, WireError) as error:
+            if len(self._asked) > _ASKED:
+                self._asked.clear()
+            self._asked[model, version] = now
             log.info("no profile was fetched", model=model, version=version, why=str(error))
-            return
+            return True
         log.info("profile fetched", model=model, version=version, rows=reference.rows)
+        return True

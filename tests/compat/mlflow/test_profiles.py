@@ -75,7 +75,10 @@ def test_a_version_without_a_run_keeps_one_too(mlflow: ModuleType, tracking_uri:
     client = mlflow.MlflowClient()
     client.create_registered_model("bare")
     client.create_model_version("bare", "s3://bucket/model")
-    log_profile(made(3), tracking_uri, model="bare", version="1")
+    first = log_profile(made(4), tracking_uri, model="bare", version="1")
+    second = log_profile(made(3), tracking_uri, model="bare", version="1")
+    assert first.split("/")[1] == second.split("/")[1]  # the run that it got serves again
+    assert first != second
     assert fetch_profile("models:/bare/1", tracking_uri).columns == made(3).columns
 
 

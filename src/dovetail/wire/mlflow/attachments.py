@@ -53,7 +53,10 @@ def attach(
             in which a version without a run gets one.
         run_id: Another run than the version's.
     """
-    run = run_id or client.get_model_version(model, version).run_id
+    found = client.get_model_version(model, version)
+    before = next((one.value for one in found.tags if one.key == tag), "")
+    made = before.removeprefix("runs:/").partition("/")[0] if before.startswith("runs:/") else ""
+    run = run_id or found.run_id or made
     if not run:
         experiment = client.ensure_experiment(tag)
         run = client.create_run(experiment, name=f"{model} {version}").info.run_id
