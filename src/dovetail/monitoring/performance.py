@@ -6,7 +6,7 @@ caller that asks for the last four weeks every day pays for one day.
 
 import threading
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import msgspec
@@ -24,6 +24,7 @@ from dovetail.monitoring.store import Slice, Store
 from dovetail.wire.monitoring import Figures
 
 _KEPT_DAYS = 800
+_AT_ONCE = 31
 
 
 @dataclass(frozen=True)
@@ -57,24 +58,34 @@ class Days:
 
     def between(self, model: str, start: str, end: str) -> dict[str, tuple[int, list[Slice]]]:
         """The days from start to end, both included, that hold anything, with their revision."""
+        held = self._store.revisions(model, start, end)
+        found = {day: (held[day], kept) for day, kept in self._known(model, held).items()}
+        missing = [day for day in held if day not in found]
+        for i in range(0, len(missing), _AT_ONCE):
+            some = missing[i : i + _AT_ONCE]
+            read = self._store.slices(model, some[0], some[-1])
+            for day in some:
+                found[day] = (held[day], read.get(day, []))
+                self._keep(model, day, *found[day])
+        return {day: found[day] for day in held}
+
+    def _known(self, model: str, held: Mapping[str, int]) -> dict[str, list[Slice]]:
+        """The days that are kept as they are."""
         found = {}
-        for day, revision in self._store.revisions(model, start, end).items():
-            found[day] = (revision, self._one(model, day, revision))
+        with self._lock:
+            for day, revision in held.items():
+                kept = self._kept.get((model, day))
+                if kept is not None and kept[0] == revision:
+                    self._kept.move_to_end((model, day))
+                    found[day] = kept[1]
         return found
 
-    def _one(self, model: str, day: str, revision: int) -> list[Slice]:
-        with self._lock:
-            kept = self._kept.get((model, day))
-            if kept is not None and kept[0] == revision:
-                self._kept.move_to_end((model, day))
-                return kept[1]
-        slices = self._store.day(model, day)
+    def _keep(self, model: str, day: str, revision: int, slices: list[Slice]) -> None:
         with self._lock:
             self._kept[(model, day)] = (revision, slices)
             self._kept.move_to_end((model, day))
             while len(self._kept) > _KEPT_DAYS:
                 self._kept.popitem(last=False)
-        return slices
 
 
 def measure(parts: Sequence[Slice], calibrations: dict[str, Calibration]) -> Figures:

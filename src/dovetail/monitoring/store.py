@@ -159,11 +159,14 @@ class Store:
 
     def day(self, model: str, day: str) -> list[Slice]:
         """All predictions of a day with the outcomes known so far."""
+        return self.slices(model, day, day).get(day, [])
+
+    def slices(self, model: str, start: str, end: str) -> dict[str, list[Slice]]:
+        """The same of the days from start to end, both included, that hold any, in one go."""
         i, o = t.inferences.c, t.outcomes.c
-        here = (i.model == model) & (i.day == day)
-        answers = sa.select(i.request_id, i.role, i.version, i.rows, i.scores, i.shares).where(
-            here, i.scores.is_not(None)
-        )
+        here = (i.model == model) & i.day.between(start, end)
+        asked = (i.day, i.request_id, i.role, i.version, i.rows, i.scores, i.shares)
+        answers = sa.select(*asked).where(here, i.scores.is_not(None))
         labels = sa.select(o.request_id, o.time_ms, o.event, o.rows, o["values"], o.texts).where(
             o.model == model, o.request_id.in_(sa.select(i.request_id).where(here))
         )
@@ -176,7 +179,10 @@ class Store:
         latest: dict[str, _Latest] = {}
         for request_id, *rest in said:
             latest.setdefault(request_id, _Latest()).add(*rest)
-        return _slices(found, latest)
+        days: dict[str, list[Any]] = {}
+        for day, *row in found:
+            days.setdefault(day, []).append(row)
+        return {day: _slices(rows, latest) for day, rows in days.items()}
 
     def features(
         self, model: str, version: str, day: str

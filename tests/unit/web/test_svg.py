@@ -121,6 +121,8 @@ def test_crossings_are_avoided_within_a_column() -> None:
 
 def test_a_gap_lifts_the_pen_and_a_lone_point_shows() -> None:
     assert outline([(0, 0), (1, 1), None, (3, 3)]) == "M0.0 0.0L1.0 1.0M3.0 3.0h0.1"
+    level = [(0, 2), (1, 2), (2, 2), (3, 2), (4, 5), None, (6, 5), (7, 5)]
+    assert outline(level) == "M0.0 2.0L3.0 2.0L4.0 5.0M6.0 5.0L7.0 5.0"
 
 
 @pytest.mark.parametrize(

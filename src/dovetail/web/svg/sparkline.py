@@ -56,7 +56,10 @@ def _first(values: Sequence[float]) -> str:
 
 
 def outline(points: Sequence[tuple[float, float] | None]) -> str:
-    """Path data through points; a None lifts the pen, a point alone becomes a dot's length."""
+    """Path data through points; a None lifts the pen, a point alone becomes a dot's length.
+
+    Points within a level stretch are left out, for the line is the same without them.
+    """
     parts = []
     down = False
     for i, point in enumerate(points):
@@ -64,9 +67,17 @@ def outline(points: Sequence[tuple[float, float] | None]) -> str:
             down = False
             continue
         x, y = point
+        if _is_level(points[max(0, i - 1) : i + 2]):
+            continue
         parts.append(f"{'L' if down else 'M'}{x:.1f} {y:.1f}")
         alone = not down and (i + 1 == len(points) or points[i + 1] is None)
         if alone:
             parts.append("h0.1")
         down = True
     return "".join(parts)
+
+
+def _is_level(around: Sequence[tuple[float, float] | None]) -> bool:
+    """Whether a point and both of its neighbours are drawn at one height."""
+    heights = {None if point is None else f"{point[1]:.1f}" for point in around}
+    return len(around) == 3 and len(heights) == 1 and None not in heights
