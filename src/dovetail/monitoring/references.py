@@ -1,6 +1,7 @@
 """Where the reference profiles of model versions are kept."""
 
 import threading
+from collections import OrderedDict
 
 import msgspec
 import sqlalchemy as sa
@@ -35,8 +36,11 @@ def renamed(reference: Reference, model: str, version: str) -> Reference:
     return msgspec.structs.replace(reference, model=model, version=version).sealed()
 
 
+_KEPT = 128
+
+
 class References:
-    """Reference profiles in a database, unpacked once.
+    """Reference profiles in a database; those used last are kept unpacked.
 
     Args:
         database: With the tables of `dovetail.monitoring.tables`.
@@ -44,7 +48,7 @@ class References:
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._unpacked: dict[str, Reference] = {}
+        self._unpacked: OrderedDict[str, Reference] = OrderedDict()
         self._lock = threading.Lock()
 
     def put(self, model: str, reference: Reference, now_ms: int) -> bool:
@@ -91,10 +95,13 @@ class References:
         key = f"{model}\0{version}\0{digest}"
         with self._lock:
             if key in self._unpacked:
+                self._unpacked.move_to_end(key)
                 return self._unpacked[key]
         c = t.references.c
         query = sa.select(c.body).where(c.model == model, c.version == version)
         reference = Reference.unpack(self._database.read(lambda x: x.execute(query).scalar_one()))
         with self._lock:
             self._unpacked[key] = reference
+            while len(self._unpacked) > _KEPT:  # of thousands of models few are looked at
+                self._unpacked.popitem(last=False)
         return reference
