@@ -18,6 +18,7 @@ from benchmarks.features import online_adapter
 from benchmarks.features.workload import FEATURES
 from benchmarks.harness import Figure
 
+from dovetail.base import telemetry
 from dovetail.wire.feast import GetOnlineFeatures
 
 START, END = datetime(2024, 1, 1, tzinfo=UTC), datetime(2024, 12, 1, tzinfo=UTC)
@@ -80,6 +81,7 @@ def ours(table: str, state: str) -> Callable[[], object]:
 
 def in_process(folder: Path) -> None:
     """Print what a lookup in this process takes, in CPU time: as columns, and as JSON."""
+    telemetry.configure_logs("error")
     table, state = folder / "lookups.parquet", folder / "lookups"
     write_table(table, KEYS)
     ours(str(table), str(state))()

@@ -40,9 +40,14 @@ commands.add_command(registry)
 @click.argument("definitions", required=False)
 @click.option("--root", help="Folder that paths of sources start from.")
 @click.option("--keep", help="How far back questions may be asked, for example 7d.")
+@click.option("--online", help="Store that servers share: redis://... or postgresql://...")
 @shared.server_options
 def run(
-    definitions: str | None, root: str | None, keep: str | None, server: Mapping[str, Any]
+    definitions: str | None,
+    root: str | None,
+    keep: str | None,
+    online: str | None,
+    server: Mapping[str, Any],
 ) -> None:
     """Serve features over Feast's protocol.
 
@@ -50,7 +55,7 @@ def run(
     """
     from dovetail.features.piece import piece
 
-    flags = {"definitions": definitions, "root": root, "keep": keep}
+    flags = {"definitions": definitions, "root": root, "keep": keep, "online": online}
     shared.run(piece, server, {name: value for name, value in flags.items() if value is not None})
 
 

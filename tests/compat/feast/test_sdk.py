@@ -218,3 +218,28 @@ def test_the_sdk_reads_back_what_the_command_writes(server: RunningApp, tmp_path
     service = store(server, tmp_path).get_feature_service("svc")
     named = {p.name: [f.name for f in p.features] for p in service.feature_view_projections}
     assert named == {"stats": ["rate", "name"], "busy": ["count_24h"]}
+
+
+def test_features_on_demand_through_the_sdk(tmp_path: Path) -> None:
+    import polars as pl
+
+    path = tmp_path / "features.py"
+    path.write_text(
+        DEFINITIONS.replace("Count, DeltaSource", "Count, DeltaSource, OnDemandView")
+        + "plus = OnDemandView('plus', inputs=[stats], request={'amount': float},\n"
+        "    features={'paid': 'rate * amount', 'is_large': 'amount > 100'})\n"
+        "more = FeatureService('more', [stats, plus])\n"
+    )
+    pl.DataFrame(
+        {"driver_id": [1], "event_timestamp": [NOW], "rate": [0.1], "name": ["Kim"]}
+    ).write_delta(tmp_path / "state")  # tells the types of columns
+    settings = FeatureSettings(definitions=str(path))
+    with run_piece(piece, settings, state=tmp_path / "s", clock=ManualClock(NOW)) as server:
+        fs = with_our_registry(server, tmp_path)
+        now = datetime(2024, 4, 1, 11, tzinfo=UTC)
+        fs.push("state", rows(driver_id=[7], event_timestamp=[now], rate=[0.25], name=["Eve"]))
+        asked = [{"driver_id": 7, "amount": 200.0}, {"driver_id": 8, "amount": 4.0}]
+        expected = {"paid": [50.0, None], "is_large": [True, False]}
+        for features in (["plus:paid", "plus:is_large"], fs.get_feature_service("more")):
+            answer = fs.get_online_features(features=features, entity_rows=asked).to_dict()
+            assert {name: answer[name] for name in expected} == expected

@@ -151,3 +151,30 @@ def test_two_servers_on_one_database_count_an_event_once(
     at = moment_us(START + timedelta(hours=24))
     assert again.rows("traffic", ["JFK"], at)[0].values[2] == 24
     again.close()
+
+
+def test_a_store_of_an_earlier_version_is_brought_up_to_date(
+    database_url: str, definitions: Definitions
+) -> None:
+    import sqlalchemy as sa
+
+    from dovetail.base.sql import Database
+
+    engine = opened(database_url, definitions)
+    engine.push("departures", departures(range(0, 6))).result()
+    expected = asked(engine, 9)
+    engine.close()
+    early = Database(database_url, sa.MetaData(), name="earlier")
+    schema = "features." if early.dialect == "postgresql" else ""
+
+    def undo(connection: sa.Connection) -> None:
+        for table in ("progress", "intents"):
+            connection.execute(sa.text(f"DROP TABLE {schema}{table}"))
+        update = f"UPDATE {schema}schema_revisions SET revision = 0 WHERE name = 'features'"
+        connection.execute(sa.text(update))
+
+    early.write(undo)
+    early.close()
+    again = opened(database_url, definitions)
+    assert (asked(again, 9), dict(again.progress()), again.intents()) == (expected, {}, [])
+    again.close()
