@@ -170,8 +170,9 @@ class Actions:
         labels = [y for _, _, _, part in parts for y in part]
         finite = [s is not None and np.isfinite(s).all() for s in scores]
         known = all(finite) and any(y is not None for y in labels)
+        columns = join([columns for _, columns, _, _ in parts])
         return Reference.fit(
-            join([columns for _, columns, _, _ in parts]),
+            old.gathered(columns) if old else columns,
             scores=scores if any(finite) else None,
             labels=labels if known else None,
             version=version,

@@ -10,7 +10,6 @@ import numpy as np
 from dovetail.base import extras
 from dovetail.base.errors import InvalidInputError
 from dovetail.monitoring.classical.samples import Coded
-from dovetail.monitoring.columns import Values
 
 _EXTRA = "data"
 
@@ -22,14 +21,15 @@ class ArrowFile:
     Attributes:
         rows: How many it has.
         types: The comparable columns and their Arrow types.
-        nested: Columns of lists, records or bytes, which have no distribution to compare.
-        read: Reads a column: numbers as float64 with NaN, times as seconds, texts as codes.
+        nested: Columns of records, bytes or lists of texts, which have no distribution to compare.
+        read: Reads a column: numbers as float64 with NaN, times as seconds, texts as codes, lists
+            of numbers (vectors, and images as lists of lists) as an array or as lists.
     """
 
     rows: int
     types: dict[str, str]
     nested: tuple[str, ...]
-    read: Callable[[str], Values | Coded]
+    read: Callable[[str], Any]
 
 
 def open_parquet(path: Path) -> ArrowFile:
@@ -96,6 +96,11 @@ def _is_text(arrow: Any, kind: Any) -> bool:
     return bool(t.is_string(kind) or t.is_large_string(kind) or view(kind))
 
 
+def _is_list(arrow: Any, kind: Any) -> bool:
+    t = arrow.types
+    return bool(t.is_list(kind) or t.is_large_list(kind) or t.is_fixed_size_list(kind))
+
+
 def _is_number(arrow: Any, kind: Any) -> bool:
     t = arrow.types
     return bool(t.is_integer(kind) or t.is_floating(kind) or t.is_decimal(kind))
@@ -105,6 +110,8 @@ def _is_comparable(arrow: Any, kind: Any) -> bool:
     t = arrow.types
     if t.is_dictionary(kind):
         return _is_comparable(arrow, kind.value_type)
+    if _is_list(arrow, kind):
+        return _is_list(arrow, kind.value_type) or _is_number(arrow, kind.value_type)
     simple = t.is_boolean(kind) or t.is_temporal(kind) or t.is_null(kind)
     return bool(simple or _is_text(arrow, kind) or _is_number(arrow, kind))
 
@@ -114,9 +121,11 @@ def _word(arrow: Any, kind: Any) -> str:
     return _word(arrow, kind.value_type) if arrow.types.is_dictionary(kind) else str(kind)
 
 
-def _values(arrow: Any, column: Any) -> Values | Coded:
+def _values(arrow: Any, column: Any) -> Any:
     kind = column.type
     t = arrow.types
+    if _is_list(arrow, kind):
+        return _lists(arrow, column)
     if t.is_dictionary(kind) and not _is_text(arrow, kind.value_type):
         column = column.cast(kind.value_type)
         kind = column.type
@@ -134,6 +143,18 @@ def _values(arrow: Any, column: Any) -> Values | Coded:
     if t.is_temporal(kind):
         column = column.cast(arrow.int32() if kind.bit_width == 32 else arrow.int64())
     return np.asarray(column.cast(arrow.float64(), safe=False).to_numpy())
+
+
+def _lists(arrow: Any, column: Any) -> Any:
+    """Vectors of one size as an array [rows, size], anything else as lists."""
+    rows = len(column)
+    if not rows or column.null_count or _is_list(arrow, column.type.value_type):
+        return column.to_pylist()
+    sizes = arrow.compute.unique(arrow.compute.list_value_length(column))
+    flat = column.combine_chunks().flatten()
+    if len(sizes) == 1 and not flat.null_count:
+        return flat.cast(arrow.float64(), safe=False).to_numpy().reshape(rows, -1)
+    return column.to_pylist()
 
 
 def _coded(arrow: Any, column: Any) -> Coded:

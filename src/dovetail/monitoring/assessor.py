@@ -194,7 +194,7 @@ class Assessor:
         watch = self._resume(model, day, reference, "drift", watch_inputs(reference))
         if watch is None:
             return []
-        columns = join(self._store.features(model, version, day))
+        columns = watch.read(join(self._store.features(model, version, day)))
         about = f"{model}\0{version}\0drift"
         alpha = reference.budget(self._alpha)
         found = assess(watch, day, columns, _predicted(reference, part), alpha=alpha, about=about)

@@ -1,6 +1,6 @@
 """Commands of the monitoring piece."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -115,6 +115,11 @@ def list_models(url: str, token: str | None, as_json: bool) -> None:
     default="holm",
     help="How they are corrected: holm, bonferroni, benjamini-hochberg or none.",
 )
+@click.option(
+    "--embed",
+    multiple=True,
+    help="COLUMN=URL of a served model that makes vectors of its values; repeatable.",
+)
 @click.option("--html", type=_FILE, help="Write the report to this file as well.")
 @json_option
 @click.pass_context
@@ -129,6 +134,7 @@ def report(
     alpha: float,
     tests: str,
     correction: str,
+    embed: tuple[str, ...],
     html: Path | None,
     as_json: bool,
 ) -> None:
@@ -139,6 +145,8 @@ def report(
     \b
     dovetail monitoring report --reference march.parquet --current april.parquet
     dovetail monitoring report --reference a.csv --current b.csv --tests ks,psi --html report.html
+    dovetail monitoring report --reference a.jsonl --current b.jsonl \
+        --embed text=http://127.0.0.1:8080/v2/models/embedder
     """
     from dovetail.monitoring.files import read_columns
     from dovetail.monitoring.profile_table import read_profile
@@ -156,6 +164,7 @@ def report(
         ignore=_names(ignore),
         tests=_names(tests),
         correction=correction,
+        embed=_embeds(embed),
     )
     if html is not None:
         _write_html(found, html, reference.name, current.name)
@@ -164,6 +173,14 @@ def report(
     else:
         print_report(found)
     context.exit(1 if found.verdict == "drift" else 0)
+
+
+def _embeds(several: Sequence[str]) -> dict[str, str]:
+    pairs = [one.partition("=") for one in several]
+    for name, _, url in pairs:
+        if not name or not url:
+            raise click.BadParameter("give COLUMN=http://host:8080/v2/models/NAME")
+    return {name: url for name, _, url in pairs}
 
 
 def _names(text: str) -> list[str]:

@@ -17,6 +17,7 @@ import msgspec
 import numpy as np
 
 from dovetail.monitoring.columns import Bins, ColumnProfile, Values, typed
+from dovetail.monitoring.embedding import Embed
 from dovetail.monitoring.evidence import YEAR, DaySums, Evidence, sum_day, weigh
 from dovetail.monitoring.joint import Joint
 from dovetail.monitoring.learner import Learner, Told
@@ -26,6 +27,7 @@ from dovetail.monitoring.reference import PREDICTION, Reference
 from dovetail.monitoring.seasons import SEASONS, season_of
 from dovetail.monitoring.sketch import Codes, Learnt
 from dovetail.monitoring.tally import Tally, tally
+from dovetail.monitoring.views import View, expand, gather, sources
 from dovetail.wire.monitoring import ColumnDrift, Drift
 
 _DECIMAL = math.log(10)
@@ -48,6 +50,8 @@ class Watch:
         season: Which days are compared with each other.
         days: The days of this alarm budget and their sums.
         upward: Watch only for values becoming larger.
+        views: How columns of vectors, texts and images become numeric ones.
+        embed: Functions of the user's that make vectors of values, by column.
         learner: The classifier, where the reference kept rows for it.
         told: What the classifier said on the latest day.
     """
@@ -58,6 +62,8 @@ class Watch:
     season: str = ""
     days: list[tuple[str, DaySums]] = field(default_factory=list)
     upward: bool = False
+    views: list[View] = field(default_factory=list)
+    embed: Mapping[str, Embed] | None = None
     learner: Learner | None = None
     told: Told | None = None
 
@@ -85,6 +91,16 @@ class Watch:
         if not joint or not single:
             return np.full(len(self.profiles), rest / len(self.profiles))
         return np.repeat([(rest - _JOINT) / single, _JOINT / joint], [single, joint])
+
+    def read(self, columns: Mapping[str, Any]) -> Mapping[str, Values]:
+        """The columns that are watched, of those that came in; of what was read before, itself."""
+        names = [profile.name for profile in self.profiles[: _single(self)]]
+        if not self.views:
+            return align(names, columns)
+        names = sources(self.views, [name for name in names if name != PREDICTION])
+        gathered = align(names, gather(self.views, names, columns))
+        found = expand(self.views, gathered, self.embed)
+        return {name: typed(values) for name, values in found.items()}
 
     def tally(self, columns: Mapping[str, Values], scores: Values | None) -> Tally:
         """Count rows for `step`."""
@@ -144,9 +160,11 @@ def watch_inputs(reference: Reference) -> Watch:
     if reference.sketch is not None and all(p.merge for p in reference.columns):
         learnt = Learnt(reference.sketch, reference.columns)
         learner = Learner(learnt, SEASONS[reference.season])
-    return Watch.fresh(
+    watch = Watch.fresh(
         reference.streams, joints=reference.joints, season=reference.season, learner=learner
     )
+    watch.views = reference.views
+    return watch
 
 
 def assess(
@@ -169,8 +187,7 @@ def assess(
         alpha: The chance of a false alarm that a quiet year may have.
         about: What is watched.
     """
-    columns = align([p.name for p in watch.profiles[: _single(watch)]], columns)
-    seen = watch.tally(columns, scores)
+    seen = watch.tally(watch.read(columns), scores)
     return assess_tally(watch, day, seen, alpha=alpha, about=about)
 
 

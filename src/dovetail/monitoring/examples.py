@@ -4,16 +4,30 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import quote
 
+import msgspec
 import numpy as np
 
 from dovetail.monitoring.columns import ColumnProfile, Values
 from dovetail.monitoring.numeric import Floats
 from dovetail.monitoring.store import Located
-from dovetail.wire.monitoring import ColumnDrift
+from dovetail.wire.monitoring import ColumnDrift, Drift
 
-__all__ = ["example_rows", "worst_rows"]
+__all__ = ["Example", "example_rows", "far_rows", "worst_rows"]
 
 _ROWS, _COLUMNS = 5, 5
+_TIE = 1e-3
+
+
+class Example(msgspec.Struct, frozen=True):
+    """A row that shows what a finding is about.
+
+    Attributes:
+        row: Its number among the rows of the day.
+        values: What it holds in the columns that the finding names.
+    """
+
+    row: int
+    values: dict[str, float | str | None]
 
 
 def example_rows(
@@ -35,16 +49,12 @@ def example_rows(
     Returns:
         At most five rows of at most five columns each: request_id, row, values, href.
     """
-    known = {profile.name: profile for profile in profiles}
-    named = [one for one in guilty if one.column in known and one.column in columns][:_COLUMNS]
+    named = _named(profiles, guilty, columns)
     size = sum(part.rows for part in located)
-    if not named or any(len(columns[one.column]) != size for one in named):
+    if not named or any(len(columns[name]) != size for name in named):
         return []
-    strange = np.zeros(size)
-    for one in named:
-        strange += _strangeness(known[one.column], columns[one.column])
-    chosen = np.argsort(-strange, kind="stable")[:_ROWS].tolist()
-    return _told(model, {one.column: columns[one.column] for one in named}, chosen, located)
+    shown = {name: columns[name] for name in named}
+    return _told(model, shown, _strangest(named, columns), located)
 
 
 def worst_rows(
@@ -92,10 +102,47 @@ def _told(
     return found
 
 
-def _strangeness(profile: ColumnProfile, values: Values) -> Any:
-    """How rare the bin of each value was on the reference, in natural units of information."""
+def far_rows(
+    profiles: Sequence[ColumnProfile], found: Drift, columns: Mapping[str, Values]
+) -> list[Example]:
+    """The same of rows that came without requests: at most five, by their number."""
+    guilty = [one for one in found.columns if one.since is not None]
+    named = _named(profiles, guilty, columns)
+    return [
+        Example(at, {name: _plain(columns[name][at]) for name in named})
+        for at in (_strangest(named, columns) if named else [])
+    ]
+
+
+def _named(
+    profiles: Sequence[ColumnProfile],
+    guilty: Sequence[ColumnDrift],
+    columns: Mapping[str, Values],
+) -> dict[str, ColumnProfile]:
+    """The profiles of the strongest columns that a finding names, of those that are there."""
+    known = {profile.name: profile for profile in profiles}
+    names = [one.column for one in guilty if one.column in known and one.column in columns]
+    return {name: known[name] for name in names[:_COLUMNS]}
+
+
+def _strangest(named: Mapping[str, ColumnProfile], columns: Mapping[str, Values]) -> list[int]:
+    strange = sum(_strangeness(profile, columns[name]) for name, profile in named.items())
+    found: list[int] = np.argsort(-np.asarray(strange), kind="stable")[:_ROWS].tolist()
+    return found
+
+
+def _strangeness(profile: ColumnProfile, values: Values) -> Floats:
+    """How rare the bin of each value was on the reference, in natural units of information.
+
+    Within a bin what is farther from the mean is stranger.
+    """
     counts = np.asarray(profile.counts, dtype=np.float64)
-    return -np.log((counts + 0.5) / (counts.sum() + 0.5 * len(counts)))[profile.bins(values)]
+    rare = -np.log((counts + 0.5) / (counts.sum() + 0.5 * len(counts)))[profile.bins(values)]
+    if not isinstance(values, np.ndarray) or profile.mean is None or not profile.deviation:
+        return np.asarray(rare, dtype=np.float64)
+    with np.errstate(over="ignore", invalid="ignore"):
+        away = np.abs(values - profile.mean) / profile.deviation
+    return np.asarray(rare + _TIE * np.nan_to_num(away, nan=0.0).clip(0, 1 / _TIE))
 
 
 def _plain(value: Any) -> Any:

@@ -30,7 +30,7 @@ class Table(Mapping[str, Column]):
     Args:
         types: What each comparable column holds, in the file's own words or "number" and "text".
         read: Reads one of them.
-        nested: Columns of lists or records, which have no distribution to compare.
+        nested: Columns of records, bytes or lists of texts, which have no distribution to compare.
     """
 
     def __init__(
@@ -66,8 +66,8 @@ def read_columns(path: Path) -> Table:
     Args:
         path: `.csv`, `.parquet`, `.arrow`, `.feather` or `.ipc`, `.jsonl` or `.ndjson`. In CSV an
             empty field, NA, NaN, null or None is missing, and a column all of whose other fields
-            are numbers is numeric. Records of JSON lines may lack names; a list or a record in a
-            field counts as its text.
+            are numbers is numeric. Records of JSON lines may lack names; a record in a field, or a
+            list that is not of numbers, counts as its text.
 
     Raises:
         InvalidInputError: There is no such file, it is none of them or broken, or it has no rows.
@@ -146,13 +146,21 @@ def _json_lines(path: Path) -> tuple[Table, int]:
     return _held({name: _mixed(column) for name, column in columns.items()}), rows
 
 
-def _mixed(values: list[Any]) -> Values:
-    """Numbers where all known values are numbers or booleans, texts otherwise."""
+def _mixed(values: list[Any]) -> Any:
+    """Numbers where all known values are numbers or booleans, lists of numbers as they are."""
+    if all(v is None or (isinstance(v, list) and _is_numbers(v)) for v in values):
+        return values
     if all(v is None or isinstance(v, int | float) for v in values):
         return np.array([math.nan if v is None else float(v) for v in values], dtype=np.float64)
     return [
         v if v is None or isinstance(v, str) else msgspec.json.encode(v).decode() for v in values
     ]
+
+
+def _is_numbers(value: list[Any]) -> bool:
+    return bool(value) and all(
+        _is_numbers(v) if isinstance(v, list) else isinstance(v, int | float) for v in value
+    )
 
 
 def _arrow(opened: ArrowFile) -> tuple[Table, int]:

@@ -34,6 +34,7 @@ from dovetail.monitoring.rules import parse_rules
 from dovetail.monitoring.settings import MonitoringSettings
 from dovetail.monitoring.standing import Book
 from dovetail.monitoring.store import Store, Stored
+from dovetail.monitoring.views import refuse_embedding
 from dovetail.wire import monitoring as wire
 from dovetail.wire.cloudevents import Event
 from dovetail.wire.monitoring import (
@@ -159,7 +160,10 @@ class Monitoring:
             model=model,
         )
         self._keep(model, reference)
-        self.outliers.put(model, reference, body.features)
+        if reference.views:
+            self.outliers.lack(model, reference, "the reference holds vectors, texts or images")
+        else:
+            self.outliers.put(model, reference, body.features)
         return reference
 
     def put_profile(self, model: str, data: bytes, version: str = "") -> Reference:
@@ -179,6 +183,7 @@ class Monitoring:
 
     def keep_profile(self, model: str, reference: Reference) -> None:
         """Set a version's reference that came without rows."""
+        refuse_embedding(reference.views)
         self._keep(model, reference)
         self.outliers.lack(model, reference, "the reference came as a profile, which has no rows")
 

@@ -6,10 +6,12 @@ from datetime import UTC, date, datetime, timedelta
 import msgspec
 import numpy as np
 
-from dovetail.monitoring.columns import typed
-from dovetail.monitoring.drift import Watch, align, assess_tally, watch_inputs
+from dovetail.monitoring.columns import Values, typed
+from dovetail.monitoring.drift import Watch, assess_tally, watch_inputs
+from dovetail.monitoring.embedding import Embed
 from dovetail.monitoring.errors import ReferenceInvalidError
 from dovetail.monitoring.evidence import DaySums
+from dovetail.monitoring.examples import Example, far_rows
 from dovetail.monitoring.loss import Loss, assess_loss, watch_loss
 from dovetail.monitoring.numeric import Floats
 from dovetail.monitoring.performance import measure
@@ -26,11 +28,13 @@ class Findings(msgspec.Struct, frozen=True, kw_only=True):
         drift: How sure it is that the inputs have changed.
         loss: How sure it is that the loss has risen; None without labels.
         figures: Realised and estimated performance of these rows; None without scores.
+        examples: Of an alarm of drift, the rows that are least like the reference.
     """
 
     drift: Drift
     loss: Loss | None = None
     figures: Figures | None = None
+    examples: list[Example] = []
 
     @property
     def alarm(self) -> bool:
@@ -68,6 +72,7 @@ class Monitor:
         reference: What the model was validated on, or its columns by name.
         alpha_per_year: The chance of any false alarm during 365 updates on which nothing changes;
             half goes to drift, half to the loss where the reference has labels.
+        embed: Functions that make vectors of values, by column, where the reference had some.
 
     Example:
         >>> import numpy as np
@@ -81,13 +86,18 @@ class Monitor:
     """
 
     def __init__(
-        self, reference: Reference | Mapping[str, Column], *, alpha_per_year: float = 0.05
+        self,
+        reference: Reference | Mapping[str, Column],
+        *,
+        alpha_per_year: float = 0.05,
+        embed: Mapping[str, Embed] | None = None,
     ) -> None:
         if not isinstance(reference, Reference):
-            reference = Reference.fit(reference)
+            reference = Reference.fit(reference, embed=embed)
         self.reference = reference
         self._alpha = reference.budget(alpha_per_year)
         self._inputs, self._losses = watch_inputs(reference), watch_loss(reference)
+        self._inputs.embed = embed
         self._day: date | None = None
 
     def tally(self, rows: Mapping[str, Column], *, scores: Column | None = None) -> Tally:
@@ -97,7 +107,8 @@ class Monitor:
             ReferenceInvalidError: Columns differ in length.
         """
         self._check(rows, scores, None)
-        return self._tally(rows, None if scores is None else _floats("scores", scores))
+        p = None if scores is None else _floats("scores", scores)
+        return self._inputs.tally(self._read(rows), p)
 
     def update(
         self,
@@ -122,10 +133,12 @@ class Monitor:
             self._check(rows, scores, labels)
         at = self._next(day).isoformat()
         p = None if scores is None else _floats("scores", scores)
-        seen = rows if isinstance(rows, Tally) else self._tally(rows, p)
+        read = None if isinstance(rows, Tally) else self._read(rows)
+        seen = rows if isinstance(rows, Tally) else self._inputs.tally(read or {}, p)
         drift = assess_tally(self._inputs, at, seen, alpha=self._alpha)
+        strange = far_rows(self.reference.columns, drift, read) if read and drift.alarm else []
         if p is None:
-            return Findings(drift=drift)
+            return Findings(drift=drift, examples=strange)
         y = np.full(len(p), np.nan) if labels is None else _floats("labels", labels)
         loss = None
         known = np.isfinite(y)
@@ -136,7 +149,7 @@ class Monitor:
         figures = measure(
             [Slice("live", version, p, y)], {version: calibration} if calibration else {}
         )
-        return Findings(drift=drift, loss=loss, figures=figures)
+        return Findings(drift=drift, loss=loss, figures=figures, examples=strange)
 
     def save(self) -> bytes:
         """Everything learnt since the reference, to go on elsewhere with `restore`."""
@@ -163,10 +176,10 @@ class Monitor:
                 kept.into(watch)
         self._day = found.day
 
-    def _tally(self, rows: Mapping[str, Column], scores: Floats | None) -> Tally:
-        columns = {name: typed(values) for name, values in rows.items()}
-        columns = dict(align([c.name for c in self.reference.columns], columns))
-        return self._inputs.tally(columns, scores)
+    def _read(self, rows: Mapping[str, Column]) -> Mapping[str, Values]:
+        if self.reference.views:
+            return self._inputs.read(rows)
+        return self._inputs.read({name: typed(values) for name, values in rows.items()})
 
     def _next(self, day: date | None) -> date:
         if day is None:

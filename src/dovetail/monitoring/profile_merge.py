@@ -52,6 +52,11 @@ def _add(a: Reference, b: Reference) -> Reference:
     for what, one, other in pairs:
         if one != other:
             raise _apart(what, one, other)
+    if a.views != b.views:
+        raise ReferenceInvalidError(
+            "profiles that look at vectors, texts or images differently cannot be merged",
+            fix="make all parts like one of them",
+        )
     days = [day for one in (a, b) for day in (one.first, one.last) if day is not None]
     made = msgspec.structs.replace(
         a,

@@ -16,6 +16,7 @@ import numpy.typing as npt
 from dovetail.monitoring import scores as scoring
 from dovetail.monitoring.calibration import Calibration
 from dovetail.monitoring.columns import ColumnProfile, Roles, Values, profile, typed
+from dovetail.monitoring.embedding import Embed
 from dovetail.monitoring.errors import ReferenceInvalidError
 from dovetail.monitoring.joint import Joint, joints
 from dovetail.monitoring.numeric import Floats
@@ -24,6 +25,7 @@ from dovetail.monitoring.profile_scores import Scored, score_bins
 from dovetail.monitoring.reference_classes import ClassParts, class_parts, numbered
 from dovetail.monitoring.seasons import SEASONS, seasons_of, span_of
 from dovetail.monitoring.sketch import Sketch, sketch
+from dovetail.monitoring.views import View, check_views, expand, fit_views, gather, sources
 
 PREDICTION = "(prediction)"
 """Name of the stream of scores among the columns."""
@@ -61,6 +63,7 @@ class Reference(msgspec.Struct, frozen=True, kw_only=True):
         knots: Knots of the calibration from score to probability.
         heights: Probabilities at the knots.
         joints: Streams of columns together.
+        views: How columns of vectors, texts and images became numeric ones.
         sketch: Some rows, coded, for a classifier to learn from; None where none were kept.
         season: Which days are compared with each other; one of `SEASONS`, "" for all.
         task: "binary" (labels of 0 and 1), "multiclass" or "regression" (labels are numbers).
@@ -83,6 +86,7 @@ class Reference(msgspec.Struct, frozen=True, kw_only=True):
     knots: list[float] = []
     heights: list[float] = []
     joints: list[Joint] = []
+    views: list[View] = []
     sketch: Sketch | None = None
     season: str = ""
     task: Task = "binary"
@@ -101,6 +105,11 @@ class Reference(msgspec.Struct, frozen=True, kw_only=True):
     def streams(self) -> list[ColumnProfile]:
         """All single streams that drift is looked for in: the features, then the scores."""
         return [*self.columns, *([self.prediction] if self.prediction else [])]
+
+    def gathered(self, columns: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Columns as they came in, with the vectors put together that came by component."""
+        names = sources(self.views, [column.name for column in self.columns])
+        return gather(self.views, names, columns)
 
     def budget(self, alpha: float) -> float:
         """The part of an alarm budget that drift, and likewise loss, may spend."""
@@ -121,13 +130,16 @@ class Reference(msgspec.Struct, frozen=True, kw_only=True):
         classes: Sequence[str] = (),
         like: "Reference | None" = None,
         keep_rows: bool = True,
+        embed: Mapping[str, Embed] | None = None,
     ) -> "Reference":
         """Summarise a sample.
 
         A random quarter of the rows, at most 1,000, shape the bins; all others calibrate.
 
         Args:
-            features: The columns by name, all of one length.
+            features: The columns by name, all of one length. A column of vectors (an array
+                [rows, size], or lists), of texts of several words, or of images (arrays of two or
+                three dimensions) becomes several numeric ones; see `views.py`.
             scores: The model's scores on these rows.
             labels: What came true, 0 or 1 (any number for a regression), missing where unknown.
             version: The model version.
@@ -142,6 +154,8 @@ class Reference(msgspec.Struct, frozen=True, kw_only=True):
                 other rows.
             keep_rows: Keep up to 4,000 rows, each cell as the number of its bin, so that a
                 classifier can see changes of many columns together; the file has none of them.
+            embed: For some columns a function that makes vectors of a list of values, or the URL
+                of a served model that does: `http://host/v2/models/NAME`.
 
         Raises:
             ReferenceInvalidError: There are no rows, lengths differ, labels lack scores, or days
@@ -157,7 +171,8 @@ class Reference(msgspec.Struct, frozen=True, kw_only=True):
             season, task, classes = like.season, like.task, like.classes
         roles = _roles(rows, season, days, like)
         first, last = span_of(days)
-        columns = {name: typed(values) for name, values in features.items()}
+        views = fit_views(features, roles.shaping, embed) if like is None else like.views
+        columns = {n: typed(values) for n, values in expand(views, features, embed).items()}
         profiles = _profiles(columns, roles, like)
         made = cls(
             version=version,
@@ -166,6 +181,7 @@ class Reference(msgspec.Struct, frozen=True, kw_only=True):
             first=first,
             last=last,
             columns=profiles,
+            views=views,
             sketch=sketch(profiles, columns, roles) if keep_rows and like is None else None,
             joints=joints(columns, roles, None if like is None else like.joints),
             season=season,
@@ -173,18 +189,8 @@ class Reference(msgspec.Struct, frozen=True, kw_only=True):
         )
         if classes:
             made = msgspec.structs.replace(made, classes=[str(name) for name in classes])
-        if scores is not None and task == "multiclass":
-            made = _with_classes(
-                made, class_parts(scores, labels, classes, roles, like, PREDICTION)
-            )
-        elif scores is not None:
-            numbers = _floats("scores", scores)
-            before = None if like is None else like.prediction
-            shown = profile(PREDICTION, numbers, roles, like=before)
-            made = msgspec.structs.replace(made, prediction=shown)
-            if labels is not None:
-                labels = numbered(labels, classes)
-                made = _with_labels(made, numbers, _floats("labels", labels), roles, like)
+        if scores is not None:
+            made = _with_scores(made, scores, labels, roles, like)
         return made.sealed()
 
     def sealed(self) -> "Reference":
@@ -205,7 +211,9 @@ class Reference(msgspec.Struct, frozen=True, kw_only=True):
             ReferenceInvalidError: It is no profile, a newer one than this version reads, or its
                 parts do not fit together.
         """
-        return msgspec.structs.replace(read_file(data, cls), sketch=None).sealed()
+        found = read_file(data, cls)
+        check_views(found.views, [column.name for column in found.columns])
+        return msgspec.structs.replace(found, sketch=None).sealed()
 
     def pack(self) -> bytes:
         """The profile as JSON."""
@@ -268,6 +276,23 @@ def _with_classes(made: Reference, parts: ClassParts) -> Reference:
         loss=parts.loss,
         surprise=parts.surprise,
         performance=Performance(auc=parts.auc, log_loss=parts.log_loss, brier=parts.brier),
+    )
+
+
+def _with_scores(
+    made: Reference, scores: Column, labels: Column | None, roles: Roles, like: Reference | None
+) -> Reference:
+    if made.task == "multiclass":
+        parts = class_parts(scores, labels, made.classes, roles, like, PREDICTION)
+        return _with_classes(made, parts)
+    numbers = _floats("scores", scores)
+    before = None if like is None else like.prediction
+    shown = profile(PREDICTION, numbers, roles, like=before)
+    made = msgspec.structs.replace(made, prediction=shown)
+    if labels is None:
+        return made
+    return _with_labels(
+        made, numbers, _floats("labels", numbered(labels, made.classes)), roles, like
     )
 
 

@@ -6,6 +6,7 @@ probability alpha at most. A comparison that repeats every day needs the evidenc
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import msgspec
@@ -15,22 +16,28 @@ from dovetail.base.errors import InvalidInputError
 from dovetail.monitoring.calibration import Calibration
 from dovetail.monitoring.classical import ClassicalTests, TestResults
 from dovetail.monitoring.classical.catalogue import TESTS, fit_column
-from dovetail.monitoring.classical.fitted import is_changed
+from dovetail.monitoring.classical.fitted import check_names, is_changed
 from dovetail.monitoring.classical.joint import Separation
 from dovetail.monitoring.classical.rows import columns_of
 from dovetail.monitoring.classical.samples import Coded, sample
 from dovetail.monitoring.columns import typed
 from dovetail.monitoring.difference import Comparison, Test, difference
 from dovetail.monitoring.distances import holm
+from dovetail.monitoring.embedding import Embed
 from dovetail.monitoring.numeric import Floats
 from dovetail.monitoring.performance import measure
 from dovetail.monitoring.profile_report import Binned, figures_of
 from dovetail.monitoring.reference import Reference
 from dovetail.monitoring.store import Slice
 from dovetail.monitoring.together import Joint, Together
+from dovetail.monitoring.view_report import Far, Looked, looked
+from dovetail.monitoring.views import expand
 from dovetail.wire.monitoring import Figures
 
 __all__ = ["Comparison", "Joint", "Report", "compare"]
+
+
+_FAR = 15
 
 
 class Report(msgspec.Struct, frozen=True, kw_only=True):
@@ -48,6 +55,8 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
         skipped: Columns of the reference that were not compared, and why not.
         performance: Figures on the reference and now, where scores were named.
         tests: The classical tests that were asked for; the verdict does not rest on them.
+        far: Of vectors, texts and images that differ, the rows now that are farthest from the
+            reference.
     """
 
     verdict: str
@@ -60,6 +69,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     skipped: dict[str, str] = {}
     performance: tuple[Figures, Figures] | None = None
     tests: TestResults | None = None
+    far: list[Far] = []
 
     @property
     def drifted(self) -> list[Comparison]:
@@ -77,6 +87,7 @@ def compare(
     ignore: Sequence[str] = (),
     tests: Sequence[str] = (),
     correction: str = "holm",
+    embed: Mapping[str, Embed] | None = None,
 ) -> Report:
     """Compare two tables.
 
@@ -92,6 +103,9 @@ def compare(
         ignore: Columns that are not compared, such as identifiers.
         tests: Classical tests to run besides, by name; see `classical.TESTS`.
         correction: How their p-values are adjusted over columns.
+        embed: For some columns a function that makes vectors of values, or the URL of a served
+            model that does. Columns of vectors, images and texts are compared by several numbers
+            each (`views.py`).
 
     Raises:
         InvalidInputError: A named column is not in the reference, no column is in both, or there
@@ -101,6 +115,7 @@ def compare(
     now: Mapping[str, Any] = Binned(other, score) if other else columns_of(current)
     if isinstance(reference, Reference):
         before: Mapping[str, Any] = Binned(reference, score, other)
+        now = now if other else expand(reference.views, now, embed)
         _refuse_joint(tests)
     elif other:
         raise InvalidInputError(
@@ -118,19 +133,21 @@ def compare(
     shared = [name for name in before if name in now and name not in left_out]
     if not shared:
         raise InvalidInputError("the two tables have no column in common")
+    found, seen = _differences(before, now, shared, embed or {})
+    columns, joint = _judge(found, seen.together, alpha)
     classical = None
     if tests:
-        chosen = {name: before[name] for name in shared}
-        fitted = ClassicalTests(chosen, tests=tests, alpha=alpha, correction=correction)
-        classical = fitted.compare({name: _beside(before, now, name) for name in shared})
-    found, rows, separation = _differences(before, now, shared)
-    columns, joint = _judge(found, separation, alpha)
+        check_names(tests, correction)
+        chosen = {name: before[name] for name in shared if name not in seen.views}
+        if chosen:
+            fitted = ClassicalTests(chosen, tests=tests, alpha=alpha, correction=correction)
+            classical = fitted.compare({name: _beside(before, now, name) for name in chosen})
     absent = [name for name in before if name not in now and name not in left_out]
     changed = absent or (joint and joint.drift) or any(c.drift for c in columns)
     return Report(
         verdict="drift" if changed else "no drift",
         alpha=alpha,
-        rows=rows,
+        rows=seen.rows,
         columns=sorted(columns, key=lambda c: (not c.drift, c.p, -c.psi)),
         joint=joint,
         absent=absent,
@@ -138,12 +155,17 @@ def compare(
         skipped=skipped,
         performance=_performance(before, now, score, label) if score else None,
         tests=classical,
+        far=[one for one in seen.far if any(_is_of(one, c) for c in columns if c.drift)][:_FAR],
     )
+
+
+def _is_of(far: Far, column: Comparison) -> bool:
+    return column.column.startswith(f"{far.column}: ")
 
 
 def _skipped(before: Mapping[str, Any], ignore: Sequence[str]) -> dict[str, str]:
     """The columns of the reference that are not compared, and why not."""
-    found = dict.fromkeys(getattr(before, "nested", ()), "holds lists, records or bytes")
+    found = dict.fromkeys(getattr(before, "nested", ()), "holds records, bytes or lists of texts")
     types = getattr(before, "types", {})
     moving = [name for name in before if types.get(name, "").startswith(("timestamp", "date"))]
     found |= dict.fromkeys(moving, "holds moments, which move on by themselves")
@@ -177,29 +199,53 @@ def _refuse_joint(tests: Sequence[str]) -> None:
 Found = list[tuple[Comparison, list[Test]]]
 
 
-def _differences(
-    before: Mapping[str, Any], now: Mapping[str, Any], shared: list[str]
-) -> tuple[Found, tuple[int, int], Separation | None]:
-    """Each column's difference, the rows of both, and how far all columns tell them apart.
+@dataclass
+class _Seen:
+    """What was seen besides while columns passed by.
 
-    Every column is read once.
+    Attributes:
+        rows: Rows of both tables.
+        together: How far all columns tell them apart.
+        views: The columns of vectors, texts and images.
+        far: Rows of those that are far from the reference.
     """
+
+    rows: tuple[int, int] = (0, 0)
+    together: Separation | None = None
+    views: list[str] = field(default_factory=list)
+    far: list[Far] = field(default_factory=list)
+
+
+def _differences(
+    before: Mapping[str, Any], now: Mapping[str, Any], shared: list[str], embed: Mapping[str, Embed]
+) -> tuple[Found, _Seen]:
+    """Each column's difference, and what is seen besides. Every column is read once."""
     found: Found = []
-    rows = (0, 0)
+    seen = _Seen()
     together: Together | None = None
     for name in shared:
         values = (before[name], _beside(before, now, name))
-        then, here = (sample(v) for v in values)
-        rows = (then.rows, here.rows)
-        if not all(rows):
-            raise InvalidInputError("one of the two tables has no rows")
-        found.append(difference(name, fit_column(then), here, _types(name, before, now)))
-        if isinstance(before, Binned):
-            continue
-        together = together or Together(*rows)
-        if not is_changed(then, here):
-            together.add(name, *values)
-    return found, rows, together.separation() if together else None
+        several = None if isinstance(before, Binned) else looked(name, *values, embed)
+        if several is not None:
+            columns, far = several
+            seen.views.append(name)
+            seen.far += far
+        else:
+            columns = [Looked(name, values[0], values[0], values[1])]
+        for one in columns:
+            then, here = sample(one.tested), sample(one.now)
+            seen.rows = (then.rows, here.rows) if several is None else (len(one.before), here.rows)
+            if not all(seen.rows):
+                raise InvalidInputError("one of the two tables has no rows")
+            types = None if several else _types(name, before, now)
+            found.append(difference(one.name, fit_column(then), here, types))
+            if isinstance(before, Binned):
+                continue
+            together = together or Together(*seen.rows)
+            if not is_changed(then, here):
+                together.add(one.name, one.before, one.now)
+    seen.together = together.separation() if together else None
+    return found, seen
 
 
 def _judge(

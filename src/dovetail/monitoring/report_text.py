@@ -29,6 +29,9 @@ def print_report(found: Report) -> None:
     if found.joint is not None:
         word = "differ" if found.joint.drift else "do not differ"
         click.echo(f"all columns together {word}: AUC {found.joint.auc:.3f}, p {found.joint.p:.2g}")
+    for one in found.far:
+        excerpt = f": {one.excerpt}" if one.excerpt else ""
+        click.echo(f"{one.column}: row {one.row} is {one.distance:.3g} away{excerpt}")
     _print_tests(found)
     for name in found.absent:
         click.echo(f"column {name} is no longer there")

@@ -9,7 +9,8 @@ import numpy.typing as npt
 from dovetail.monitoring.classical import joint
 from dovetail.monitoring.classical.rows import fit_encoder, split_rows
 
-_ROWS = 2000
+ROWS = 2000
+"""Most rows of each table that are looked at; the encoder learns from others."""
 _LEAST = 100
 _WIDTH = 200
 
@@ -40,8 +41,8 @@ class Together:
     def __init__(self, before: int, now: int) -> None:
         self._enough = min(before // 2, now) >= _LEAST
         # The encoder learns from other rows than it encodes, so that both sides are new to it.
-        self._learnt, looked = split_rows(before, 0, _ROWS)
-        chosen = np.random.default_rng(0).permutation(now)[:_ROWS]
+        self._learnt, looked = split_rows(before, 0, ROWS)
+        chosen = np.random.default_rng(0).permutation(now)[:ROWS]
         self._at = (looked, np.sort(chosen))
         self._parts: tuple[list[npt.NDArray[np.float64]], ...] = ([], [])
         self._width = 0
