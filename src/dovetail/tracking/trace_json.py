@@ -13,9 +13,9 @@ from typing import Any
 import msgspec
 
 from dovetail.wire import lenient
-from dovetail.wire.otlp import Event, InvalidSpans, Span, from_native, native, to_json
+from dovetail.wire.otlp import Event, InvalidSpans, Link, Span, from_native, native, to_json
 
-__all__ = ["read", "write"]
+__all__ = ["contents", "read", "read_contents", "write"]
 
 MOST = 20_000
 
@@ -36,6 +36,12 @@ class _Event(msgspec.Struct, frozen=True):
     attributes: Mapping[str, Any] = msgspec.field(default_factory=dict)
 
 
+class _Link(msgspec.Struct, frozen=True):
+    trace_id: str = ""
+    span_id: str = ""
+    attributes: Mapping[str, Any] = msgspec.field(default_factory=dict)
+
+
 class _Span(msgspec.Struct, frozen=True):
     name: str = ""
     span_id: str = ""
@@ -51,6 +57,7 @@ class _Span(msgspec.Struct, frozen=True):
     status_message: str = ""
     attributes: Mapping[str, Any] = msgspec.field(default_factory=dict)
     events: tuple[_Event, ...] = ()
+    links: tuple[_Link, ...] = ()
 
 
 class _File(msgspec.Struct, frozen=True):
@@ -59,8 +66,12 @@ class _File(msgspec.Struct, frozen=True):
 
 def write(spans: Sequence[Span]) -> bytes:
     """Write spans into the file."""
-    text = json.dumps({"spans": [_as_mlflow(span) for span in spans]}, ensure_ascii=False)
-    return text.encode()
+    return f'{{"spans": [{", ".join(contents(spans))}]}}'.encode()
+
+
+def contents(spans: Sequence[Span]) -> list[str]:
+    """Write spans one by one, as MLflow's database keeps them."""
+    return [json.dumps(_as_mlflow(span), ensure_ascii=False) for span in spans]
 
 
 def _as_mlflow(span: Span) -> dict[str, Any]:
@@ -105,6 +116,20 @@ def read(body: bytes) -> list[Span]:
         raise InvalidSpans(f"the file is not MLflow's traces.json: {error}") from error
 
 
+def read_contents(texts: Sequence[str], trace_id: str) -> list[Span]:
+    """Read spans that were written one by one.
+
+    Args:
+        texts: one for each span.
+        trace_id: whose they are.
+
+    Raises:
+        InvalidSpans: one of them is not a span.
+    """
+    found = read(f'{{"spans": [{", ".join(texts)}]}}'.encode())
+    return [msgspec.structs.replace(span, trace_id=trace_id.removeprefix("tr-")) for span in found]
+
+
 def _span(one: _Span) -> Span:
     is_old = one.context is not None
     code = (one.status_code if is_old else one.status.code).removeprefix("STATUS_CODE_")
@@ -122,7 +147,10 @@ def _span(one: _Span) -> Span:
             Event(e.name, e.time_unix_nano or e.timestamp * 1000, from_native(dict(e.attributes)))
             for e in one.events
         ),
-        links=(),
+        links=tuple(
+            Link(x.trace_id.removeprefix("tr-"), x.span_id, from_native(dict(x.attributes)))
+            for x in one.links
+        ),
     )
 
 

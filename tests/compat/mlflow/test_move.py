@@ -1,5 +1,6 @@
 """A store of MLflow comes over whole and goes back whole; MLflow's own client is the judge."""
 
+import contextlib
 import math
 import os
 import re
@@ -82,6 +83,28 @@ def fill(mlflow: ModuleType, url: str) -> None:
     mlflow.set_tracking_uri(url)
     mlflow.set_registry_uri(url)
     mlflow.genai.register_prompt("hi", "hello {{name}}")
+    _trace(mlflow, other)
+
+
+def _trace(mlflow: ModuleType, experiment: str) -> None:
+    """Record one trace that went well, in a run, and one that did not."""
+    with (
+        mlflow.start_run(experiment_id=experiment, run_name="traced"),
+        mlflow.start_span("answer", span_type="CHAIN", attributes={"deep": {"a": [1, 2.5]}}) as top,
+    ):
+        top.set_inputs({"question": "¿línea?"})
+        with mlflow.start_span("look up", span_type="RETRIEVER") as inner:
+            inner.set_outputs(["a", {"b": None}])
+            inner.add_event(mlflow.entities.SpanEvent("found", attributes={"n": 2}))
+        top.set_outputs("42")
+    with (
+        mlflow.start_run(experiment_id=experiment, run_name="failing"),
+        contextlib.suppress(ZeroDivisionError),
+        mlflow.start_span("fail"),
+    ):
+        _ = 1 / 0
+    mlflow.flush_trace_async_logging()
+    mlflow.set_trace_tag(top.trace_id, "reviewed", "yes")
 
 
 def _register(client: Any, run: Any, model_id: str) -> None:
@@ -136,7 +159,9 @@ def seen(mlflow: ModuleType, url: str, folder: Path) -> dict[str, Any]:
         place.mkdir()
         mlflow.artifacts.download_artifacts(uri, dst_path=str(place))
         files[uri] = {p.name: p.read_bytes() for p in place.rglob("*") if p.is_file()}
+    traces = mlflow.search_traces(locations=ids, return_type="list")
     return {
+        "traces": sorted((trace.to_dict() for trace in traces), key=repr),
         "experiments": _plain([e for e in experiments if e.name != "Default"]),
         "runs": _plain([client.get_run(run.info.run_id) for run in runs]),
         "histories": histories,
@@ -182,6 +207,7 @@ def _compare(mlflow: ModuleType, source: Store, state: Path, folder: Path) -> No
     for part, value in theirs.items():
         assert ours[part] == value, part
     assert len(theirs["histories"]) == 3
+    assert sorted(len(trace["data"]["spans"]) for trace in theirs["traces"]) == [1, 2]
     assert b"hello" in [body for files in theirs["files"].values() for body in files.values()]
 
 

@@ -8,7 +8,7 @@ What cannot be read is passed over and named; the rest comes.
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from dovetail.base.errors import DovetailError, InvalidInputError
 from dovetail.tracking.move.folder_files import (
@@ -45,6 +45,9 @@ from dovetail.wire.mlflow import (
     Tag,
 )
 
+if TYPE_CHECKING:
+    from dovetail.tracking.move.traces.records import TraceReader
+
 __all__ = ["TRASH", "FolderSource"]
 
 BATCH, POINTS = 200, 10_000
@@ -67,6 +70,7 @@ class FolderSource:
 
     def __init__(self, root: Path) -> None:
         self.root, self.label = root.resolve(), str(root.absolute())
+        self.traces: TraceReader | None = None  # such folders keep few, and the oldest ones
         self._faults: dict[str, str] = {}
         self._places: dict[str, Path] = {}
         for place in (*folders(self.root), *folders(self.root / TRASH)):

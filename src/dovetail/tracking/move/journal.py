@@ -17,9 +17,20 @@ from dovetail.tracking.move.records import Placed
 from dovetail.tracking.store.bulk import insert_one, insert_or_update, select_for
 from dovetail.tracking.store.moves_schema import moved, moves
 
-__all__ = ["CLAIM", "EXPERIMENT", "MODEL", "NUMBERS", "REGISTERED", "RUN", "Item", "Journal"]
+__all__ = [
+    "CLAIM",
+    "EXPERIMENT",
+    "MODEL",
+    "NUMBERS",
+    "REGISTERED",
+    "RUN",
+    "TRACE",
+    "Item",
+    "Journal",
+]
 
 EXPERIMENT, RUN, MODEL, REGISTERED = "experiment", "run", "model", "registered"
+TRACE = "trace"
 CLAIM = "claim"
 """A registered model whose name was free, noted before it is written: it is ours to go on with."""
 
@@ -31,7 +42,7 @@ class Item(msgspec.Struct, frozen=True, kw_only=True):
     """One thing that was moved.
 
     Attributes:
-        kind: `experiment`, `run`, `model`, `registered`, `claim` or `numbers`.
+        kind: `experiment`, `run`, `model`, `registered`, `trace`, `claim` or `numbers`.
         id: its id or name in the source.
         experiment: the source's experiment that it belongs to; empty for registered models.
         target: its id or name in the target.

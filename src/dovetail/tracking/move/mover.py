@@ -1,6 +1,6 @@
 """A move: every record of a source into a target, in batches that can be repeated.
 
-Runs come first, then logged models, which name runs, then the registry, which names both. A thing
+Runs come first, then logged models and traces, which name runs, then the registry. A thing
 is written to the journal once all of it is at the other end, with the checksums of what was sent;
 what the journal has is passed over after an interruption.
 """
@@ -11,8 +11,17 @@ from collections.abc import Iterator, Sequence
 from dovetail.base.errors import DovetailError
 from dovetail.tracking.move import checksum, faults
 from dovetail.tracking.move.checksum import Sum, Tally
-from dovetail.tracking.move.files import File, Files, Unreadable
-from dovetail.tracking.move.journal import CLAIM, EXPERIMENT, MODEL, REGISTERED, RUN, Item, Journal
+from dovetail.tracking.move.files import Files, Unreadable
+from dovetail.tracking.move.journal import (
+    CLAIM,
+    EXPERIMENT,
+    MODEL,
+    REGISTERED,
+    RUN,
+    TRACE,
+    Item,
+    Journal,
+)
 from dovetail.tracking.move.progress import Progress
 from dovetail.tracking.move.records import (
     ModelRecord,
@@ -24,6 +33,8 @@ from dovetail.tracking.move.records import (
     Terms,
 )
 from dovetail.tracking.move.relocate import Relocator, model_at, run_at
+from dovetail.tracking.move.traces.moving import move_traces
+from dovetail.tracking.move.tree import Tree
 from dovetail.wire.http import Unreachable, WireError
 from dovetail.wire.mlflow import Experiment
 
@@ -67,6 +78,8 @@ class Mover:
             for model in self.source.models(number):
                 if model.id not in done:
                     self._model(number, place, model)
+        for number, place in placed.items():
+            move_traces(self, number, place)
         self._registry()
         if not self.target.terms.ids:
             for number, place in placed.items():
@@ -75,7 +88,7 @@ class Mover:
     def _sound_experiments(self) -> Iterator[Experiment]:
         for one in self.source.experiments():
             if why := faults.of_experiment(one):
-                self.journal.write([self._refused(EXPERIMENT, one.experiment_id, "", why)])
+                self.journal.write([self.refused(EXPERIMENT, one.experiment_id, "", why)])
             else:
                 yield one
 
@@ -100,7 +113,7 @@ class Mover:
     def _runs(self, experiment: str, placed: Placed, batch: Sequence[RunRecord]) -> None:
         skipped = [(one, faults.of_run(one)) for one in batch]
         sound = [one for one, fault in skipped if not fault]
-        refused = [self._refused(RUN, one.id, experiment, why) for one, why in skipped if why]
+        refused = [self.refused(RUN, one.id, experiment, why) for one, why in skipped if why]
         try:
             items = self._send_runs(experiment, placed, sound)
         except DovetailError as error:
@@ -109,15 +122,17 @@ class Mover:
                     self._runs(experiment, placed, [one])
                 items = []
             else:
-                items = [self._refused(RUN, one.id, experiment, str(error)) for one in sound]
+                items = [self.refused(RUN, one.id, experiment, str(error)) for one in sound]
         self.journal.write([*items, *refused])
 
-    def _refused(self, kind: str, name: str, experiment: str, why: str) -> Item:
+    def refused(self, kind: str, name: str, experiment: str, why: str) -> Item:
+        """Return what the journal says of a thing that is not moved."""
         label = {
             EXPERIMENT: "experiment",
             RUN: "run",
             MODEL: "logged model",
             REGISTERED: "registered model",
+            TRACE: "trace",
         }[kind]
         skipped = (f"{label} {name}: {why}",)
         return Item(kind=kind, id=name, experiment=experiment, target="", skipped=skipped)
@@ -130,7 +145,7 @@ class Mover:
         trees = {}
         for one in batch:
             hint = f"{experiment}/{one.id}/artifacts"
-            trees[one.id] = self._tree(
+            trees[one.id] = self.tree(
                 one.run.info.artifact_uri or "", hint, self.target.run_uri(placed, one.id)
             )
         sent = [run_at(one, trees[one.id].uri, placed.id) for one in batch]
@@ -145,14 +160,15 @@ class Mover:
             name, tree = names[one.id], trees[one.id]
             if not self.target.terms.ids and tree.is_moved:
                 tree.uri = self.target.run_uri(placed, name)
-            self._copy(tree, tallies[one.id], known.get(one.id))
-            items.append(self._item(RUN, one.id, experiment, name, tallies[one.id], tree))
+            self.copy(tree, tallies[one.id], known.get(one.id))
+            items.append(self.item(RUN, one.id, experiment, name, tallies[one.id], tree))
             self.progress.add("runs")
         return items
 
-    def _item(
-        self, kind: str, name: str, experiment: str, target: str, tally: Tally, tree: "Tree"
+    def item(
+        self, kind: str, name: str, experiment: str, target: str, tally: Tally, tree: Tree
     ) -> Item:
+        """Return what the journal says of a thing that is whole at the other end."""
         return Item(
             kind=kind,
             id=name,
@@ -164,7 +180,7 @@ class Mover:
             skipped=tuple(f"{kind} {name}: {why}" for why in tree.passed_over),
         )
 
-    def _tree(self, uri: str, hint: str, target_uri: str) -> "Tree":
+    def tree(self, uri: str, hint: str, target_uri: str) -> Tree:
         """Look at the artifacts below a URI and decide where they are to lie."""
         tree = Tree(uri, target_uri)
         if self.files is None:
@@ -181,7 +197,8 @@ class Mover:
             tree.uri, tree.is_moved = uri or target_uri, False
         return tree
 
-    def _copy(self, tree: "Tree", tally: Tally, before: Item | None) -> None:
+    def copy(self, tree: Tree, tally: Tally, before: Item | None) -> None:
+        """Copy artifacts, but for those that an earlier pass copied."""
         if self.files is None or not tree.is_moved:
             return
         for file in tree.files:
@@ -206,22 +223,22 @@ class Mover:
 
     def _model(self, experiment: str, placed: Placed, record: ModelRecord) -> None:
         if why := faults.of_model(record):
-            self.journal.write([self._refused(MODEL, record.id, experiment, why)])
+            self.journal.write([self.refused(MODEL, record.id, experiment, why)])
             return
         tally = checksum.of_model(record, self.target.terms)
         hint = f"{experiment}/models/{record.id}/artifacts"
-        tree = self._tree(
+        tree = self.tree(
             record.model.info.artifact_uri or "", hint, self.target.model_uri(placed, record.id)
         )
         try:
             name = self.target.put_model(placed, model_at(record, tree.uri, placed.id))
         except DovetailError as error:
-            self.journal.write([self._refused(MODEL, record.id, experiment, str(error))])
+            self.journal.write([self.refused(MODEL, record.id, experiment, str(error))])
             return
         if not self.target.terms.ids and tree.is_moved:
             tree.uri = self.target.model_uri(placed, name)
-        self._copy(tree, tally, self.journal.find(MODEL, record.id))
-        self.journal.write([self._item(MODEL, record.id, experiment, name, tally, tree)])
+        self.copy(tree, tally, self.journal.find(MODEL, record.id))
+        self.journal.write([self.item(MODEL, record.id, experiment, name, tally, tree)])
         self.progress.add("logged models")
 
     def _finish(self, experiment: Experiment, placed: Placed) -> None:
@@ -250,29 +267,14 @@ class Mover:
             else:
                 self.journal.write([Item(kind=CLAIM, id=name, target=name)])
         if why:
-            return self._refused(REGISTERED, name, "", why)
+            return self.refused(REGISTERED, name, "", why)
         moved = relocator.registered(record)
         try:
             self.target.put_registered(moved)
         except DovetailError as error:
-            return self._refused(REGISTERED, name, "", str(error))
+            return self.refused(REGISTERED, name, "", str(error))
         sums = checksum.of_registered(moved, self.target.terms).sums()
         return Item(kind=REGISTERED, id=name, target=name, sums=sums)
-
-
-class Tree:
-    """The artifacts of one run or logged model on their way.
-
-    Args:
-        source_uri: where they are.
-        uri: where they are to lie.
-    """
-
-    def __init__(self, source_uri: str, uri: str) -> None:
-        self.source_uri, self.uri = source_uri, uri
-        self.is_moved = True
-        self.files: list[File] = []
-        self.passed_over: list[str] = []
 
 
 def _is_same(before: Item, listed: Sum | None, uri: str) -> bool:

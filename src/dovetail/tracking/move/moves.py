@@ -15,6 +15,7 @@ from dovetail.tracking.move.own_target import OwnTarget
 from dovetail.tracking.move.progress import Progress
 from dovetail.tracking.move.records import Source, Target, Terms
 from dovetail.tracking.move.report import ORDER, Report
+from dovetail.tracking.move.traces.records import tally_of
 from dovetail.tracking.move.verify import Verifier
 from dovetail.web.commands import print_json, print_table
 
@@ -175,6 +176,10 @@ def _count(
         for model in origin.models(number):
             count.tally(checksum.of_model(model, Terms()))
             count.look(model.model.info.artifact_uri, f"{number}/models/{model.id}/artifacts")
+        for traces in origin.traces.traces(number, lambda _: False) if origin.traces else ():
+            for trace in traces:
+                count.tally(tally_of(trace))
+                count.look(trace.location, f"{number}/traces/{trace.id}/artifacts")
     for record in origin.registry():
         count.tally(checksum.of_registered(record, Terms()))
     return {kind: count.counts[kind] for kind in ORDER if kind in count.counts}, count.skipped

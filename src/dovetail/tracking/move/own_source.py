@@ -1,7 +1,7 @@
 """Our own store as a source of a move: what an export sends, and how an import is checked."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Row
@@ -15,6 +15,7 @@ from dovetail.tracking.move.records import (
     Skip,
     VersionRecord,
 )
+from dovetail.tracking.move.traces.own import OwnTraceReader
 from dovetail.tracking.store import entities, experiments, logged_models, models, versions
 from dovetail.tracking.store.schema import experiments as experiment_table
 from dovetail.tracking.store.schema import logged_models as model_table
@@ -27,9 +28,12 @@ from dovetail.tracking.store.schema import (
 )
 from dovetail.wire.mlflow import Alias, Experiment, RegisteredModel, Run, RunData, Tag
 
+if TYPE_CHECKING:
+    from dovetail.tracking.move.traces.records import TraceReader
+
 __all__ = ["OwnSource"]
 
-NOT_READ = ("webhooks", "traces")
+NOT_READ = ("webhooks",)
 RUNS = 200
 POINTS = 10_000
 _of_runs: sa.BindParameter[Any] = sa.bindparam("listed", expanding=True)
@@ -53,6 +57,7 @@ class OwnSource:
 
     def __init__(self, database: Database, label: str) -> None:
         self.database, self.label = database, label
+        self.traces: TraceReader | None = OwnTraceReader(database)
 
     def experiments(self) -> Iterator[Experiment]:
         """Yield every experiment, deleted ones too."""

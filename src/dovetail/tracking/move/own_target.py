@@ -6,7 +6,7 @@ be up on the same database: it sees each batch appear whole.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
@@ -26,6 +26,7 @@ from dovetail.tracking.move.records import (
     RunRecord,
     Terms,
 )
+from dovetail.tracking.move.traces.own import OwnTraceWriter
 from dovetail.tracking.paths import append, proxied_path
 from dovetail.tracking.store import experiments, history, inputs, logged_models, models
 from dovetail.tracking.store.bulk import insert_one, insert_or_skip, insert_or_update, update_one
@@ -48,6 +49,9 @@ from dovetail.tracking.store.schema import experiments as experiment_table
 from dovetail.tracking.store.schema import logged_models as model_table
 from dovetail.wire.mlflow import Experiment
 
+if TYPE_CHECKING:
+    from dovetail.tracking.move.traces.records import TraceWriter
+
 __all__ = ["OwnTarget"]
 
 _NEWER = ("step", "timestamp", "value")
@@ -67,6 +71,7 @@ class OwnTarget:
 
     def __init__(self, database: Database, artifacts: ArtifactStore, root: str, label: str) -> None:
         self.database, self.artifacts, self.root, self.label = database, artifacts, root, label
+        self.traces: TraceWriter | None = OwnTraceWriter(database)
 
     def place(self, experiment: Experiment, known: Placed | None) -> Placed:
         """Make an experiment, or find the one that was made for it."""

@@ -7,10 +7,13 @@ be written to is also read back, so that what arrived is compared with what was 
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from dovetail.tracking.move.files import Files
 from dovetail.wire.mlflow import Experiment, LoggedModel, ModelVersion, RegisteredModel, Run
+
+if TYPE_CHECKING:
+    from dovetail.tracking.move.traces.records import TraceReader, TraceWriter
 
 __all__ = [
     "DELETED_VERSION",
@@ -134,6 +137,8 @@ class Source(Protocol):
 
     label: str
     """The name of the store, without passwords."""
+    traces: "TraceReader | None"
+    """Its traces, if they can be read."""
 
     def experiments(self) -> Iterator[Experiment]:
         """Yield every experiment, deleted ones too."""
@@ -162,6 +167,8 @@ class Target(Protocol):
 
     label: str
     terms: Terms
+    traces: "TraceWriter | None"
+    """Its traces, if they can be written."""
 
     def place(self, experiment: Experiment, known: Placed | None) -> Placed:
         """Make an experiment, or find the one that was made for it."""

@@ -12,6 +12,7 @@ __all__ = ["Part", "Report", "show"]
 ORDER = (
     *("experiments", "experiment tags", "runs", "params", "tags", "metrics", "dataset inputs"),
     *("model links", "logged models", "logged model params", "logged model tags"),
+    *("traces", "trace tags", "trace metadata", "trace links", "spans"),
     *("logged model metrics", "registered models", "registered model tags", "versions"),
     *("version tags", "aliases", "artifacts", "artifact bytes"),
 )

@@ -1,6 +1,7 @@
 """An MLflow server that was exported to, read back under the ids of what was sent."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -18,6 +19,9 @@ from dovetail.wire.mlflow import (
     Tag,
     endpoints,
 )
+
+if TYPE_CHECKING:
+    from dovetail.tracking.move.traces.records import TraceReader
 
 __all__ = ["MODEL_ID", "RUN_ID", "RestMirror", "marked"]
 
@@ -45,6 +49,7 @@ class RestMirror:
 
     def __init__(self, source: RestSource, journal: Journal) -> None:
         self.source, self.label = source, source.label
+        self.traces: TraceReader | None = None
         self._new: dict[str, str] = {}
         self._old: dict[str, str] = {}
         self._models: dict[str, list[str]] = {}

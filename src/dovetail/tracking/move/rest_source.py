@@ -7,6 +7,7 @@ deleted, and the numbers of versions deleted last, cannot be known this way.
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import islice
+from typing import TYPE_CHECKING
 
 from dovetail.tracking.move.folder_points import Value, distinct
 from dovetail.tracking.move.records import (
@@ -18,6 +19,7 @@ from dovetail.tracking.move.records import (
     VersionRecord,
 )
 from dovetail.tracking.move.sql_registry import model_id_of
+from dovetail.tracking.move.traces.rest import RestTraceReader
 from dovetail.tracking.store.metrics import storable
 from dovetail.wire.http import BadRequest, NotFound
 from dovetail.wire.mlflow import (
@@ -32,6 +34,9 @@ from dovetail.wire.mlflow import (
     SearchRuns,
     endpoints,
 )
+
+if TYPE_CHECKING:
+    from dovetail.tracking.move.traces.records import TraceReader
 
 __all__ = ["RestSource"]
 
@@ -50,6 +55,7 @@ class RestSource:
     def __init__(self, client: Client, label: str) -> None:
         self.client, self.label = client, label
         self._has_models = client.version().split(".")[0] not in ("0", "1", "2")
+        self.traces: TraceReader | None = RestTraceReader(client) if self._has_models else None
         self._linked: dict[str, set[str]] = {}
 
     def experiments(self) -> Iterator[Experiment]:

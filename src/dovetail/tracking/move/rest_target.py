@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from itertools import groupby
 from math import nan
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from dovetail.base.errors import ConflictError, InvalidInputError
 from dovetail.tracking.move.checksum import REGISTRATIONS
@@ -52,6 +52,9 @@ from dovetail.wire.mlflow import (
     endpoints,
 )
 
+if TYPE_CHECKING:
+    from dovetail.tracking.move.traces.records import TraceWriter
+
 __all__ = ["RestTarget"]
 
 L = TypeVar("L")
@@ -60,6 +63,7 @@ _LOST = (
     f"ids of runs and logged models: the old ones are in the tags {RUN_ID} and {MODEL_ID}",
     "when experiments, logged models, registered models and versions were made and changed",
     "who made a version, and when a run was deleted",
+    "traces, which an export to a database keeps",
 )
 
 
@@ -76,6 +80,7 @@ class RestTarget:
 
     def __init__(self, client: Client, label: str, journal: Journal) -> None:
         self.client, self.label, self._journal = client, label, journal
+        self.traces: TraceWriter | None = None
         self._uris: dict[str, str] = {}
         self._runs: dict[str, Run] = {}
         self._models: dict[str, LoggedModel] = {}

@@ -5,7 +5,7 @@ up, and what it writes meanwhile comes with the next import.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Row
@@ -13,6 +13,7 @@ from sqlalchemy.engine import Row
 from dovetail.tracking.move.records import ModelRecord, Point, RegisteredRecord, RunRecord, Skip
 from dovetail.tracking.move.sql_registry import read_registry
 from dovetail.tracking.move.sql_tables import MlflowTables
+from dovetail.tracking.move.traces.sql import SqlTraceReader
 from dovetail.wire.mlflow import (
     Dataset,
     DatasetInput,
@@ -33,6 +34,9 @@ from dovetail.wire.mlflow import (
     Tag,
 )
 
+if TYPE_CHECKING:
+    from dovetail.tracking.move.traces.records import TraceReader
+
 __all__ = ["STATUSES", "SqlSource"]
 
 RUNS = 200
@@ -45,7 +49,7 @@ STATUSES = (
     "LOGGED_MODEL_UPLOAD_FAILED",
 )
 _NOT_READ = {
-    "trace_info": "traces",
+    "assessments": "assessments of traces",
     "evaluation_datasets": "evaluation datasets",
     "scorers": "scorers",
     "webhooks": "webhooks",
@@ -66,6 +70,7 @@ class SqlSource:
     def __init__(self, tables: MlflowTables) -> None:
         self.tables = tables
         self.label = tables.label
+        self.traces: TraceReader | None = SqlTraceReader(tables)
 
     def _here(self, name: str, query: sa.Select[Any]) -> sa.Select[Any]:
         """Narrow a query to the default workspace, where the database has workspaces."""

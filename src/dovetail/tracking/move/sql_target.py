@@ -11,7 +11,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
@@ -28,6 +28,7 @@ from dovetail.tracking.move.records import (
     RunRecord,
     Terms,
 )
+from dovetail.tracking.move.sql_put import put_rows, write_rows
 from dovetail.tracking.move.sql_rows import (
     model_rows,
     registered_rows,
@@ -35,8 +36,12 @@ from dovetail.tracking.move.sql_rows import (
 )
 from dovetail.tracking.move.sql_source import SqlSource
 from dovetail.tracking.move.sql_tables import MlflowTables, shown
+from dovetail.tracking.move.traces.sql import SqlTraceWriter
 from dovetail.tracking.paths import SCHEME, append, proxied_path
 from dovetail.wire.mlflow import Experiment
+
+if TYPE_CHECKING:
+    from dovetail.tracking.move.traces.records import TraceWriter
 
 __all__ = ["SqlTarget", "initialise"]
 
@@ -94,6 +99,7 @@ class SqlTarget:
 
     def __init__(self, tables: MlflowTables, artifacts: ArtifactStore) -> None:
         self.tables, self.artifacts, self.label = tables, artifacts, tables.label
+        self.traces: TraceWriter | None = SqlTraceWriter(tables)
 
     def place(self, experiment: Experiment, known: Placed | None) -> Placed:
         """Make an experiment, or find the one that was made for it."""
@@ -114,8 +120,15 @@ class SqlTarget:
         is_joined = not (chosen.is_new or chosen.is_own)
         with self.tables.engine.begin() as c:
             if not is_joined:
-                self._put(c, "experiments", [values], ("experiment_id",))
-            self._put(c, "experiment_tags", tags, ("key", "experiment_id"), replace=not is_joined)
+                put_rows(self.tables, c, "experiments", [values], ("experiment_id",))
+            put_rows(
+                self.tables,
+                c,
+                "experiment_tags",
+                tags,
+                ("key", "experiment_id"),
+                replace=not is_joined,
+            )
             self._advance(c)
         return Placed(str(number), f"{SCHEME}:/{number}", chosen.name, chosen.note, is_joined)
 
@@ -147,12 +160,19 @@ class SqlTarget:
                 )
         with self.tables.engine.begin() as c:
             rows = run_rows(int(placed.id), records)
-            self._put(c, "runs", rows.runs, ("run_uuid",))
-            self._put(c, "params", rows.params, ("key", "run_uuid"))
-            self._put(c, "tags", rows.tags, ("key", "run_uuid"))
-            self._put(c, "datasets", rows.datasets, ("experiment_id", "name", "digest"), False)
+            put_rows(self.tables, c, "runs", rows.runs, ("run_uuid",))
+            put_rows(self.tables, c, "params", rows.params, ("key", "run_uuid"))
+            put_rows(self.tables, c, "tags", rows.tags, ("key", "run_uuid"))
+            put_rows(
+                self.tables,
+                c,
+                "datasets",
+                rows.datasets,
+                ("experiment_id", "name", "digest"),
+                False,
+            )
             self._link_datasets(c, rows.inputs, int(placed.id))
-            self._put(c, "inputs", rows.links, _LINK)
+            put_rows(self.tables, c, "inputs", rows.links, _LINK)
         return {run: run for run in ids}
 
     def _link_datasets(
@@ -182,8 +202,8 @@ class SqlTarget:
                 {"input_uuid": input_id, "name": key, "value": value}
                 for key, value in labels.items()
             ]
-        self._put(c, "inputs", inputs, _LINK, replace=False)
-        self._put(c, "input_tags", tags, ("input_uuid", "name"))
+        put_rows(self.tables, c, "inputs", inputs, _LINK, replace=False)
+        put_rows(self.tables, c, "input_tags", tags, ("input_uuid", "name"))
 
     def put_points(self, placed: Placed, points: Sequence[Point]) -> None:
         """Write points of runs that were written before."""
@@ -195,10 +215,10 @@ class SqlTarget:
                 newest[point[:2]] = point
         key = ("key", "timestamp", "step", "run_uuid", "value", "is_nan")
         with self.tables.engine.begin() as c:
-            self._write(c, "metrics", names, points, key, False)
+            write_rows(c, "metrics", names, points, key, False)
             latest = [newest[name] for name in sorted(newest)]
             clause = ("step", "timestamp", "value")
-            self._write(c, "latest_metrics", names, latest, ("key", "run_uuid"), True, clause)
+            write_rows(c, "latest_metrics", names, latest, ("key", "run_uuid"), True, clause)
 
     def finish_runs(self, placed: Placed, records: Sequence[RunRecord]) -> None:
         """Nothing is left to do: runs are written in their last state."""
@@ -215,11 +235,11 @@ class SqlTarget:
             raise InvalidInputError("this revision of MLflow's database has no logged models")
         model, params, tags, metrics = model_rows(int(placed.id), record)
         with self.tables.engine.begin() as c:
-            self._put(c, "logged_models", [model], ("model_id",))
-            self._put(c, "logged_model_params", params, ("model_id", "param_key"))
-            self._put(c, "logged_model_tags", tags, ("model_id", "tag_key"))
+            put_rows(self.tables, c, "logged_models", [model], ("model_id",))
+            put_rows(self.tables, c, "logged_model_params", params, ("model_id", "param_key"))
+            put_rows(self.tables, c, "logged_model_tags", tags, ("model_id", "tag_key"))
             key = ("model_id", "metric_name", "metric_timestamp_ms", "metric_step", "run_id")
-            self._put(c, "logged_model_metrics", metrics, key)
+            put_rows(self.tables, c, "logged_model_metrics", metrics, key)
         return record.id
 
     def has_registered(self, name: str) -> bool:
@@ -239,7 +259,7 @@ class SqlTarget:
         with self.tables.engine.begin() as c:
             for table, key in keys.items():
                 spaced = ("workspace", *key) if self._has_workspace(table) else key
-                self._put(c, table, rows[table], spaced)
+                put_rows(self.tables, c, table, rows[table], spaced)
 
     def _has_workspace(self, table: str) -> bool:
         return "workspace" in self.tables.columns.get(table, ())
@@ -262,50 +282,6 @@ class SqlTarget:
     def close(self) -> None:
         """Give the connections back."""
         self.tables.close()
-
-    def _put(
-        self,
-        c: Connection,
-        table: str,
-        rows: Sequence[Mapping[str, Any]],
-        key: tuple[str, ...],
-        replace: bool = True,
-    ) -> None:
-        """Write rows given by the names of their columns; names that are missing are left out."""
-        if not rows or not self.tables.has(table):
-            return
-        names = tuple(name for name in rows[0] if name in self.tables.columns[table])
-        values = [tuple(row[name] for name in names) for row in rows]
-        self._write(c, table, names, values, key, replace)
-
-    def _write(
-        self,
-        c: Connection,
-        table: str,
-        names: tuple[str, ...],
-        rows: Sequence[tuple[Any, ...]],
-        key: tuple[str, ...],
-        replace: bool,
-        newer: tuple[str, ...] = (),
-    ) -> None:
-        if not rows:
-            return
-        mark = "?" if c.dialect.paramstyle == "qmark" else "%s"
-        columns = ", ".join(f'"{name}"' for name in names)
-        marks = ", ".join(mark for _ in names)
-        statement = f'INSERT INTO "{table}" ({columns}) VALUES ({marks}) ON CONFLICT '
-        rest = [name for name in names if name not in key]
-        if replace and rest:
-            sets = ", ".join(f'"{name}" = excluded."{name}"' for name in rest)
-            keys = ", ".join(f'"{name}"' for name in key)
-            statement += f"({keys}) DO UPDATE SET {sets}"
-            if newer:
-                given = ", ".join(f'excluded."{name}"' for name in newer)
-                kept = ", ".join(f'"{table}"."{name}"' for name in newer)
-                statement += f" WHERE ({given}) > ({kept})"
-        else:
-            statement += "DO NOTHING"
-        c.exec_driver_sql(statement, list(rows))
 
 
 _LINK = ("source_type", "source_id", "destination_type", "destination_id")

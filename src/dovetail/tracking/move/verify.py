@@ -7,11 +7,12 @@ from dovetail.base.errors import DovetailError
 from dovetail.tracking.move import checksum
 from dovetail.tracking.move.checksum import Sum, Tally
 from dovetail.tracking.move.files import File, Files
-from dovetail.tracking.move.journal import EXPERIMENT, MODEL, REGISTERED, RUN, Item, Journal
+from dovetail.tracking.move.journal import EXPERIMENT, MODEL, REGISTERED, RUN, TRACE, Item, Journal
 from dovetail.tracking.move.mover import ARTIFACTS, BYTES, LISTING, experiment_tally, hashed
 from dovetail.tracking.move.progress import Progress
 from dovetail.tracking.move.records import Placed, RunRecord, Skip, Source, Target
 from dovetail.tracking.move.report import Part
+from dovetail.tracking.move.traces.records import tally_of
 from dovetail.wire.mlflow import Experiment
 
 __all__ = ["Verifier"]
@@ -50,6 +51,7 @@ class Verifier:
         self._compare(f"experiment {item.id}", item.id, item.sums, here, (sent, read))
         self._runs(item, (sent, read))
         self._models(item, (sent, read))
+        self._traces(item, (sent, read))
         if placed.note:
             self.notes.append(f"experiment {item.id}: {placed.note}")
         return Part(
@@ -133,6 +135,21 @@ class Verifier:
             self.skipped.extend(item.skipped)
             wanted.discard(record.id)
         self._missing(MODEL, wanted, sums)
+
+    def _traces(self, experiment: Item, sums: tuple[Tally, Tally]) -> None:
+        wanted = self.journal.done(experiment.id, TRACE)
+        if wanted and self.reader.traces is not None:
+            for batch in self.reader.traces.traces(experiment.target, _all_but(wanted)):
+                items = self.journal.find_all(TRACE, [one.id for one in batch])
+                for record in batch:
+                    item, tally = items[record.id], tally_of(record)
+                    self._count_files(item, tally)
+                    found = tally.sums()
+                    self._compare(f"trace {record.id}", record.id, item.sums, found, sums)
+                    self.skipped.extend(item.skipped)
+                    self.progress.add("traces")
+                wanted -= set(items)
+        self._missing(TRACE, wanted, sums)
 
     def _registry(self) -> Part:
         sent, read = Tally(), Tally()

@@ -16,7 +16,13 @@ from dovetail.wire.http import JSON, BadAnswer, BadRequest, Content, HttpClient,
 from dovetail.wire.mlflow import codec, endpoints
 from dovetail.wire.mlflow import messages as m
 from dovetail.wire.mlflow import registry as r
-from dovetail.wire.mlflow.endpoints import ARTIFACTS_PREFIX, PREFIX, SERVER_INFO, Endpoint
+from dovetail.wire.mlflow.endpoints import (
+    AJAX_PREFIX,
+    ARTIFACTS_PREFIX,
+    PREFIX,
+    SERVER_INFO,
+    Endpoint,
+)
 from dovetail.wire.mlflow.entities import (
     Experiment,
     FileInfo,
@@ -50,13 +56,18 @@ class Client(HttpClient):
 
     conflicts = frozenset({"RESOURCE_ALREADY_EXISTS", "ALREADY_EXISTS", "RESOURCE_CONFLICT"})
 
-    def call(self, endpoint: Endpoint[Q, A], request: Q) -> A:
+    def call(self, endpoint: Endpoint[Q, A], request: Q, *, prefix: str = PREFIX) -> A:
         """Call one endpoint of the table.
+
+        Args:
+            endpoint: Which.
+            request: What is sent.
+            prefix: ``PREFIX_3`` for the endpoints that are about traces.
 
         Raises:
             WireError: No answer, or an error answer; ``code`` is MLflow's.
         """
-        path = PREFIX + endpoint.path
+        path = prefix + endpoint.path
         if "{" in path:
             fields = msgspec.structs.asdict(request)
             path = path.format_map({name: segment(str(text)) for name, text in fields.items()})
@@ -346,6 +357,11 @@ class Client(HttpClient):
     def list_run_artifacts(self, run_id: str, path: str | None = None) -> m.ListArtifactsResponse:
         """List a folder of a run's artifacts; entries are relative to the run's root."""
         return self.call(endpoints.LIST_ARTIFACTS, m.ListArtifacts(run_id=run_id, path=path))
+
+    def get_trace_file(self, trace_id: str) -> bytes:
+        """Download the spans of a trace as MLflow's ``traces.json``."""
+        query = [("request_id", trace_id)]
+        return self.send("GET", f"{AJAX_PREFIX}/get-trace-artifact", query=query).content
 
     # Server
 

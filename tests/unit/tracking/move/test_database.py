@@ -28,7 +28,7 @@ CREATE TABLE registered_models (name TEXT, creation_time BIGINT, last_updated_ti
 CREATE TABLE model_versions (
     name TEXT, version INTEGER, creation_time BIGINT, current_stage TEXT, source TEXT,
     run_id TEXT, status TEXT);
-CREATE TABLE trace_info (request_id TEXT);
+CREATE TABLE scorers (scorer_id TEXT);
 INSERT INTO experiments VALUES (1, 'old', './mlruns/1', 'active');
 INSERT INTO runs VALUES ('{RUN}', 'LOCAL', 'ada', 'FINISHED', 5, 6, 'active',
     './mlruns/1/{RUN}/artifacts', 1);
@@ -76,10 +76,10 @@ def test_an_old_revision_comes_over_and_is_not_touched(old: Path, tmp_path: Path
 
 def test_what_is_not_brought_over_is_named(old: Path, tmp_path: Path) -> None:
     with sqlite3.connect(old) as connection:
-        connection.execute("INSERT INTO trace_info VALUES ('t1')")
+        connection.execute("INSERT INTO scorers VALUES ('t1')")
     connection.close()
     report = bring(f"sqlite:///{old}", state=str(tmp_path / "state"), no_artifacts=True)
-    assert report.skipped == ("traces: 1 in the source; they are not brought over",)
+    assert report.skipped == ("scorers: 1 in the source; they are not brought over",)
     assert not report.equal
 
 
