@@ -71,7 +71,8 @@ class FigureBook:
             kept = self._kept.get(key)
         if kept is not None:
             return kept
-        figures = measure(parts, _calibrations(references))
+        classes = {version: one.classes for version, one in references.items()}
+        figures = measure(parts, _calibrations(references), classes)
         with self._lock:
             if len(self._kept) >= _KEPT:
                 self._kept.clear()

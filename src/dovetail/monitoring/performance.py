@@ -5,9 +5,10 @@ caller that asks for the last four weeks every day pays for one day.
 """
 
 import threading
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import msgspec
 import numpy as np
@@ -19,7 +20,10 @@ from dovetail.monitoring.calibration import (
     expected_auc,
     expected_log_loss,
 )
+from dovetail.monitoring.classes import names_of, position
 from dovetail.monitoring.numeric import Floats
+from dovetail.monitoring.quality.realised import realised
+from dovetail.monitoring.quality.rows import Rows
 from dovetail.monitoring.store import Slice, Store
 from dovetail.wire.monitoring import Figures
 
@@ -88,13 +92,18 @@ class Days:
                 self._kept.popitem(last=False)
 
 
-def measure(parts: Sequence[Slice], calibrations: dict[str, Calibration]) -> Figures:
+def measure(
+    parts: Sequence[Slice],
+    calibrations: dict[str, Calibration],
+    classes: Mapping[str, Sequence[str]] | None = None,
+) -> Figures:
     """All figures of a window.
 
     Args:
         parts: The slices that count.
         calibrations: By version, where a labelled reference is known. Estimates are given only
             when every prediction's version has one.
+        classes: Names of the classes by version, where they have any.
     """
     total = sum(len(p.scores) for p in parts)
     if total == 0:
@@ -105,16 +114,44 @@ def measure(parts: Sequence[Slice], calibrations: dict[str, Calibration]) -> Fig
     for part in parts:
         versions[part.version] = versions.get(part.version, 0) + len(part.scores)
     known = np.isfinite(labels)
-    classes = any(p.choices is not None for p in parts)
+    several = any(p.choices is not None for p in parts)
     figures = Figures(
         predictions=total,
         outcomes=sum(p.outcomes for p in parts),
         versions=versions,
-        positives=float(labels[known].mean()) if known.any() and not classes else None,
+        positives=float(labels[known].mean()) if known.any() and not several else None,
         mean_score=_mean(scores),
     )
+    if several:
+        return _of_classes(figures, parts, classes or {})
     figures = _realised(figures, scores[known], labels[known])
     return _estimated(figures, parts, calibrations)
+
+
+def _of_classes(
+    figures: Figures, parts: Sequence[Slice], classes: Mapping[str, Sequence[str]]
+) -> Figures:
+    """Add the realised figures of a model of several classes, of as many as most rows have."""
+    found = [(p.several, p.version) for p in parts if p.several is not None]
+    widths = Counter(one.shares.shape[1] for one, _ in found for _ in one.labels)
+    if not widths:
+        return figures
+    width = widths.most_common(1)[0][0]
+    answers, labels = [], []
+    for one, version in found:
+        if one.shares.shape[1] == width:
+            names = names_of(classes.get(version, ()), width)
+            answers.append(one.shares.astype(np.float64))
+            labels += [position(label, names) for label in one.labels]
+    rows = Rows.read(np.concatenate(answers), labels, task="multiclass")
+    measured = {m.name: m for m in realised(rows)}
+    said: dict[str, Any] = {}
+    for name in ("auc", "log_loss", "brier"):
+        if name in measured and measured[name].value is not None:
+            low, high = measured[name].low, measured[name].high
+            said[name] = measured[name].value
+            said[f"{name}_interval"] = None if low is None else (low, high)
+    return msgspec.structs.replace(figures, **said)
 
 
 def _mean(scores: Floats) -> float | None:

@@ -18,12 +18,23 @@ from sqlalchemy.engine import Connection
 
 from dovetail.base.sql import Database
 from dovetail.monitoring import tables as t
-from dovetail.monitoring.classes import UNSTATED, Stated, first_choices, paired, stated, table
+from dovetail.monitoring.classes import (
+    UNSTATED,
+    Label,
+    Stated,
+    first_choices,
+    paired,
+    stated,
+    table,
+)
 from dovetail.monitoring.intake import Item
 from dovetail.monitoring.numeric import Floats
 from dovetail.monitoring.recording import Recorder
 from dovetail.monitoring.tensors import Features, Schema
 from dovetail.wire.monitoring import Asked
+
+_MOST_SHARES = 1_000_000
+"""Probabilities of a day that are kept in memory for its figures."""
 
 
 @dataclass(frozen=True)
@@ -32,6 +43,19 @@ class Stored:
 
     accepted: int
     duplicates: int
+
+
+@dataclass(frozen=True)
+class Several:
+    """Rows of a model of several classes.
+
+    Attributes:
+        shares: Probabilities, float32, shape (n, K).
+        labels: What came true of each, as it was stated; None where it is not known yet.
+    """
+
+    shares: npt.NDArray[np.float32]
+    labels: list[Label | None]
 
 
 @dataclass
@@ -45,6 +69,8 @@ class Slice:
         labels: What came true as a number; NaN where it is not known yet, or is a name.
         told: How many outcomes are known, numbers or names; None where there are only numbers.
         choices: Positions of the classes chosen, NaN where a row has none; None where none has.
+        several: Probabilities and outcomes of several classes; None where there are none, or too
+            many to be kept in memory.
     """
 
     role: str
@@ -53,6 +79,7 @@ class Slice:
     labels: Floats
     told: int | None = None
     choices: Floats | None = None
+    several: Several | None = None
 
     @property
     def outcomes(self) -> int:
@@ -254,9 +281,14 @@ def _asked(row: Mapping[Any, Any], latest: _Latest) -> Asked:
 
 def _slices(found: list[Any], latest: dict[str, _Latest]) -> list[Slice]:
     parts: dict[tuple[str, str], list[tuple[Floats, Floats, int, Floats | None]]] = {}
+    several: dict[tuple[str, str], list[tuple[Floats, list[Label | None]]]] = {}
     for request_id, role, version, rows, scores, shares in found:
         known = latest.get(request_id, _NOTHING)
-        choices = first_choices(table(shares, rows)) if shares else None
+        choices = None
+        if shares:
+            answered = table(shares, rows)
+            choices = first_choices(answered)
+            several.setdefault((role, version), []).append((answered, known.listed(rows)))
         part = (np.frombuffer(scores, "<f8"), known.labels(rows), known.told(rows), choices)
         parts.setdefault((role, version), []).append(part)
     return [
@@ -267,9 +299,18 @@ def _slices(found: list[Any], latest: dict[str, _Latest]) -> list[Slice]:
             np.concatenate([labels for _, labels, _, _ in p]),
             sum(told for _, _, told, _ in p),
             _choices([(len(scores), choices) for scores, _, _, choices in p]),
+            _several(several.get((role, version), [])),
         )
         for (role, version), p in sorted(parts.items())
     ]
+
+
+def _several(parts: list[tuple[Floats, list[Label | None]]]) -> Several | None:
+    widths = {shares.shape[1] for shares, _ in parts}
+    if len(widths) != 1 or sum(shares.size for shares, _ in parts) > _MOST_SHARES:
+        return None
+    shares = np.concatenate([shares for shares, _ in parts]).astype(np.float32)
+    return Several(shares, [label for _, labels in parts for label in labels])
 
 
 def _choices(parts: list[tuple[int, Floats | None]]) -> Floats | None:

@@ -123,7 +123,11 @@ def test_outcomes_by_name_give_what_scikit_learn_computes(server, wine):
     estimated = {m["name"]: m for m in found["estimated"]["figures"]}
     for name in ("auc", "log_loss", "accuracy", "f1"):
         assert estimated[name]["low"] < figures(found)[name] < estimated[name]["high"]
-    assert server.get("/models/wine/performance")["outcomes"] == 400
+    window = server.get("/models/wine/performance")
+    assert window["outcomes"] == 400
+    for name in ("auc", "log_loss", "brier"):
+        assert window[name] == pytest.approx(figures(found)[name], abs=1e-5)
+        assert window[f"{name}_interval"][0] < window[name] < window[f"{name}_interval"][1]
 
 
 def test_without_a_reference_classes_are_positions(server, wine):
