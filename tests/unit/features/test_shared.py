@@ -19,6 +19,7 @@ from dovetail.features.catalog import Definitions, load
 from dovetail.features.errors import StoreLostError
 from dovetail.features.materialize import Materializer
 from dovetail.features.moments import moment_us, span_us
+from dovetail.features.online.packing import view_prefix
 from dovetail.features.online.postgres_states import PostgresStates
 from dovetail.features.online.redis_states import RedisStates
 from dovetail.features.online.shared import SharedEngine
@@ -209,7 +210,11 @@ def test_what_no_question_needs_is_forgotten(online: str, definitions: Definitio
     )
     engine.load()
     hours = 24 * 20
+    engine.push(
+        "departures", {**departures(range(1)), "flight": ["X"], "origin": ["gone"]}
+    ).result()
     engine.push("departures", departures(range(hours))).result()
+    assert engine.known()["traffic"] == 3
 
     def asked(hour: int) -> list[Any]:
         at = moment_us(START + timedelta(hours=hour))
@@ -218,6 +223,11 @@ def test_what_no_question_needs_is_forgotten(online: str, definitions: Definitio
     kept = range(hours - 46, hours + 2)
     expected = [asked(hour) for hour in kept]
     engine.forget_old()
+    assert engine.known()["traffic"] == 2
+    prefix = view_prefix(definitions.views["traffic"])
+    names = {name for part in states.names(prefix) for name in part}
+    assert names == {f'{prefix}"JFK"', f'{prefix}"EWR"'}
+    assert [asked(hour) for hour in kept] == expected
     assert engine.push("departures", departures(range(hours))).result() > 0
     assert [asked(hour) for hour in kept] == expected
     with pytest.raises(ValueError, match="cannot be asked as of 2013-04-02"):

@@ -5,7 +5,7 @@ with the transaction, so that what a change rests on is still there when it is m
 """
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, TypeVar
 
 import sqlalchemy as sa
@@ -40,6 +40,10 @@ INSERT INTO states SELECT * FROM unnest(%s::text[], %s::bytea[])
 ON CONFLICT (name) DO UPDATE SET packed = excluded.packed
 """
 NOTE = "INSERT INTO ids SELECT %s, * FROM unnest(%s::text[], %s::bigint[])"
+DROP = "DELETE FROM states WHERE name = ANY(%s)"
+WALK = """
+SELECT name FROM states WHERE name > %s AND starts_with(name, %s) ORDER BY name LIMIT 1000
+"""
 FORGET = "DELETE FROM ids WHERE source = %s AND known_us < %s"
 
 
@@ -72,14 +76,28 @@ class PostgresStates:
             held = dict(cursor.execute(READ, (list(names),)).fetchall())
             seen = cursor.execute(SEEN, (source, list(ids))).fetchall() if ids else []
             change = merge({one for (one,) in seen}, {name: held.get(name) for name in names})
-            if change.values:
-                ordered = sorted(change.values.items())
+            if gone := [name for name, value in change.values.items() if value is None]:
+                cursor.execute(DROP, (gone,))
+            if ordered := sorted((n, v) for n, v in change.values.items() if v is not None):
                 cursor.execute(WRITE, ([n for n, _ in ordered], [v for _, v in ordered]))
             if change.ids:
                 cursor.execute(NOTE, (source, list(change.ids), list(change.ids.values())))
             return change
 
         return self._run(work, write=True)
+
+    def names(self, prefix: str) -> Iterator[list[str]]:
+        """Walk the names that begin with a prefix; see `States`."""
+        last = ""
+        while names := self._after(last, prefix):
+            yield names
+            last = names[-1]
+
+    def _after(self, last: str, prefix: str) -> list[str]:
+        def work(cursor: Any) -> list[str]:
+            return [name for (name,) in cursor.execute(WALK, (last, prefix)).fetchall()]
+
+        return self._run(work, write=False)
 
     def forget(self, source: str, before: int) -> None:
         """Drop old ids; see `States`."""

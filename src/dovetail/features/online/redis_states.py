@@ -35,7 +35,10 @@ local at = 2 + 2 * values
 for i = 1, ids do
   if redis.call('ZSCORE', KEYS[1], ARGV[at + 2 * i]) then return 0 end
 end
-for i = 1, values do redis.call('SET', KEYS[i + 1], ARGV[2 + values + i]) end
+for i = 1, values do
+  local value = ARGV[2 + values + i]
+  if value == '' then redis.call('DEL', KEYS[i + 1]) else redis.call('SET', KEYS[i + 1], value) end
+end
 for i = 1, ids do redis.call('ZADD', KEYS[1], ARGV[at + 2 * i - 1], ARGV[at + 2 * i]) end
 return 1
 """
@@ -119,7 +122,7 @@ class RedisStates:
         marked = list(change.values)
         arguments: list[Any] = [len(marked), len(change.ids)]
         arguments += [marks[name] for name in marked]
-        arguments += [os.urandom(MARK) + change.values[name] for name in marked]
+        arguments += [_marked(change.values[name]) for name in marked]
         for one, known_us in change.ids.items():
             arguments += (known_us, one)
         written = [self._ids(source), *(self._prefix + name for name in marked)]
@@ -136,6 +139,23 @@ class RedisStates:
 
     def _scores(self, source: str, ids: Sequence[str]) -> list[float | None]:
         return self._asking(lambda: self._redis.zmscore(self._ids(source), ids))
+
+    def names(self, prefix: str) -> Iterator[list[str]]:
+        """Walk the names that begin with a prefix; see `States`."""
+        plain = "".join(f"\\{c}" if c in "*?[]^\\" else c for c in self._prefix + prefix)
+        place, start = 0, len(self._prefix)
+        while True:
+            place, found = self._scanned(place, f"{plain}*")
+            if names := [key.decode()[start:] for key in found]:
+                yield names
+            if not place:
+                return
+
+    def _scanned(self, place: int, pattern: str) -> tuple[int, list[bytes]]:
+        found: tuple[int, list[bytes]] = self._asking(
+            lambda: self._redis.scan(place, match=pattern, count=1000)
+        )
+        return found
 
     def forget(self, source: str, before: int) -> None:
         """Drop old ids; see `States`."""
@@ -172,6 +192,10 @@ class RedisStates:
                 why=str(error) or type(error).__name__,
                 fix="Come again; rows that were not acknowledged may be sent again",
             ) from error
+
+
+def _marked(value: bytes | None) -> bytes:
+    return b"" if value is None else os.urandom(MARK) + value
 
 
 def _library(name: str) -> Any:

@@ -37,7 +37,7 @@ from dovetail.features.online.packing import (
 from dovetail.features.online.progress import Progress
 from dovetail.features.online.rows import Found
 from dovetail.features.online.states import Change, Held, States
-from dovetail.features.store import Freshness
+from dovetail.features.store import Freshness, key_value
 from dovetail.features.views import LatestView, View
 
 __all__ = ["SharedEngine"]
@@ -256,7 +256,7 @@ class SharedEngine(Online):
             told = account(held[ledger])
             told.order += 1
             fresh_ids = learn(seen, memories, told)
-            values: dict[str, bytes] = {} if held[EPOCH] else {EPOCH: os.urandom(8)}
+            values: dict[str, bytes | None] = {} if held[EPOCH] else {EPOCH: os.urandom(8)}
             for view, found in places.items():
                 memory = memories[view]
                 _prune(memory, told.fresh.forgotten_us, self._reach[source])
@@ -316,7 +316,7 @@ class SharedEngine(Online):
         self._tell(self.definitions.views[view].source.name, change)
 
     def forget_old(self) -> None:
-        """Let go of ids of old events; what a key holds is cut when it is next written."""
+        """Let go of old events and of what only they needed; the first server to look does it."""
         for source, told in self._accounts().items():
             fresh = told.fresh
             newest = min(fresh.last_known_us, moment_us(self.clock.now()))
@@ -329,7 +329,10 @@ class SharedEngine(Online):
             told.fresh = replace(told.fresh, forgotten_us=max(before, told.fresh.forgotten_us))
 
         self._tell(source, change)
-        self._states.forget(source, before)
+        self._asking(lambda: self._states.forget(source, before))
+        for view in self.definitions.views_of(source):
+            for names in self._states.names(self._prefixes[view.name]):
+                self._sweep(view, names)
         log.info("forgot old events", source=source, before=moment_text(before))
 
     @property
@@ -356,6 +359,26 @@ class SharedEngine(Online):
     def intents(self) -> Sequence[Intent]:
         """Return the pushes that are not over."""
         return [one for told in self._accounts().values() for one in told.intents.values()]
+
+    def _sweep(self, view: View, names: Sequence[str]) -> None:
+        """Cut what some keys hold to what may still be needed; nothing may be left of a key."""
+        source, prefix = view.source.name, self._prefixes[view.name]
+        ledger, keys = ledger_name(source), [key_value(name[len(prefix) :]) for name in names]
+
+        def merge(_: AbstractSet[str], held: Held) -> Change:
+            told, memory = account(held[ledger]), memory_of(view)
+            there = [(n, k) for n, k in zip(names, keys, strict=True) if held[n] is not None]
+            for name, key in there:
+                memory.restore(key, unpack(held[name] or b""))
+            _prune(memory, told.fresh.forgotten_us, self._reach[source])
+            left = {name: memory.state(key) for name, key in there}
+            gone = sum(state is None for state in left.values())
+            told.known[view.name] = told.known.get(view.name, 0) - gone
+            packed = {name: None if s is None else pack(s) for name, s in left.items()}
+            changed = {name: new for name, new in packed.items() if new != held[name]}
+            return Change({**changed, ledger: pack(told)} if changed else {})
+
+        self._asking(lambda: self._states.change(source, [], [ledger, *names], merge))
 
     def known(self) -> Mapping[str, int]:
         """Return how many keys of each view are known."""

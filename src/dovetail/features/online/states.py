@@ -6,7 +6,7 @@ made on values that are not there any more, and that what it cannot reach is sai
 `StoreLostError`.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -21,11 +21,11 @@ class Change:
     """What becomes of values.
 
     Attributes:
-        values: New values by name.
+        values: New values by name; None for a value that is not needed any more.
         ids: Events that came for the first time, each with when it became known.
     """
 
-    values: Mapping[str, bytes]
+    values: Mapping[str, bytes | None]
     ids: Mapping[str, int] = field(default_factory=dict)
 
 
@@ -52,6 +52,9 @@ class States(Protocol):
         Returns:
             The change that was made.
         """
+
+    def names(self, prefix: str) -> Iterator[list[str]]:
+        """Walk the names that begin with a prefix, some at a time; new ones may be missed."""
 
     def forget(self, source: str, before: int) -> None:
         """Drop ids of events that became known before a moment."""
