@@ -129,6 +129,13 @@ class Watched:
         if self.span is not None:
             self.span.end()
 
+    def traceparent(self) -> str | None:
+        """Return what tells another server where its spans belong; None where nothing is traced."""
+        if self.span is None:
+            return None
+        context = self.span.get_span_context()
+        return f"00-{context.trace_id:032x}-{context.span_id:016x}-{int(context.trace_flags):02x}"
+
     def begin_step(self, name: str, **attributes: Any) -> "Watched":
         """Return a step below this; end it with `end`."""
         span = None

@@ -9,6 +9,11 @@ import httpx
 import numpy as np
 import prometheus_client
 import pytest
+from tests.unit.serving.conftest import wait_ready
+
+from dovetail.serving.piece import piece
+from dovetail.serving.settings import ServingSettings
+from dovetail.web.testing import run_piece
 
 pytest.importorskip("opentelemetry.sdk")
 pytest.importorskip("opentelemetry.exporter.otlp.proto.http")
@@ -61,6 +66,14 @@ def collector(monkeypatch):
     yield made
     made.server.shutdown()
     made.server.server_close()
+
+
+def until(condition):
+    for _ in range(200):
+        if condition():
+            return
+        time.sleep(0.05)
+    raise AssertionError("it did not come true")
 
 
 def post(server, body=BODY, path=LATE, **headers):
@@ -284,3 +297,47 @@ def test_steps_nest_and_tell_their_failure(collector, monkeypatch):
     assert by_name["graph"].status.code == inner.status.STATUS_CODE_UNSET
     assert values(by_name["graph"].attributes) == {"node": "a"}
     assert root.run_ns == 1000
+
+
+@pytest.fixture
+def far(tmp_path, collector, model_file):
+    """Another server, whose traces go to the same place."""
+    settings = ServingSettings(models=(f"late={model_file}",), traces=collector.url, isolate=False)
+    with run_piece(piece, settings, state=tmp_path / "far") as server:
+        wait_ready(server.url)
+        yield server
+
+
+def test_the_steps_of_a_graph_are_spans_with_their_models_below(run, far, collector, model_file):
+    near = {"model": "late"}
+    away = {"model": "late", "name": "far", "url": far.url}
+    soft = {"model": "none", "url": far.url, "dependency": "soft"}
+    root = {"type": "sequence", "steps": [near, {"node": "inner", "data": "$request"}]}
+    inner = {"type": "ensemble", "steps": [away, soft, {**near, "name": "again"}]}
+    with run(f"late={model_file}", traces=collector.url, graph_servers=(far.url,)) as server:
+        url = f"{server.url}/v2/graphs/g"
+        made = httpx.put(url, json={"nodes": {"root": root, "inner": inner}})
+        assert made.status_code == 200, made.text
+        answer = post(server, path="/v2/models/g/infer", **SAMPLED)
+        assert answer.status_code == 200, answer.text
+        until(lambda: len(collector.spans) == 11)
+    by_id = {span.span_id: span for span in collector.spans}
+    assert {span.trace_id.hex() for span in collector.spans} == {TRACE}
+
+    def above(span):
+        found = []
+        while span is not None:
+            found.append(span.name)
+            span = by_id.get(span.parent_span_id)
+        return found
+
+    route = "POST /v2/models/{model_name}/infer"
+    models = sorted(above(span) for span in collector.spans if span.name == "model")
+    assert models == sorted([
+        ["model", "step late", route],
+        ["model", "step again", "step inner", route],
+        ["model", route, "step far", "step inner", route],
+    ])  # fmt: skip
+    (failed,) = [span for span in collector.spans if span.name == "step none"]
+    assert failed.status.code == failed.status.STATUS_CODE_ERROR
+    assert values(failed.attributes)["dovetail.graph.name"] == "g"

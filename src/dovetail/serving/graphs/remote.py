@@ -16,6 +16,7 @@ from dovetail.serving.errors import BadRequestError, InferenceFailedError
 from dovetail.serving.graphs.document import Step
 from dovetail.serving.questions import Question
 from dovetail.serving.tensors import Array
+from dovetail.serving.watched import CURRENT
 from dovetail.wire.http import BadRequest, Busy, NotFound, Unreachable, WireError
 from dovetail.wire.open_inference import (
     Client,
@@ -65,6 +66,10 @@ class Remotes:
             value = question.headers.get(name.lower().encode())
             if value is not None:
                 passed[name] = value.decode("latin-1")
+        watched = CURRENT.get()
+        parent = None if watched is None else watched.traceparent()
+        if parent is not None:  # so that the other server's spans are below this step
+            passed["traceparent"] = parent
         call = functools.partial(self._call, step, tensors, question.id, passed, seconds)
         return await anyio.to_thread.run_sync(call, abandon_on_cancel=True)
 

@@ -36,6 +36,7 @@ from dovetail.serving.questions import Question, Reply, new_name, time_given
 from dovetail.serving.routing.keys import key_of, reader
 from dovetail.serving.tensors import Array
 from dovetail.serving.traffic import choose_version
+from dovetail.serving.watched import step as seen_step
 
 __all__ = ["Ask", "Runner"]
 
@@ -174,19 +175,22 @@ class Runner:
     ) -> Tensors | None:
         """Return the outputs of a step; None where it failed and nothing depends on it."""
         try:
-            tensors = _sent(step, sent, response)
-            if step.node is not None:
-                return await self._node(step.node, work, tensors)
-            if step.url is not None:
-                return await self._remotes.ask(
-                    step, tensors, work.question, self._graph.headers, work.seconds
-                )
-            return (await self._ask(_question(step, work, tensors))).outputs
+            with seen_step(f"step {step.title}", **{"dovetail.graph.name": self._name}):
+                return await self._asked(step, work, _sent(step, sent, response))
         except DovetailError as error:
             if step.dependency == "hard":
                 raise
             log.warning("step left out", graph=self._name, step=step.title, why=str(error))
             return None
+
+    async def _asked(self, step: Step, work: _Work, tensors: Tensors) -> Tensors:
+        if step.node is not None:
+            return await self._node(step.node, work, tensors)
+        if step.url is not None:
+            return await self._remotes.ask(
+                step, tensors, work.question, self._graph.headers, work.seconds
+            )
+        return (await self._ask(_question(step, work, tensors))).outputs
 
     def _holds(self, step: Step, work: _Work, sent: Tensors, response: Tensors) -> bool:
         if step.condition is None:
