@@ -90,15 +90,14 @@ def questions(subject: Subject, target: Server, grpc_port: int) -> None:
         measure_together(PIECE, what, name, target, lambda c: json_question(c, "lr", 1), 16)
         work = json_question(connection, "lr", 1024)
         measure(PIECE, "lr: 1,024 rows, JSON", name, target, work, 50)
-        if subject.kind == "dovetail":  # MLServer refuses binary tensors over REST
+        if subject.kind != "mlserver":  # it refuses binary tensors over REST
             work = binary_question(connection, "lr", 1024)
             measure(PIECE, "lr: 1,024 rows, binary", name, target, work, 500)
     if "grpc" in subject.protocols:
         work = grpc_question(grpc_port, "lr", 1)
         measure(PIECE, "lr: 1 row, gRPC raw", name, target, work, 2000)
-        if subject.kind != "floor":
-            work = grpc_question(grpc_port, "lr", 1024)
-            measure(PIECE, "lr: 1,024 rows, gRPC raw", name, target, work, 200)
+        work = grpc_question(grpc_port, "lr", 1024)
+        measure(PIECE, "lr: 1,024 rows, gRPC raw", name, target, work, 200)
 
 
 def start_again(subject: Subject, folder: Path, models: dict[str, Path]) -> None:

@@ -16,14 +16,31 @@ import orjson
 WEIGHTS = np.linspace(-1.0, 1.0, 30)
 
 
-def answer(body: bytes) -> bytes:
-    """Answer one inference request."""
+def answer(body: bytes, length: int | None = None) -> bytes:
+    """Answer one inference request.
+
+    Args:
+        body: of the request.
+        length: of its JSON part, where raw tensors follow.
+    """
+    if length is not None:
+        return answer_raw(body, length)
     tensor = orjson.loads(body)["inputs"][0]
     rows = np.array(tensor["data"]).reshape(tensor["shape"])
     labels = (rows @ WEIGHTS > 0).astype(np.int64)
     output = {"name": "predict", "shape": [len(rows), 1], "datatype": "INT64", "data": labels}
     found = {"model_name": "lr", "model_version": "1", "outputs": [output]}
     return orjson.dumps(found, option=orjson.OPT_SERIALIZE_NUMPY)
+
+
+def answer_raw(body: bytes, length: int) -> bytes:
+    """Answer one inference request with raw tensors, both ways."""
+    (tensor,) = orjson.loads(body[:length])["inputs"]
+    rows = np.frombuffer(body, np.float32, offset=length).reshape(tensor["shape"])
+    labels = (rows @ WEIGHTS > 0).astype(np.int64).tobytes()
+    output = {"name": "predict", "shape": [len(rows), 1], "datatype": "INT64",
+              "parameters": {"binary_data_size": len(labels)}}  # fmt: skip
+    return orjson.dumps({"model_name": "lr", "model_version": "1", "outputs": [output]}) + labels
 
 
 async def app(scope: Any, receive: Any, send: Any) -> None:
@@ -41,7 +58,8 @@ async def app(scope: Any, receive: Any, send: Any) -> None:
         while message.get("more_body"):
             message = await receive()
             parts.append(message["body"])
-        body = answer(b"".join(parts))
+        split = dict(scope["headers"]).get(b"inference-header-content-length")
+        body = answer(b"".join(parts), None if split is None else int(split))
     length = str(len(body)).encode()
     headers = [(b"content-type", b"application/json"), (b"content-length", length)]
     await send({"type": "http.response.start", "status": 200, "headers": headers})
