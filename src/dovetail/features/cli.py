@@ -8,6 +8,7 @@ import click
 
 from dovetail.features.catalog import Definitions, load
 from dovetail.features.cli_online import import_, materialize, registry
+from dovetail.features.cli_suggest import suggest
 from dovetail.features.errors import DefinitionError, RowsError, SourceNotFoundError
 from dovetail.features.frames import Tables
 from dovetail.features.moments import moment, moment_us
@@ -34,6 +35,7 @@ def commands() -> None:
 commands.add_command(import_)
 commands.add_command(materialize)
 commands.add_command(registry)
+commands.add_command(suggest)
 
 
 @commands.command()

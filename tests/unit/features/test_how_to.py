@@ -35,3 +35,14 @@ def test_the_page_of_definitions_runs() -> None:
     for language, _, body in BLOCK.findall((PAGE.parent / "features-definitions.md").read_text()):
         assert language == "python"
         exec(compile(body, str(PAGE), "exec"), {})
+
+
+def test_the_page_of_suggestions_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    for _, options, body in BLOCK.findall((PAGE.parent / "features-suggest.md").read_text()):
+        if "file=" in options:
+            exec(compile(body, str(PAGE), "exec"), {})
+        joined = body.replace("\\\n", " ")
+        for line in re.findall(r"^\$ dovetail features (.*)$", joined, re.M):
+            done = CliRunner().invoke(commands, shlex.split(line))
+            assert done.exit_code == 0, (line, done.output, done.exception)
