@@ -239,7 +239,10 @@ def _category(
     kept = set(shaped[:LEVELS])
     everything = _by_frequency(values)
     kept.update([level for level in everything if level not in kept][: LEVELS - len(kept)])
+    # A level that shaped other rows has its bin though none of these rows holds it.
     levels = [level for level in everything if level in kept]
+    held = set(levels)
+    levels += [level for level in shaped[:LEVELS] if level not in held]
     index = {level: i for i, level in enumerate(shaped[:LEVELS])}
     merge = [*(index.get(level, len(index)) for level in levels), len(index), len(index) + 1]
     lengths = np.array([len(v) for v in values if v is not None], dtype=np.float64)

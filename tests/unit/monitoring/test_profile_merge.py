@@ -112,6 +112,18 @@ def test_parts_made_like_the_first_merge_to_what_all_rows_together_give():
     assert np.sum(whole.columns[0].pools) == 2000 - 500 + 3000
 
 
+def test_a_part_may_lack_levels_that_the_other_was_shaped_by():
+    r = np.random.default_rng(6)
+    first = Reference.fit({"c": r.geometric(0.05, 2000).astype(str).tolist()})
+    second = Reference.fit({"c": ["1", "2", "2", "brand new"]}, like=first)
+    assert second.columns[0].shaped_levels() == first.columns[0].shaped_levels()
+    assert Reference.from_profile(second.profile()) == second
+    whole = merge_profiles(first, second)
+    assert whole.rows == whole.columns[0].rows == 2004
+    assert whole.columns[0].shaped_levels() == first.columns[0].shaped_levels()
+    assert merge_profiles(second, first).columns == whole.columns
+
+
 def test_parts_made_alone_keep_nearly_all_bins():
     r = np.random.default_rng(2)
     a, b = (Reference.fit(sample(r, 4000)) for _ in range(2))
