@@ -27,6 +27,7 @@ from dovetail.web.sorting import Sort
 __all__ = ["PAGES", "page_routes"]
 
 PAGES = [Page("/tracking", "Tracking"), Page("/tracking/models", "Models"), TIDY, WEBHOOKS]
+_SORTABLE = ("name", "runs", "newest", "created", "size")
 T = TypeVar("T")
 Look = Callable[[Backend, Connection, Request], T]
 
@@ -56,8 +57,8 @@ def page_routes(operations: Operations) -> list[BaseRoute]:
 
 
 def _experiments(b: Backend, c: Connection, request: Request) -> Experiments:
-    """What was tried: every experiment with its number of runs."""
-    sort = Sort.of(request, allowed=("name", "runs", "newest", "created"), default="-newest")
+    """What was tried: every experiment with its number of runs and its size."""
+    sort = Sort.of(request, allowed=_SORTABLE, default="-newest")
     lines = [
         ExperimentLine(
             name=row.name,
@@ -65,8 +66,10 @@ def _experiments(b: Backend, c: Connection, request: Request) -> Experiments:
             runs=row.runs,
             newest=row.newest,
             created=row.creation_time,
+            size=None if row.database is None else row.database + (row.bytes or 0),
         )
         for row in overview.experiments_with_runs(c)
     ]
     ordered = sort.apply(lines, lambda line: getattr(line, sort.by))
-    return Experiments(ordered, sort, str(request.base_url).rstrip("/"))
+    is_measured = any(line.size is not None for line in lines)
+    return Experiments(ordered, is_measured, sort, str(request.base_url).rstrip("/"))

@@ -17,19 +17,21 @@ __all__ = [
 
 
 class ExperimentLine(msgspec.Struct, frozen=True):
-    """An experiment in the list; times in milliseconds since 1970."""
+    """An experiment in the list; times in milliseconds since 1970, size in bytes, if measured."""
 
     name: str
     href: str
     runs: int
     newest: int | None
     created: int
+    size: int | None = None
 
 
 class Experiments(msgspec.Struct, frozen=True):
     """The page `/tracking`."""
 
     experiments: list[ExperimentLine]
+    is_measured: bool
     sort: Sort
     address: str
 

@@ -7,6 +7,7 @@ import sqlalchemy as sa
 
 from dovetail.base.errors import ConflictError
 from dovetail.base.sql import Database
+from dovetail.tracking.store.overview import experiments_with_runs
 from dovetail.tracking.store.schema import metrics
 from dovetail.tracking.tidy import Keeper
 from dovetail.tracking.tidy.sizes import Sizes
@@ -29,6 +30,10 @@ def test_an_experiment_is_measured_with_its_rows_and_files(store, measured) -> N
     }
     measured.measure(lambda: False)
     flights, default = measured.known()
+    listed = store.database.read(experiments_with_runs)
+    assert {row.name: (row.database, row.bytes) for row in listed} == {
+        one.name: (one.database, one.bytes) for one in (flights, default)
+    }
     assert (flights.id, flights.runs, flights.models, flights.points) == (number, 1, 1, 100)
     assert (flights.files, flights.bytes) == (2, 12)
     assert flights.rows > 100
