@@ -37,7 +37,7 @@ def coded(
         return rows.with_columns(everything), pl.zeros(
             questions.height, dtype=pl.Int64, eager=True
         ).alias(CODE)
-    asked = _same_types(rows, questions.select(keys), keys)
+    asked = same_types(rows, questions.select(keys), keys)
     book = (
         rows.select(keys)
         .unique(maintain_order=True)
@@ -103,10 +103,14 @@ def latest(
     return [answers[f"{names.index(f)}"].alias(f) for f in features]
 
 
-def _same_types(
+def same_types(
     rows: "pl.DataFrame", questions: "pl.DataFrame", keys: Sequence[str]
 ) -> "pl.DataFrame":
-    """Give the keys of the questions the types that they have in the source."""
+    """Give the keys of the questions the types that they have in the source.
+
+    Raises:
+        RowsError: A key is of another type in the source.
+    """
     import polars as pl
 
     def refuse(key: str) -> RowsError:

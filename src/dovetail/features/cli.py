@@ -9,6 +9,7 @@ import click
 from dovetail.features.catalog import Definitions, load
 from dovetail.features.cli_online import import_, materialize, registry
 from dovetail.features.cli_suggest import suggest
+from dovetail.features.cli_warehouse import sql
 from dovetail.features.errors import DefinitionError, RowsError, SourceNotFoundError
 from dovetail.features.frames import Tables
 from dovetail.features.moments import moment, moment_us
@@ -36,6 +37,7 @@ commands.add_command(import_)
 commands.add_command(materialize)
 commands.add_command(registry)
 commands.add_command(suggest)
+commands.add_command(sql)
 
 
 @commands.command()
@@ -173,16 +175,23 @@ def put(source: str, file: Path, url: str) -> None:
 @click.option("--service", required=True, help="Feature service to join.")
 @click.option("--asked", default="asked_at", help="Column that tells when a row was asked.")
 @click.option("--out", required=True, type=click.Path(path_type=Path), help="Parquet to write.")
+@click.option("--engine", type=click.Choice(["polars", "duckdb"]), default="polars")
 @ROOT
 def join(
-    definitions: Path, questions: Path, service: str, asked: str, out: Path, root: Path | None
+    definitions: Path,
+    questions: Path,
+    service: str,
+    asked: str,
+    out: Path,
+    engine: str,
+    root: Path | None,
 ) -> None:
     """Write a training set: the rows of QUESTIONS with the features known when each was asked.
 
     Example: dovetail features join features.py flights.parquet --service flights --out set.parquet
     """
     found: Definitions = load(definitions, root=root)
-    result = training_set(_read(questions), service, found, asked=asked)
+    result = training_set(_read(questions), service, found, asked=asked, engine=engine)
     result.write_parquet(out)
     click.echo(f"{result.height} rows, {result.width} columns in {out}", err=True)
 

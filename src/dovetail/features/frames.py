@@ -52,11 +52,13 @@ class Tables:
         wanted = tuple(sorted(set(columns)))
         key = (source.name, source.derive, wanted)
         if key not in self._prepared:
-            raw = self.frames.get(source.name)
-            self._prepared[key] = prepared(
-                self.read(source) if raw is None else raw, source, wanted
-            )
+            self._prepared[key] = prepared(self.raw(source), source, wanted)
         return self._prepared[key]  # type: ignore[no-any-return]
+
+    def raw(self, source: Source) -> "pl.DataFrame":
+        """Return the rows of a source as they are: the frame that stands in, or the table."""
+        frame = self.frames.get(source.name)
+        return self.read(source) if frame is None else frame
 
     def read(self, source: Source) -> "pl.DataFrame":
         """Read the table behind a source as it is."""

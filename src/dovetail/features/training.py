@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from dovetail.base.extras import require
-from dovetail.features import planning
+from dovetail.features import planning, second
 from dovetail.features.asof import coded, latest
 from dovetail.features.catalog import Definitions, joined
 from dovetail.features.errors import DefinitionError, RowsError
@@ -32,6 +32,7 @@ def training_set(
     full_feature_names: bool = False,
     frames: "Mapping[str, pl.DataFrame] | None" = None,
     versions: Mapping[str, int] | None = None,
+    engine: str = "polars",
 ) -> "pl.DataFrame":
     """Add the features of a service to questions, each as of the time it was asked.
 
@@ -44,6 +45,7 @@ def training_set(
         full_feature_names: Name features `view__feature`, as Feast does.
         frames: Frames to use in place of the tables of the sources they name.
         versions: Version to read of a Delta source, by its name.
+        engine: `polars`, or `duckdb`, which gives the same.
 
     Returns:
         The rows of `entities` in their order with one column a feature added.
@@ -78,7 +80,10 @@ def training_set(
     _check_questions(entities, selections, asked)
     at = entities.select(microseconds(entities, asked).alias("at")).to_series()
     tables = Tables(definitions.root, frames or {}, versions or {})
-    found = _read(planning.reads(selections), tables, entities, at)
+    if engine not in ("polars", "duckdb"):
+        raise DefinitionError(f"There is no engine {engine!r}", fix="Use polars or duckdb")
+    read = second.read if engine == "duckdb" else _read
+    found = read(planning.reads(selections), tables, entities, at)
     features: list[pl.Series] = []
     for part in selections:
         if isinstance(part.view, OnDemandView):

@@ -5,7 +5,8 @@
 2. Telling twice changes nothing: pushing the same rows again, in any order, leaves every
    answer as it was.
 3. The future is unseen: rows that became known after a question leave its answer alone.
-4. No question is lost: a training set has the questions' rows, in their order.
+4. The engines agree: DuckDB, by other means, gives the training set that polars gives.
+5. No question is lost: a training set has the questions' rows, in their order.
 """
 
 import math
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     import polars as pl
 
 __all__ = [
+    "check_engines_agree",
     "check_feature_store",
     "check_future_unseen",
     "check_online_equals_offline",
@@ -113,6 +115,30 @@ def check_online_equals_offline(
             )
 
 
+def check_engines_agree(
+    definitions: Definitions,
+    service: str,
+    frames: "Mapping[str, pl.DataFrame]",
+    questions: "pl.DataFrame",
+    *,
+    asked: str = "asked_at",
+) -> None:
+    """Compare the training sets of polars and DuckDB row by row, value for value.
+
+    Raises:
+        AssertionError: They differ; the message names the question and the feature.
+    """
+    one, other = (
+        training_set(questions, service, definitions, asked=asked, frames=frames, engine=engine)
+        for engine in ("polars", "duckdb")
+    )
+    assert one.columns == other.columns, "the columns differ"
+    assert one.height == other.height, "the numbers of rows differ"
+    for name in one.columns:
+        for at, (a, b) in enumerate(zip(one[name].to_list(), other[name].to_list(), strict=True)):
+            assert _near(a, b), f"question {at}: {name} is {a!r} by polars and {b!r} by DuckDB"
+
+
 def check_future_unseen(
     definitions: Definitions,
     service: str,
@@ -192,6 +218,13 @@ def _columns(frame: "pl.DataFrame") -> dict[str, list[Any]]:
         if kind.is_temporal()
     ]
     return frame.with_columns(texts).to_dict(as_series=False)
+
+
+def _near(a: object, b: object) -> bool:
+    """Tell whether two values are the same, but for the last digits of a root."""
+    if isinstance(a, float) and isinstance(b, float):
+        return math.isclose(a, b, rel_tol=1e-12) or (math.isnan(a) and math.isnan(b))
+    return a == b
 
 
 def _same(online: object, offline: object) -> bool:

@@ -26,7 +26,7 @@ def test_the_how_to_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Non
         lines += re.findall(r"^\$ dovetail features (.*)$", body, re.M)
     names["questions"].write_parquet("questions.parquet")
     for line in lines:
-        if line.split()[0] in ("check", "list", "join"):
+        if line.split()[0] in ("check", "list", "join", "sql"):
             done = CliRunner().invoke(commands, shlex.split(line))
             assert done.exit_code == 0, (line, done.output, done.exception)
 

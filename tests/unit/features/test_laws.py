@@ -12,7 +12,7 @@ from dovetail.base.clock import ManualClock
 from dovetail.features.catalog import Definitions, load
 from dovetail.features.piece import piece
 from dovetail.features.settings import FeatureSettings
-from dovetail.testing.features import check_feature_store
+from dovetail.testing.features import check_engines_agree, check_feature_store
 from dovetail.web.testing import run_piece
 
 START = datetime(2013, 4, 1, tzinfo=UTC)
@@ -151,6 +151,23 @@ said = OnDemandView(
 wide = FeatureService("wide", [trip[["age", "ours"]], sky, spread, days, last, frame, said, trip[
     ["share", "asked_hour", "catch_up"]]])
 """
+
+
+@given(departures(), weather(), planes, questions)
+@settings(
+    max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+def test_the_engines_agree(
+    tmp_path: Path,
+    left: pl.DataFrame,
+    sky: pl.DataFrame,
+    frames: pl.DataFrame,
+    asked: pl.DataFrame,
+) -> None:
+    file = tmp_path / "wide.py"
+    file.write_text(WIDE)
+    sources = {"departures": left, "weather": sky, "planes": frames}
+    check_engines_agree(load(file), "wide", sources, asked)
 
 
 @given(departures(), weather(), planes, questions, st.integers(0, 9))

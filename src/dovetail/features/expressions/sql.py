@@ -63,6 +63,8 @@ class Dialect:
 
     def finite(self, value: str) -> str:
         """Write a double that is null where it is not finite."""
+        if self.name == "duckdb":  # whose NULLIF writes its first argument twice
+            return f"(CASE WHEN ISFINITE({value}) THEN {value} END)"
         for odd in ("inf", "-inf", "nan"):
             value = f"NULLIF({value}, CAST('{odd}' AS {self.double}))"
         return value
@@ -196,8 +198,8 @@ def _shift(node: Node, args: list[str], dialect: Dialect) -> str:
 
 def _round(node: Node, args: list[str], dialect: Dialect) -> str:
     size = dialect.literal(10.0 ** int(node.value))  # type: ignore[arg-type]
-    rounded = f"(FLOOR(ABS({args[0]}) * {size} + CAST(0.5 AS {dialect.double})) / {size})"
-    return f"(CASE WHEN {args[0]} < 0 THEN - {rounded} ELSE {rounded} END)"
+    half = f"CAST(0.5 AS {dialect.double})"
+    return f"(SIGN({args[0]}) * FLOOR(ABS({args[0]}) * {size} + {half}) / {size})"
 
 
 _SPECIAL: dict[str, Callable[[Node, list[str], Dialect], str]] = {
