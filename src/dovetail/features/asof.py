@@ -72,6 +72,7 @@ def latest(
         codes: Code of each question's key.
         asked: When each question was asked, in microseconds.
     """
+    import numpy as np
     import polars as pl
 
     order = [EVENT, KNOWN, *view.source.id_columns]
@@ -90,17 +91,15 @@ def latest(
     found = questions.join_asof(
         best, left_on="asked", right_on=_VISIBLE, by=CODE, check_sortedness=False
     ).drop_nulls(_RANK)
-    hits = ranked[found[_RANK]].select(EVENT, *dict.fromkeys(features))
     if view.ttl_us:
-        alive = (found["asked"] - hits[EVENT]) <= view.ttl_us
-        hits, found = hits.filter(alive), found.filter(alive)
-    place = pl.DataFrame({"at": pl.int_range(len(codes), dtype=pl.get_index_type(), eager=True)})
-    hits = hits.drop(EVENT).rename({f: f"{i}" for i, f in enumerate(dict.fromkeys(features))})
-    answers = place.join(
-        hits.with_columns(found["at"]), on="at", how="left", maintain_order="left"
-    ).drop("at")
-    names = list(dict.fromkeys(features))
-    return [answers[f"{names.index(f)}"].alias(f) for f in features]
+        events = ranked[EVENT].gather(found[_RANK])
+        found = found.filter((found["asked"] - events) <= view.ttl_us)
+    rows_of = np.full(len(codes), -1, "int64")
+    rows_of[found["at"].to_numpy()] = found[_RANK].to_numpy()
+    place = pl.Series(rows_of)
+    if len(found) < len(codes):
+        place = place.set(place < 0, None)
+    return [ranked[f].gather(place).alias(f) for f in features]
 
 
 def same_types(

@@ -70,7 +70,8 @@ CASES = [
 @pytest.mark.parametrize(
     ("want", "asked", "rows", "ttl"), [c[1:] for c in CASES], ids=[c[0] for c in CASES]
 )
-def test_latest_view(want, asked, rows, ttl) -> None:
+@pytest.mark.parametrize("engine", ["polars", "duckdb"])
+def test_latest_view(want, asked, rows, ttl, engine) -> None:
     source = PushSource("s", event_time="at", known_at="created")
     view = LatestView("t", entities=[Entity("k")], source=source, features=["v"], ttl=ttl)
     stamp = pl.Datetime("us", "UTC")
@@ -84,7 +85,7 @@ def test_latest_view(want, asked, rows, ttl) -> None:
         schema={"k": pl.String, "asked_at": stamp, "label": pl.Int64},
         orient="row",
     )
-    got = training_set(questions, ["t:v"], collect([view]), frames={"s": frame})
+    got = training_set(questions, ["t:v"], collect([view]), frames={"s": frame}, engine=engine)
     assert got["v"].to_list() == want
     assert got.drop("v").equals(questions)
 
