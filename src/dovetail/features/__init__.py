@@ -8,7 +8,7 @@ from dovetail.features.aggregations import Count, Mean, Ratio, Share, Sum
 from dovetail.features.catalog import Definitions, collect, load
 from dovetail.features.extremes import CountDistinct, First, Last, Max, Min, Std
 from dovetail.features.ondemand import OnDemandView
-from dovetail.features.sources import CsvSource, DeltaSource, ParquetSource, PushSource
+from dovetail.features.sources import CsvSource, DeltaSource, ParquetSource, PushSource, SqlSource
 from dovetail.features.training import training_set
 from dovetail.features.views import Entity, FeatureService, LatestView, StaticView, WindowView
 
@@ -31,6 +31,7 @@ __all__ = [
     "PushSource",
     "Ratio",
     "Share",
+    "SqlSource",
     "StaticView",
     "Std",
     "Sum",

@@ -11,9 +11,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dovetail.base.extras import require
+from dovetail.features.databases import read_sql
 from dovetail.features.errors import RowsError, SourceNotFoundError
 from dovetail.features.moments import column_us
-from dovetail.features.sources import CsvSource, DeltaSource, ParquetSource, Source
+from dovetail.features.sources import CsvSource, DeltaSource, ParquetSource, Source, SqlSource
 
 if TYPE_CHECKING:
     import polars as pl
@@ -67,6 +68,8 @@ class Tables:
             raise SourceNotFoundError(
                 f"Source {source.name!r} has no table", fix="Give it a path, or pass frames="
             )
+        if isinstance(source, SqlSource):
+            return read_sql(source, self.root)
         at = str(self.root / source.path)
         try:
             if isinstance(source, DeltaSource):

@@ -154,5 +154,33 @@ class CsvSource(Source):
 
 
 @dataclass(frozen=True, kw_only=True)
+class SqlSource(Source):
+    """A table of PostgreSQL, SQLite or DuckDB, or what a query of it gives.
+
+    Attributes:
+        path: The table, `schema.table`, or a SELECT.
+        url: `postgresql://...`, `sqlite:///file.db` or `duckdb:///file.duckdb`. `${NAME}` is
+            taken from the environment, as every password must be.
+
+    Examples:
+        >>> SqlSource("flights", url="${WAREHOUSE}", path="public.flights", event_time="left").url
+        '${WAREHOUSE}'
+    """
+
+    url: str
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        secret = self.url.partition("://")[2].rpartition("@")[0].partition(":")[2]
+        if secret and not secret.startswith("${"):
+            raise DefinitionError(
+                f"The URL of source {self.name!r} holds a password",
+                fix="Put it in the environment and write ${NAME} in its place",
+            )
+        if not self.url or not self.path:
+            raise DefinitionError(f"Source {self.name!r} needs url= and path=, a table or a SELECT")
+
+
+@dataclass(frozen=True, kw_only=True)
 class PushSource(Source):
     """Rows that only ever arrive by `POST /push`; training needs a frame of them."""
