@@ -76,8 +76,8 @@ class Bet(msgspec.Struct, kw_only=True):
         since: The first day that it learnt from, about.
         risen: The day since which it has been winning; "" where it is not.
         score: What it is.
-        cuts: Upper edges of its bins, float64.
-        pool: Rows before in each bin by season, int64.
+        cuts: Upper edges of its bins, float32.
+        pool: Rows before in each bin by season, int32.
         rows: Rows ranked since it began.
         total: Sum of their normal scores.
         cells: Counts of their ranks in eight equal bins.
@@ -96,7 +96,7 @@ class Bet(msgspec.Struct, kw_only=True):
 
     def bins(self, x: Matrix) -> Bins:
         """The bin of each row."""
-        return np.searchsorted(np.frombuffer(self.cuts), self.score(x)).astype(np.int64)
+        return np.searchsorted(np.frombuffer(self.cuts, "<f4"), self.score(x)).astype(np.int64)
 
 
 class _State(msgspec.Struct):
@@ -181,12 +181,12 @@ class Learner:
         if not bets:
             return
         counts: list[Bins | None] = [np.bincount(b.bins(x), minlength=_BINS) for b in bets]
-        tables = [np.frombuffer(b.pool, np.int64).reshape(-1, _BINS).copy() for b in bets]
+        tables = [np.frombuffer(b.pool, "<i4").reshape(-1, _BINS).astype(np.int64) for b in bets]
         at = season if self._seasons > 1 else 0
         firsts = [not bet.rows for bet in bets]
         sums = sum_day(counts, [table[at] for table in tables], seed)
         for j, (bet, table) in enumerate(zip(bets, tables, strict=True)):
-            bet.pool = table.tobytes()
+            bet.pool = table.astype("<i4").tobytes()
             bet.rows += float(sums.rows[j])
             bet.total += float(sums.total[j])
             bet.cells = [a + b for a, b in zip(bet.cells, sums.histogram[j].tolist(), strict=True)]
@@ -264,11 +264,11 @@ class Learner:
 
     def _open(self, score: Score, window: int, number: int, since: str) -> Bet:
         inner = np.arange(1, _BINS) / _BINS
-        cuts = np.quantile(score(self.learnt.rows), inner)
+        cuts = np.quantile(score(self.learnt.rows), inner).astype("<f4")
         bins = np.searchsorted(cuts, score(self.learnt.held))
         if self._seasons > 1:
             bins = bins + _BINS * self.learnt.held_seasons
-        pool = np.bincount(bins, minlength=_BINS * self._seasons).astype(np.int64)
+        pool = np.bincount(bins, minlength=_BINS * self._seasons).astype("<i4")
         return Bet(
             window=window,
             begun=number,

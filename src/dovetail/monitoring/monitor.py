@@ -135,7 +135,9 @@ class Monitor:
         p = None if scores is None else _floats("scores", scores)
         read = None if isinstance(rows, Tally) else self._read(rows)
         seen = rows if isinstance(rows, Tally) else self._inputs.tally(read or {}, p)
-        drift = assess_tally(self._inputs, at, seen, alpha=self._alpha)
+        # Chance must not be the same in all monitors of a day, nor depend on what rows hold.
+        about = f"{self.reference.model}\0{self.reference.version}"
+        drift = assess_tally(self._inputs, at, seen, alpha=self._alpha, about=about)
         strange = far_rows(self.reference.columns, drift, read) if read and drift.alarm else []
         if p is None:
             return Findings(drift=drift, examples=strange)

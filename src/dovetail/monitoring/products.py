@@ -1,10 +1,10 @@
 """Products of up to three features, and scores made of them that tell two tables apart.
 
-Means of products hold all that a day needs to be remembered by: means, covariances and, of narrow
-tables, what three columns do together. Two scores are learnt of them. The sparse one takes the few
-products that moved beyond chance: a pair, a triple, an exclusive or. The dense one takes the
-directions in which the covariance changed most, and a shift that is spread over many columns: a
-rotated subspace, a factor that moves all columns a little.
+Means of products hold all that a day needs to be remembered by: means, covariances and, of the
+first two dozen features, what three do together. Two scores are learnt of them. The sparse one
+takes the few products that moved beyond chance: a pair, a triple, an exclusive or. The dense one
+takes the directions in which the covariance changed most, and a shift that is spread over many
+columns: a rotated subspace, a factor that moves all columns a little.
 
 Sources: R. A. Fisher (1936) for the linear part; D. Donoho and J. Jin (2008) for thresholding
 features by their z-scores; J. Baik, G. Ben Arous and S. Peche (2005) for which eigenvalues of a
@@ -22,7 +22,7 @@ from dovetail.monitoring.numeric import Floats
 from dovetail.monitoring.sketch import Matrix
 
 TRIPLES = 24
-"""Most features of which all products of three are looked at."""
+"""Features of which all products of three are looked at: the first ones, numbers before levels."""
 _TERMS = 64
 _LEAST = 4
 _DIRECTIONS = 6
@@ -89,7 +89,7 @@ class Means:
 
 
 class Products:
-    """All products of some features: singles, pairs with squares, triples of narrow tables.
+    """All products of some features: singles, pairs with squares, triples of the first features.
 
     Args:
         x: Features of the rows of the reference, shape (rows, features).
@@ -99,9 +99,7 @@ class Products:
         self.features = x.shape[1]
         self.reference_rows = len(x)
         self._pairs = np.triu_indices(self.features)
-        self._triples: list[tuple[int, int, int]] = []
-        if self.features <= TRIPLES:
-            self._triples = list(combinations(range(self.features), 3))
+        self._triples = list(combinations(range(min(self.features, TRIPLES)), 3))
         self.means = self.measure(x)
         squares = self.measure(x * x)
         self.variances = np.maximum(squares - self.means.astype(np.float64) ** 2, 0.0)
@@ -117,7 +115,8 @@ class Products:
         pairs = (x.T @ x)[self._pairs]
         parts = [x.sum(axis=0), pairs]
         if self._triples:
-            cube = np.stack([(x * x[:, [i]]).T @ x for i in range(self.features)])
+            some = x[:, :TRIPLES]
+            cube = np.stack([(some * some[:, [i]]).T @ some for i in range(some.shape[1])])
             parts.append(cube[tuple(np.array(self._triples).T)])
         return (np.concatenate(parts) / max(1, len(x))).astype(np.float32)
 

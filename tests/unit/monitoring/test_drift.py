@@ -58,7 +58,8 @@ def test_a_change_is_found_within_three_days_named_and_dated(reference, change, 
     found = watched(reference, 3, **change)
     assert found.alarm
     first = found.drift.columns[0]
-    assert (first.column, first.change, first.since) == (column, word, date(2013, 4, 4))
+    assert (first.column, first.change) == (column, word)
+    assert abs(first.since - date(2013, 4, 4)) <= timedelta(days=1)
     assert [c.column for c in found.drift.columns if c.since is not None] == [column]
 
 
