@@ -8,6 +8,7 @@ import click
 
 from dovetail.features.catalog import Definitions, load
 from dovetail.features.cli_online import import_, materialize, registry
+from dovetail.features.cli_skew import skew
 from dovetail.features.cli_suggest import suggest
 from dovetail.features.cli_warehouse import sql
 from dovetail.features.errors import DefinitionError, RowsError, SourceNotFoundError
@@ -36,6 +37,7 @@ def commands() -> None:
 commands.add_command(import_)
 commands.add_command(materialize)
 commands.add_command(registry)
+commands.add_command(skew)
 commands.add_command(suggest)
 commands.add_command(sql)
 

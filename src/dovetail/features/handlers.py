@@ -22,6 +22,7 @@ from dovetail.features.online.online import Online
 from dovetail.features.online.rows import hashable
 from dovetail.features.pushing import Pusher
 from dovetail.features.registry import registry_of
+from dovetail.features.skew.log import ServedLog
 from dovetail.features.views import LatestView
 from dovetail.wire import feast_registry
 from dovetail.wire.feast import (
@@ -46,10 +47,13 @@ class Handlers:
     Args:
         definitions: What is defined.
         engine: The online store.
+        served: Keeps a sample of what is served; None for none.
     """
 
-    def __init__(self, definitions: Definitions, engine: Online) -> None:
-        self.definitions, self.engine = definitions, engine
+    def __init__(
+        self, definitions: Definitions, engine: Online, served: ServedLog | None = None
+    ) -> None:
+        self.definitions, self.engine, self._served = definitions, engine, served
         self._materializer = Materializer(definitions, engine)
         self.pusher = Pusher(definitions, engine)
         self.intake = Intake(definitions, self.pusher)
@@ -69,13 +73,16 @@ class Handlers:
         as_of = moment_us(question.as_of or self.engine.clock.now(), what="as_of")
         asked = [(view, _keys(keys, question.entities, length)) for view, keys in plan.parts]
         found = self.engine.look_up(asked, as_of)
-        return Answer(
+        answer = Answer(
             question.entities,
             length,
             plan.names,
             plan.answered(found, question.entities, length, as_of),
             plan.views if question.include_feature_view_version_metadata else None,
         )
+        if self._served is not None:
+            self._served.tell(question, answer, as_of)
+        return answer
 
     def look_up(self, body: bytes) -> bytes:
         """Answer the body of Feast's `/get-online-features` with the body of the answer.

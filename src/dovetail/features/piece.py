@@ -17,6 +17,7 @@ from dovetail.features.online.online import Online
 from dovetail.features.online.shared import SharedEngine
 from dovetail.features.routes import READS, error_shape, routes
 from dovetail.features.settings import FeatureSettings
+from dovetail.features.skew.log import ServedLog
 from dovetail.features.store import Store
 from dovetail.features.ui.pages import page_routes
 from dovetail.web.piece import Context, Page, Piece, Service
@@ -28,6 +29,7 @@ __all__ = ["piece"]
 
 log = telemetry.logger("features")
 TIDY_EVERY_S = 15.0
+MB = 2**20
 
 
 def opened(definitions: Definitions, settings: FeatureSettings, context: Context) -> Online:
@@ -62,7 +64,12 @@ def build(context: Context, settings: FeatureSettings) -> Service:
         else Definitions({}, {})
     )
     engine = opened(definitions, settings, context)
-    handlers = Handlers(definitions, engine)
+    served = (
+        ServedLog(context.state / "served", settings.served_share, settings.served_mb * MB)
+        if settings.served_share
+        else None
+    )
+    handlers = Handlers(definitions, engine, served)
     over = threading.Event()
 
     def tried(name: str, work: Callable[[], None]) -> None:
@@ -81,10 +88,14 @@ def build(context: Context, settings: FeatureSettings) -> Service:
     def start() -> None:
         engine.load()
         tried("finishing pushes", handlers.pusher.recover)
+        if served is not None:
+            served.start()
         threading.Thread(target=tidy, name="features-tidy", daemon=True).start()
 
     def stop() -> None:
         over.set()
+        if served is not None:
+            served.stop()
         engine.close()
 
     return Service(

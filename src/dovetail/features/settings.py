@@ -27,3 +27,14 @@ class FeatureSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
             "this server keeps its own."
         ),
     ] = ""
+    served_share: Annotated[
+        float,
+        Meta(
+            ge=0,
+            le=1,
+            description="Share of the lookups that are kept, to be compared with training.",
+        ),
+    ] = 0.0
+    served_mb: Annotated[
+        int, Meta(ge=1, description="What the kept lookups may take on disk, in MB.")
+    ] = 256
