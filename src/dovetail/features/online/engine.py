@@ -239,6 +239,8 @@ class Engine(Online):
     def forget_old(self) -> None:
         """Drop what no question within the kept span needs; called now and then."""
         for name, feed in self._feeds.items():
+            if any(window.view.most_events for window, _ in feed.counts):
+                continue  # the last n events of a key may be of any age
             fresh = self._fresh.get(name, Freshness())
             newest = min(fresh.last_known_us, moment_us(self.clock.now()))
             before = newest - self._keep_us - feed.reach_us
