@@ -58,7 +58,7 @@ def _registry(path: Path) -> FoundRepository:
 
 def _registry_path(folder: Path) -> Path | None:
     """Return where the configuration says that the registry is; None where it is no file."""
-    yaml = require("yaml", extra="tracking", feature=f"reading {CONFIGURATION}")
+    yaml = require("yaml", extra="features", feature=f"reading {CONFIGURATION}")
     try:
         read: Any = yaml.safe_load((folder / CONFIGURATION).read_text())
     except (yaml.YAMLError, UnicodeDecodeError) as error:
