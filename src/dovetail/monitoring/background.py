@@ -80,6 +80,7 @@ class Background:
             before_ms = _before(now, settings.keep_days)
             if days := forget(self._monitoring.store.database, before_ms):
                 log.info("old days were forgotten", days=days)
+            self._monitoring.hours.forget()
 
 
 def _before(now: datetime, days: int) -> int:

@@ -93,6 +93,19 @@ class Hours:
             self._drop(model, day, arrived_ms)
         return len(days)
 
+    def forget(self) -> int:
+        """Delete the profiles of days that the store has forgotten; returns how many."""
+        d = t.days.c
+
+        def work(connection: Connection) -> int:
+            gone = 0
+            for held in (_profiles, _dropped):
+                here = sa.exists().where(d.model == held.c.model, d.day == held.c.day)
+                gone += connection.execute(sa.delete(held).where(~here)).rowcount
+            return gone
+
+        return self._database.write(work)
+
     def profile(self, model: str, version: str, start: str, end: str) -> Reference | None:
         """The profile of a version's live rows of some days; None where there are none.
 

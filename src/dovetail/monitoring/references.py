@@ -82,15 +82,6 @@ class References:
         digests = self._database.read(lambda x: [tuple(r) for r in x.execute(names)])
         return {version: self._one(model, version, digest) for version, digest in digests}
 
-    def versions(self) -> dict[str, list[str]]:
-        """The versions that have a reference, by model."""
-        c = t.references.c
-        query = sa.select(c.model, c.version).order_by(c.model, c.version)
-        found: dict[str, list[str]] = {}
-        for model, version in self._database.read(lambda x: x.execute(query).all()):
-            found.setdefault(model, []).append(version)
-        return found
-
     def _one(self, model: str, version: str, digest: str) -> Reference:
         key = f"{model}\0{version}\0{digest}"
         with self._lock:

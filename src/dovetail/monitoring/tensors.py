@@ -197,17 +197,6 @@ class Answers:
     shares: Floats | None = None
 
 
-def read_scores(body: dict[str, Any]) -> Floats:
-    """One score a row: the probability of the positive class.
-
-    See `read_answers`.
-
-    Raises:
-        EventInvalidError: There are no outputs, or one is not what its shape says.
-    """
-    return read_answers(body).scores
-
-
 def read_answers(body: dict[str, Any]) -> Answers:
     """What a response predicts for each row.
 

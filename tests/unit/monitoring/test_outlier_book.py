@@ -63,6 +63,9 @@ def test_where_there_is_no_detector_the_answer_says_why(server, log):
     assert found.why.startswith("a reference of 100 rows cannot hold a rate of 0.001")
     (other,) = server.client.outliers("flights", version="2")
     assert other.why == "no reference was put for this version; put it, or put it again"
+    page = server.http.get("/monitoring/flights").text
+    assert "is not watched row by row: a reference of 100 rows cannot" in page
+    assert "larger alarm_rate.<" in page
     server.put("/models/flights/reference", **reference())
     assert server.client.outliers("flights")[0].rows == 51
     with pytest.raises(NotFound):

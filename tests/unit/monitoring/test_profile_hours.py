@@ -162,3 +162,17 @@ def test_profiles_of_days_become_the_next_reference(watched):
     watched.monitoring.close("flights", "2026-04-20")
     found = watched.monitoring.days("flights", "2026-04-20", "2026-04-20", Choice("live", None))
     assert not found[0].drift["1"].alarm
+
+
+def test_profiles_are_forgotten_with_the_rows_of_their_day(watched):
+    watched.send("a", "2026-04-01")
+    watched.monitoring.close("flights", "2026-04-01")
+    watched.clock.advance(timedelta(days=20))
+    watched.background.forget_old()
+    watched.send("later", "2026-04-21")
+    assert watched.profile("", "2026-04-20").rows == 50
+    watched.clock.advance(timedelta(days=20))
+    watched.background.forget_old()
+    assert watched.profile().rows == len(watched.features("later")["x"])
+    with pytest.raises(ProfileEmptyError):
+        watched.profile("", "2026-04-20")

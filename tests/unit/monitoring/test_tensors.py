@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from dovetail.monitoring.errors import EventInvalidError
-from dovetail.monitoring.tensors import read_features, read_scores
+from dovetail.monitoring.tensors import read_answers, read_features
 
 
 def tensor(name, shape, datatype, data):
@@ -52,7 +52,7 @@ def test_a_v1_body_is_read():
     assert list(read_features({"instances": [[1, 2], [3, 4]]}).columns()["f1"]) == [2, 4]
     columns = read_features({"instances": [{"x": 1, "c": "a"}, {"x": 2}]}).columns()
     assert (list(columns["x"]), columns["c"]) == ([1, 2], ["a", None])
-    assert read_scores({"predictions": [0.25, 0.75]}).tolist() == [0.25, 0.75]
+    assert read_answers({"predictions": [0.25, 0.75]}).scores.tolist() == [0.25, 0.75]
 
 
 def test_inputs_without_json_data_carry_no_features():
@@ -71,13 +71,13 @@ def test_inputs_without_json_data_carry_no_features():
     ids=["vector", "column", "two-classes", "three-classes", "no-rows"],
 )
 def test_scores_are_the_probability_of_the_positive_class(shape, data, expected):
-    found = read_scores({"outputs": [tensor("p", shape, "FP32", data)]})
+    found = read_answers({"outputs": [tensor("p", shape, "FP32", data)]}).scores
     assert [None if math.isnan(v) else v for v in found] == expected
 
 
 def test_labels_before_probabilities_are_passed_over():
     outputs = [tensor("label", [2], "INT64", [0, 1]), tensor("p", [2, 2], "FP32", [0.9, 0.1, 0, 1])]
-    assert read_scores({"outputs": outputs}).tolist() == [0.1, 1.0]
+    assert read_answers({"outputs": outputs}).scores.tolist() == [0.1, 1.0]
 
 
 @pytest.mark.parametrize(
@@ -102,7 +102,7 @@ def test_labels_before_probabilities_are_passed_over():
 )
 def test_a_broken_response_says_what_is_wrong(body, message):
     with pytest.raises(EventInvalidError) as caught:
-        read_scores(body)
+        read_answers(body)
     assert caught.value.what == message
 
 
