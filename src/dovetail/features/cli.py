@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from dovetail.features.catalog import Definitions, load
+from dovetail.features.cli_catalogue import profile, search, twins
 from dovetail.features.cli_online import import_, materialize, registry
 from dovetail.features.cli_skew import skew
 from dovetail.features.cli_suggest import suggest
@@ -14,6 +15,7 @@ from dovetail.features.cli_warehouse import sql
 from dovetail.features.errors import DefinitionError, RowsError, SourceNotFoundError
 from dovetail.features.frames import Tables
 from dovetail.features.moments import moment, moment_us
+from dovetail.features.reading import read_file
 from dovetail.features.training import training_set
 from dovetail.features.views import FeatureGroup, View, WindowView
 from dovetail.web import commands as shared
@@ -40,6 +42,9 @@ commands.add_command(registry)
 commands.add_command(skew)
 commands.add_command(suggest)
 commands.add_command(sql)
+commands.add_command(search)
+commands.add_command(profile)
+commands.add_command(twins)
 
 
 @commands.command()
@@ -164,7 +169,7 @@ def put(source: str, file: Path, url: str) -> None:
 
     Example: dovetail features put departures today.parquet
     """
-    frame = _read(file)
+    frame = read_file(file)
     with feast.Client(url) as client:
         for part in frame.iter_slices(5_000):
             client.push(source, _columns(part))
@@ -193,7 +198,7 @@ def join(
     Example: dovetail features join features.py flights.parquet --service flights --out set.parquet
     """
     found: Definitions = load(definitions, root=root)
-    result = training_set(_read(questions), service, found, asked=asked, engine=engine)
+    result = training_set(read_file(questions), service, found, asked=asked, engine=engine)
     result.write_parquet(out)
     click.echo(f"{result.height} rows, {result.width} columns in {out}", err=True)
 
@@ -207,23 +212,6 @@ def _described(view: FeatureGroup) -> dict[str, Any]:
         "source": view.source.name if isinstance(view, View) else "",
         "features": list(view.feature_names),
     }
-
-
-def _read(file: Path) -> "pl.DataFrame":
-    from dovetail.base.extras import require
-
-    pl = require("polars", extra="features", feature="reading tables")
-    if not file.is_file():
-        raise RowsError(f"There is no file {file}")
-    read = pl.read_csv if file.suffix == ".csv" else pl.read_parquet
-    try:
-        return read(file)  # type: ignore[no-any-return]
-    except pl.exceptions.PolarsError as error:
-        raise RowsError(
-            f"{str(file)!r} cannot be read",
-            why=str(error).strip().partition("\n")[0],
-            fix="give a Parquet file, or CSV with the ending .csv",
-        ) from error
 
 
 def _columns(frame: "pl.DataFrame") -> dict[str, list[Any]]:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from dovetail.base import telemetry
 from dovetail.base.errors import SettingsError
 from dovetail.features.catalog import Definitions, load
+from dovetail.features.catalogue import Catalogue, ProfileFile, beside
 from dovetail.features.direct import direct_answers
 from dovetail.features.errors import StoreLostError
 from dovetail.features.handlers import Handlers
@@ -56,6 +57,13 @@ def opened(definitions: Definitions, settings: FeatureSettings, context: Context
     return SharedEngine(definitions, states, context.clock, keep_us)
 
 
+def profile_file(settings: FeatureSettings) -> ProfileFile | None:
+    """Return the file of statistics; None where there is none to look for."""
+    if settings.profile:
+        return ProfileFile(Path(settings.profile))
+    return ProfileFile(beside(Path(settings.definitions))) if settings.definitions else None
+
+
 def build(context: Context, settings: FeatureSettings) -> Service:
     """Build the feature server."""
     definitions = (
@@ -70,6 +78,7 @@ def build(context: Context, settings: FeatureSettings) -> Service:
         else None
     )
     handlers = Handlers(definitions, engine, served)
+    catalogue = Catalogue(definitions, profile_file(settings))
     over = threading.Event()
 
     def tried(name: str, work: Callable[[], None]) -> None:
@@ -99,7 +108,7 @@ def build(context: Context, settings: FeatureSettings) -> Service:
         engine.close()
 
     return Service(
-        routes=[*routes(handlers), *page_routes(engine)],
+        routes=[*routes(handlers), *page_routes(engine, catalogue)],
         direct=direct_answers(handlers),
         pages=[Page("/features", "Features")],
         errors=[error_shape()],

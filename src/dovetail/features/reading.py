@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dovetail.base.extras import require
-from dovetail.features.errors import SourceNotFoundError
+from dovetail.features.errors import RowsError, SourceNotFoundError
 from dovetail.features.frames import WHY, Tables
 from dovetail.features.sources import CsvSource, DeltaSource, ParquetSource, Source
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     import polars as pl
 
-__all__ = ["mark", "scan", "slices"]
+__all__ = ["mark", "read_file", "scan", "slices"]
 
 
 def scan(source: Source, root: Path) -> "pl.LazyFrame":
@@ -82,3 +82,23 @@ def mark(source: Source, root: Path) -> str:
     files = [at] if at.is_file() else sorted(root.glob(source.path)) if not at.is_absolute() else []
     states = [(file.stat().st_mtime_ns, file.stat().st_size) for file in files]
     return ",".join(f"{time}:{size}" for time, size in states)
+
+
+def read_file(file: Path) -> "pl.DataFrame":
+    """Read a file that a person named: CSV by its ending, else Parquet.
+
+    Raises:
+        RowsError: There is no such file, or it cannot be read.
+    """
+    pl = require("polars", extra="features", feature="reading tables")
+    if not file.is_file():
+        raise RowsError(f"There is no file {file}")
+    read = pl.read_csv if file.suffix == ".csv" else pl.read_parquet
+    try:
+        return read(file)  # type: ignore[no-any-return]
+    except pl.exceptions.PolarsError as error:
+        raise RowsError(
+            f"{str(file)!r} cannot be read",
+            why=str(error).strip().partition("\n")[0],
+            fix="give a Parquet file, or CSV with the ending .csv",
+        ) from error

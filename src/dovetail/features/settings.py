@@ -38,3 +38,10 @@ class FeatureSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     served_mb: Annotated[
         int, Meta(ge=1, description="What the kept lookups may take on disk, in MB.")
     ] = 256
+    profile: Annotated[
+        str,
+        Meta(
+            description="File of statistics that `dovetail features profile` wrote; the one beside "
+            "the definitions when empty."
+        ),
+    ] = ""

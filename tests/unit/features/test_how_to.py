@@ -37,6 +37,20 @@ def test_the_page_of_definitions_runs() -> None:
         exec(compile(body, str(PAGE), "exec"), {})
 
 
+def test_the_page_of_the_catalogue_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    for _, options, body in BLOCK.findall((PAGE.parent / "features-catalogue.md").read_text()):
+        if "file=" in options:
+            Path(options.split("file=")[1].strip()).write_text(body)
+            exec(compile(body, str(PAGE), "exec"), {})
+        for line, said in re.findall(r"^\$ dovetail features (.*)\n((?:[^$].*\n)*)", body, re.M):
+            done = CliRunner().invoke(commands, shlex.split(line))
+            assert done.exit_code == 0, (line, done.output, done.exception)
+            assert said in done.stdout
+    assert "defined alike" in done.stdout
+    assert "correlated" in done.stdout
+
+
 def test_the_page_of_suggestions_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     for _, options, body in BLOCK.findall((PAGE.parent / "features-suggest.md").read_text()):

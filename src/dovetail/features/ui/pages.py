@@ -7,10 +7,12 @@ import msgspec
 from starlette.requests import Request
 from starlette.routing import Route
 
+from dovetail.features.catalogue import Catalogue, Profiles
 from dovetail.features.errors import RowsError
 from dovetail.features.moments import moment, moment_us, span_text
 from dovetail.features.online.online import Online
 from dovetail.features.online.rows import Row
+from dovetail.features.ui.catalogue import FoundLine, feature_routes, found_line
 from dovetail.features.views import LatestView, View, WindowView
 from dovetail.web import pages
 
@@ -69,6 +71,9 @@ class Overview(msgspec.Struct, frozen=True):
     services: list[ServiceLine]
     brought: list[BroughtLine]
     loaded: bool
+    q: str = ""
+    found: list[FoundLine] = []
+    problem: str | None = None
 
 
 class FeatureLine(msgspec.Struct, frozen=True):
@@ -77,12 +82,17 @@ class FeatureLine(msgspec.Struct, frozen=True):
     name: str
     value: Any
     status: str | None
+    told: FoundLine
 
 
 class ViewPage(msgspec.Struct, frozen=True):
     """The page `/features/views/{name}`."""
 
     line: ViewLine
+    owner: str
+    description: str
+    tags: dict[str, str]
+    fresh: SourceLine
     keys: list[str]
     asked: dict[str, str]
     at: str
@@ -91,16 +101,17 @@ class ViewPage(msgspec.Struct, frozen=True):
     problem: str | None
 
 
-def page_routes(engine: Online) -> list[Route]:
+def page_routes(engine: Online, catalogue: Catalogue) -> list[Route]:
     """Return the routes of the pages and their JSON twins."""
 
-    def overview(_: Request) -> Overview:
-        """What is defined, and how fresh it is."""
-        return overview_of(engine)
+    def overview(request: Request) -> Overview:
+        """What is defined and how fresh it is; features found by the words in `q`."""
+        return overview_of(engine, catalogue, request.query_params.get("q", ""))
 
     def view_page(request: Request) -> ViewPage:
         """One view: its definition, and what it answers for given keys."""
-        return view_of(engine, request.path_params["name"], dict(request.query_params))
+        query = dict(request.query_params)
+        return view_of(engine, catalogue, request.path_params["name"], query)
 
     return [
         *pages.page_route(
@@ -112,27 +123,16 @@ def page_routes(engine: Online) -> list[Route]:
             template="features/view.html",
             title=lambda page: page.line.name,
         ),
+        *feature_routes(catalogue),
     ]
 
 
-def overview_of(engine: Online) -> Overview:
-    """Return what is defined and how fresh it is."""
+def overview_of(engine: Online, catalogue: Catalogue, words: str = "") -> Overview:
+    """Return what is defined and how fresh it is, and the features that words find."""
     definitions = engine.definitions
-    sources = []
-    for name, fresh in engine.freshness().items():
-        source = definitions.sources[name]
-        sources.append(
-            SourceLine(
-                name=name,
-                table=source.path,
-                views=len(definitions.views_of(name)),
-                rows=fresh.rows,
-                repeats=fresh.repeats,
-                last_event=_time(fresh.last_event_us),
-                last_known=_time(fresh.last_known_us),
-                received=_time(fresh.received_us),
-            )
-        )
+    profiles, problem = catalogue.profiles() if words else (Profiles(), None)
+    found = catalogue.found(words) if words else []
+    sources = [_source(engine, name) for name in engine.freshness()]
     services = [
         ServiceLine(
             name=service.name,
@@ -143,7 +143,30 @@ def overview_of(engine: Online) -> Overview:
     ]
     known = engine.known()
     views = [_line(view, known) for view in definitions.views.values()]
-    return Overview(views, sources, services, _brought(engine), engine.loaded)
+    return Overview(
+        views,
+        sources,
+        services,
+        _brought(engine),
+        engine.loaded,
+        words,
+        [found_line(catalogue, entry, profiles) for entry in found],
+        problem,
+    )
+
+
+def _source(engine: Online, name: str) -> SourceLine:
+    source, fresh = engine.definitions.sources[name], engine.freshness()[name]
+    return SourceLine(
+        name=name,
+        table=source.path,
+        views=len(engine.definitions.views_of(name)),
+        rows=fresh.rows,
+        repeats=fresh.repeats,
+        last_event=_time(fresh.last_event_us),
+        last_known=_time(fresh.last_known_us),
+        received=_time(fresh.received_us),
+    )
 
 
 def _brought(engine: Online) -> list[BroughtLine]:
@@ -153,7 +176,7 @@ def _brought(engine: Online) -> list[BroughtLine]:
     ]
 
 
-def view_of(engine: Online, name: str, query: dict[str, str]) -> ViewPage:
+def view_of(engine: Online, catalogue: Catalogue, name: str, query: dict[str, str]) -> ViewPage:
     """Return a view, with the values of a key where the query names one."""
     view = engine.definitions.view(name)
     asked = {key: query[key] for key in view.keys if query.get(key)}
@@ -163,18 +186,29 @@ def view_of(engine: Online, name: str, query: dict[str, str]) -> ViewPage:
             row = _look_up(engine, view, asked, query.get("as_of", ""))
         except RowsError as error:
             problem = str(error)
+    profiles, unread = catalogue.profiles()
+    entries = [entry for entry in catalogue.entries if entry.view == name]
     features = [
-        FeatureLine(feature, row.values[at] if row else None, row.statuses[at] if row else None)
-        for at, feature in enumerate(view.feature_names)
+        FeatureLine(
+            entry.name,
+            row.values[at] if row else None,
+            row.statuses[at] if row else None,
+            found_line(catalogue, entry, profiles),
+        )
+        for at, entry in enumerate(entries)
     ]
     return ViewPage(
         line=_line(view, engine.known()),
+        owner=entries[0].owner,
+        description=entries[0].description,
+        tags=dict(entries[0].tags),
+        fresh=_source(engine, view.source.name),
         keys=list(view.keys),
         asked=asked,
         at=query.get("as_of", ""),
         features=features,
         rests_on=_time(row.event_us) if row else None,
-        problem=problem,
+        problem=problem or unread,
     )
 
 
