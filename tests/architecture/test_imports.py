@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 PIECES = sorted(entry.name for entry in entry_points(group="dovetail.pieces"))
-ROOMS = [*PIECES, "app", "base", "cli", "testing", "web", "wire"]
+SERVERLESS = ["labels"]  # commands and functions so far, nothing that answers requests
+ROOMS = [*PIECES, *SERVERLESS, "app", "base", "cli", "testing", "web", "wire"]
 PROBE = "import sys, json, {module}; print(json.dumps(sorted(sys.modules)))"
 
 

@@ -1,0 +1,11 @@
+"""Labels: answers of people, functions and models together, and one label that can be trusted.
+
+What is here needs no server: `combine` turns answers into calibrated posteriors, `Live` keeps them
+current as answers come.
+"""
+
+from dovetail.labels.combine import Combined, Quality, combine, combine_votes
+from dovetail.labels.live import Live
+from dovetail.labels.votes import Votes
+
+__all__ = ["Combined", "Live", "Quality", "Votes", "combine", "combine_votes"]

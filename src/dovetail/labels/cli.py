@@ -1,0 +1,78 @@
+"""`dovetail labels`: what many sources say, as one label an item."""
+
+from pathlib import Path
+
+import click
+
+from dovetail.web.commands import json_option, print_json, print_table
+
+__all__ = ["commands"]
+
+_MODELS = ("auto", "majority", "dawid-skene", "one-coin", "vote-ratio")
+_SHOWN = 20
+
+
+@click.group(name="labels")
+def commands() -> None:
+    """Labels of people, functions and models together.
+
+    \b
+    dovetail labels combine answers.csv --source worker --out posteriors.parquet
+    """
+
+
+@commands.command()
+@click.argument("answers", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--item", default="item", show_default=True, help="Column of what is labelled.")
+@click.option("--source", default="source", show_default=True, help="Column of who answered.")
+@click.option("--label", default="label", show_default=True, help="Column of the answer.")
+@click.option("--model", type=click.Choice(_MODELS), default="auto", help="How; auto tries all.")
+@click.option(
+    "--out", required=True, type=click.Path(dir_okay=False, path_type=Path), help="File to write."
+)
+@json_option
+def combine(
+    answers: Path, item: str, source: str, label: str, model: str, out: Path, as_json: bool
+) -> None:
+    """Combine ANSWERS, a row for each answer, into a label and its probability for each item.
+
+    An empty label is an abstention. Sources that copy each other share one vote; what each is
+    worth is learned from the answers, with no gold needed.
+
+    \b
+    dovetail labels combine answers.csv --source worker --out posteriors.parquet
+    """
+    from dovetail.labels.combine import combine as combined_of
+    from dovetail.labels.tables import check_out, read_columns, write_posteriors
+
+    names = (item, source, label)
+    if len(set(names)) < len(names):
+        raise click.UsageError("--item, --source and --label name three different columns")
+    check_out(out)
+    table = read_columns(answers, names)
+    table = table.drop_nulls([item, source])
+    found = combined_of(*(table[name].to_list() for name in names), model=model)
+    write_posteriors(found, item, out)
+    worst = sorted((q for q in found.quality() if q.answers), key=lambda q: q.accuracy)
+    said = len(found.votes.item)
+    if as_json:
+        print_json(
+            {
+                "file": str(out), "model": found.model, "items": len(found.items), "answers": said,
+                "confidence": float(found.confidence.mean()), "sources": worst,
+            }
+        )  # fmt: skip
+        return
+    print_table(
+        ["source", "answers", "accuracy", "from", "to", "counts"],
+        [
+            [q.source, q.answers, f"{q.accuracy:.1%}", f"{q.lower:.1%}", f"{q.upper:.1%}", q.weight]
+            for q in worst[:_SHOWN]
+        ],
+    )
+    if len(worst) > _SHOWN:
+        click.echo(f"and {len(worst) - _SHOWN} better sources; all with --json")
+    click.echo(
+        f"{out}: {len(found.items):,} items from {said:,} answers by {found.model}, "
+        f"mean confidence {found.confidence.mean():.1%}"
+    )

@@ -1,0 +1,194 @@
+"""Many answers in, one calibrated posterior an item out, and what each source is worth.
+
+The model is fitted on a sample of the items where there are very many, and then applied to all in
+one pass, so a million items take as long as reading their answers.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from dovetail.base.errors import InvalidInputError
+from dovetail.labels.choice import choose, temper
+from dovetail.labels.copies import copy_weights
+from dovetail.labels.models import LEARNERS, Fitted
+from dovetail.labels.votes import Codes, Floats, Votes
+
+__all__ = ["Combined", "Quality", "combine", "combine_votes"]
+
+_FITTED_ON = 20_000
+_Z = 1.959964  # 95 %
+
+
+@dataclass(frozen=True)
+class Quality:
+    """How good one source is, by what the others say.
+
+    Attributes:
+        source: Its name.
+        answers: How many it gave.
+        accuracy: Share of them that are right, expected.
+        lower: Lower end of a 95 % interval of that (Wilson).
+        upper: Its upper end.
+        weight: What an answer counts; below 1 where others copy it or it them.
+    """
+
+    source: str
+    answers: int
+    accuracy: float
+    lower: float
+    upper: float
+    weight: float
+
+
+@dataclass(frozen=True)
+class Combined:
+    """What many answers come to.
+
+    Attributes:
+        items: Names of the items, in order of first appearance.
+        sources: Names of the sources, likewise.
+        classes: The labels, sorted.
+        posterior: float[items, classes], probability of each label.
+        model: majority, dawid-skene, one-coin or vote-ratio, by `fitted.name`.
+        votes: The answers as codes.
+        fitted: The model that was chosen or asked for.
+    """
+
+    items: Sequence[Any]
+    sources: Sequence[Any]
+    classes: Sequence[Any]
+    posterior: Floats
+    model: str
+    votes: Votes
+    fitted: Fitted
+
+    @property
+    def labels(self) -> list[Any]:
+        """The likeliest label of each item."""
+        return [self.classes[code] for code in self.posterior.argmax(1)]
+
+    @property
+    def confidence(self) -> Floats:
+        """float[items]: its probability."""
+        highest: Floats = self.posterior.max(1)
+        return highest
+
+    def quality(self) -> list[Quality]:
+        """Return what each source is worth, in the order of `sources`."""
+        votes = self.votes
+        sure = self.posterior[votes.item, votes.label]
+        right = np.bincount(votes.source, sure, votes.sources)
+        answers = np.bincount(votes.source, minlength=votes.sources)
+        weight = self.fitted.weight
+        return [
+            Quality(str(name), int(n), *_wilson(float(r), int(n)), float(w))
+            for name, n, r, w in zip(self.sources, answers, right, weight, strict=True)
+        ]
+
+
+def combine(
+    items: Sequence[Any],
+    sources: Sequence[Any],
+    labels: Sequence[Any],
+    *,
+    classes: Sequence[Any] | None = None,
+    model: str = "auto",
+) -> Combined:
+    """Combine answers, given as three columns of one length, into one posterior an item.
+
+    An answer of None is an abstention. Where a source answers an item twice, the last counts.
+
+    Args:
+        items: What each answer is about; any values that can be compared for equality.
+        sources: Who gave it: a person, a labelling function, a model.
+        labels: The answer.
+        classes: All possible labels; those that occur, where not given.
+        model: majority, dawid-skene, one-coin, vote-ratio, or auto to let left-out answers choose.
+
+    Raises:
+        InvalidInputError: columns differ in length, a label is not among the classes, fewer than
+            two labels occur, or there is no such model.
+
+    Example:
+        Ann and Bob agree; Eve answers at random:
+
+        >>> items = [1, 1, 1, 2, 2, 2, 3, 3, 3, 4, 4, 4]
+        >>> labels = ["yes", "yes", "no", "no", "no", "no"] * 2
+        >>> combine(items, ["ann", "bob", "eve"] * 4, labels).labels
+        ['yes', 'no', 'yes', 'no']
+    """
+    if not len(items) == len(sources) == len(labels):
+        raise InvalidInputError("items, sources and labels differ in length")
+    seen_items, item = _codes(items)
+    seen_sources, source = _codes(sources)
+    kept = sorted({x for x in labels if x is not None}) if classes is None else list(classes)
+    place = {name: code for code, name in enumerate(kept)} | {None: -1}
+    strange = next((x for x in labels if x not in place), None)
+    if strange is not None:
+        raise InvalidInputError(f"the label {strange!r} is not among the classes")
+    label = np.fromiter((place[x] for x in labels), np.int64, len(labels))
+    last = _last(item, source, len(seen_sources))
+    last = last[label[last] >= 0]
+    parts = item[last], source[last], label[last]
+    votes = Votes(*parts, len(seen_items), len(seen_sources), len(kept))
+    fitted, posterior = combine_votes(votes, model)
+    return Combined(seen_items, seen_sources, kept, posterior, fitted.name, votes, fitted)
+
+
+def combine_votes(votes: Votes, model: str = "auto") -> tuple[Fitted, Floats]:
+    """Do the same with answers that are codes already.
+
+    Args:
+        votes: The answers.
+        model: majority, dawid-skene, one-coin, vote-ratio, or auto.
+
+    Returns:
+        The model, and float[items, classes] of probabilities.
+
+    Raises:
+        InvalidInputError: there is no such model, or there are no answers.
+
+    Example:
+        >>> fitted, posterior = combine_votes(Votes.of_matrix([[0, 0], [1, 1], [1, -1]], 2))
+        >>> posterior.argmax(1).tolist()
+        [0, 1, 1]
+    """
+    if model != "auto" and model not in LEARNERS:
+        raise InvalidInputError(
+            f"there is no model {model!r}", fix=f"choose auto or one of: {', '.join(LEARNERS)}"
+        )
+    if not len(votes.item):
+        raise InvalidInputError("there are no answers to combine", why="every source abstained")
+    part = votes.sample(_FITTED_ON)
+    weight = copy_weights(part)
+    fitted = choose(part, weight) if model == "auto" else LEARNERS[model](part, weight)
+    fitted = replace(fitted, power=temper(fitted, part))
+    return fitted, fitted.posterior(votes)
+
+
+def _codes(values: Sequence[Any]) -> tuple[list[Any], Codes]:
+    """Distinct values in order of appearance, and the place of each."""
+    place: dict[Any, int] = {}
+    codes = np.fromiter((place.setdefault(x, len(place)) for x in values), np.int64, len(values))
+    return list(place), codes
+
+
+def _last(item: Codes, source: Codes, sources: int) -> Codes:
+    """Places of each source's last answer on an item, in the order of the items."""
+    pair = item * sources + source
+    order = np.argsort(pair, kind="stable")
+    found: Codes = order[np.append(np.diff(pair[order]) != 0, True)] if len(order) else order
+    return found
+
+
+def _wilson(right: float, answers: int) -> tuple[float, float, float]:
+    """Expected accuracy, and its interval (Wilson 1927)."""
+    if not answers:
+        return float("nan"), 0.0, 1.0
+    share, z = right / answers, _Z**2 / answers
+    middle = (share + z / 2) / (1 + z)
+    half = _Z * ((share * (1 - share) / answers + z / (4 * answers)) ** 0.5) / (1 + z)
+    return share, max(0.0, middle - half), min(1.0, middle + half)

@@ -1,0 +1,207 @@
+"""What a source's answer says about the truth: four ways to learn it without any gold.
+
+Each gives a table of logarithms that answers are added up from (`Fitted`), so combining, leaving
+one answer out and adding one later are the same small sums for all.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from dovetail.labels.votes import Floats, Votes, softmax
+
+__all__ = ["LEARNERS", "Fitted", "dawid_skene", "learned", "majority", "one_coin", "vote_ratio"]
+
+_ROUNDS = 30
+_SETTLED = 1e-3
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """A model of sources.
+
+    Attributes:
+        name: Which.
+        table: float[sources * classes, classes], log-evidence of an answer for each truth.
+        prior: float[classes], the logarithm of the class balance.
+        weight: float[sources], what an answer counts: below 1 for copies.
+        power: What posteriors are raised to, at most 1: answers err together, so sums of them
+            are too sure.
+        held: Share of the plain vote shares in the posterior.
+    """
+
+    name: str
+    table: Floats
+    prior: Floats
+    weight: Floats
+    power: float = 1.0
+    held: float = 0.0
+
+    @property
+    def weighted(self) -> Floats:
+        """The table with every source's weight."""
+        return self.table * np.repeat(self.weight, self.table.shape[1])[:, None]
+
+    def evidence(self, votes: Votes) -> Floats:
+        """float[items, classes]: log-posteriors, up to a constant an item."""
+        return votes.evidence(self.weighted) + self.prior
+
+    def posterior(self, votes: Votes) -> Floats:
+        """float[items, classes]: probability of each label."""
+        evidence = self.evidence(votes)
+        if not self.held:
+            return self.settle(evidence)
+        return self.settle(evidence, votes.shares(self.weight))
+
+    def settle(self, evidence: Floats, shares: Floats | None = None) -> Floats:
+        """float[.., classes]: probabilities from log-posteriors, and shares where some are held."""
+        told = softmax(evidence * self.power)
+        return told if shares is None else (1 - self.held) * told + self.held * shares
+
+
+def dawid_skene(votes: Votes, weight: Floats, shrink: float = 10.0) -> Fitted:
+    """Dawid and Skene (1979) with confusion matrices that are shrunk to one coin a source.
+
+    Each source's matrix has a Dirichlet prior of `shrink` answers a class, at the source's own
+    accuracy with errors spread evenly; that accuracy is itself shrunk to the pool's by 5 answers.
+    The prior is what keeps sources of a handful of answers from being fitted to their noise
+    (Kim and Ghahramani 2012 put the same prior at a fixed place).
+
+    Args:
+        votes: The answers.
+        weight: float[sources], what an answer of each counts.
+        shrink: Strength of the prior, in answers a class.
+    """
+
+    def learn(counts: Floats) -> Floats:
+        return _confusion(counts, shrink)
+
+    return _expect("dawid-skene", votes, weight, learn)
+
+
+def one_coin(votes: Votes, weight: Floats) -> Fitted:
+    """One accuracy a source, errors spread evenly: right where answers are few or one-sided.
+
+    Args:
+        votes: The answers.
+        weight: float[sources], what an answer of each counts.
+    """
+    return _expect("one-coin", votes, weight, lambda counts: _coins(counts, 10.0))
+
+
+def vote_ratio(votes: Votes, weight: Floats) -> Fitted:
+    """What a vote changes of the odds, for labelling functions that mostly abstain.
+
+    A function that says one label or nothing has no confusion matrix: given that it speaks, it says
+    that label whatever the truth, and Dawid-Skene runs into one class. So P(truth | vote) over
+    P(truth) is learned instead (data programming, Ratner et al. 2016, in the other direction),
+    shrunk to an accuracy of .75 by 100 answers, the class balance held near the vote shares' by 50
+    items, and stopped after two rounds: more rounds only confirm what the first believed.
+
+    Args:
+        votes: The answers.
+        weight: float[sources], what an answer of each counts.
+    """
+    posterior, classes = votes.shares(weight), votes.classes
+    answered = votes.answered()
+    start = posterior[answered].mean(0)
+    believed = _believed(classes)
+    for _ in range(2):
+        prior = posterior[answered].sum(0) + 50 * start + 1e-6
+        prior /= prior.sum()
+        cells = votes.counts(posterior) + 100 * believed
+        cells /= cells.sum(2, keepdims=True)
+        table = np.log(cells / prior).reshape(-1, classes)
+        fitted = Fitted("vote-ratio", table, np.log(prior), weight)
+        posterior = fitted.posterior(votes)
+    return replace(fitted, held=0.5)
+
+
+def majority(votes: Votes, weight: Floats) -> Fitted:
+    """Every source as good as the pool, so that most votes win; ties go to the commoner label.
+
+    Args:
+        votes: The answers.
+        weight: float[sources], what an answer of each counts.
+    """
+    shares, classes = votes.shares(weight), votes.classes
+    pool = votes.counts(shares).sum(0, keepdims=True)
+    table = np.log(np.repeat(_coins(pool, 10.0), votes.sources, 0)).reshape(-1, classes)
+    common = shares[votes.answered()].mean(0) + 1e-6
+    return Fitted("majority", table, 1e-3 * np.log(common / common.sum()), weight)
+
+
+def learned(fitted: Fitted, counts: Floats, pool: Floats) -> Floats:
+    """float[label, truth]: one source's table anew, under the same model.
+
+    Args:
+        fitted: The model; its class balance stays.
+        counts: float[label, truth], expected answers of the source.
+        pool: float[label, truth], those of all sources.
+    """
+    if fitted.name == "majority":
+        return fitted.table[: len(pool)]
+    if fitted.name == "vote-ratio":
+        cells = counts + 100 * _believed(len(pool))
+        return _logged(cells / cells.sum(1, keepdims=True) / np.exp(fitted.prior))
+    told = counts[None]
+    if fitted.name == "one-coin":
+        return _logged(_coins(told, 10.0, pool)[0])
+    return _logged(_confusion(told, 10.0, pool)[0])
+
+
+def _logged(cells: Floats) -> Floats:
+    logs: Floats = np.log(cells)
+    return logs
+
+
+def _believed(classes: int) -> Floats:
+    """float[label, truth]: P(truth | vote) of a function that nothing is known of."""
+    believed = np.full((classes, classes), 0.25 / (classes - 1))
+    np.fill_diagonal(believed, 0.75)
+    return believed
+
+
+def _confusion(counts: Floats, shrink: float, pool: Floats | None = None) -> Floats:
+    """float[sources, label, truth]: P(label | truth) from expected counts of that shape."""
+    cells: Floats = counts + shrink * _coins(counts, 5.0, pool)
+    cells /= cells.sum(1, keepdims=True)
+    return cells
+
+
+def _coins(counts: Floats, shrink: float, pool: Floats | None = None) -> Floats:
+    """P(label | truth) of sources with one accuracy each, shrunk to the pool's."""
+    classes = counts.shape[1]
+    right = np.trace(counts, axis1=1, axis2=2)
+    told = counts.sum(0) if pool is None else pool
+    common = np.trace(told) / max(told.sum(), 1e-9)
+    accuracy = (right + shrink * common) / (counts.sum((1, 2)) + shrink)
+    accuracy = np.clip(accuracy, 1e-3, 1 - 1e-3)
+    cells = np.empty(counts.shape)
+    cells[:] = ((1 - accuracy) / (classes - 1))[:, None, None]
+    cells[:, range(classes), range(classes)] = accuracy[:, None]
+    return cells
+
+
+def _expect(name: str, votes: Votes, weight: Floats, learn: Callable[[Floats], Floats]) -> Fitted:
+    """Expectation and maximisation in turn, from the vote shares, until nothing moves."""
+    posterior = votes.shares(weight)
+    answered = votes.answered()
+    start = posterior[answered].mean(0)
+    for _ in range(_ROUNDS):
+        prior = posterior[answered].sum(0) + 10 * start + 1e-6
+        table = np.log(learn(votes.counts(posterior))).reshape(-1, votes.classes)
+        fitted = Fitted(name, table, np.log(prior / prior.sum()), weight)
+        before, posterior = posterior, fitted.posterior(votes)
+        if np.abs(posterior - before).max() < _SETTLED:
+            break
+    return fitted
+
+
+LEARNERS: dict[str, Callable[[Votes, Floats], Fitted]] = {
+    "majority": majority,
+    "dawid-skene": dawid_skene,
+    "one-coin": one_coin,
+    "vote-ratio": vote_ratio,
+}
