@@ -9,6 +9,7 @@ from dovetail.features.catalog import Definitions, collect, load
 from dovetail.features.extremes import CountDistinct, First, Last, Max, Min, Std
 from dovetail.features.ondemand import OnDemandView
 from dovetail.features.sources import CsvSource, DeltaSource, ParquetSource, PushSource, SqlSource
+from dovetail.features.streaming import write_training_set
 from dovetail.features.training import training_set
 from dovetail.features.views import Entity, FeatureService, LatestView, StaticView, WindowView
 
@@ -39,4 +40,5 @@ __all__ = [
     "collect",
     "load",
     "training_set",
+    "write_training_set",
 ]

@@ -16,7 +16,7 @@ from dovetail.features.errors import DefinitionError, RowsError, SourceNotFoundE
 from dovetail.features.frames import Tables
 from dovetail.features.moments import moment, moment_us
 from dovetail.features.reading import read_file
-from dovetail.features.training import training_set
+from dovetail.features.streaming import write_training_set
 from dovetail.features.views import FeatureGroup, View, WindowView
 from dovetail.web import commands as shared
 from dovetail.wire import feast
@@ -195,12 +195,13 @@ def join(
 ) -> None:
     """Write a training set: the rows of QUESTIONS with the features known when each was asked.
 
+    QUESTIONS, Parquet or CSV, may be larger than memory. OUT appears when it is complete.
+
     Example: dovetail features join features.py flights.parquet --service flights --out set.parquet
     """
     found: Definitions = load(definitions, root=root)
-    result = training_set(read_file(questions), service, found, asked=asked, engine=engine)
-    result.write_parquet(out)
-    click.echo(f"{result.height} rows, {result.width} columns in {out}", err=True)
+    rows, columns = write_training_set(questions, service, found, out, asked=asked, engine=engine)
+    click.echo(f"{rows} rows, {columns} columns in {out}", err=True)
 
 
 def _described(view: FeatureGroup) -> dict[str, Any]:

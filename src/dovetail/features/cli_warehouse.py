@@ -6,8 +6,9 @@ import click
 
 from dovetail.features.catalog import joined, load
 from dovetail.features.expressions.sql import DIALECTS
+from dovetail.features.joining import labels
 from dovetail.features.planning import reads
-from dovetail.features.training import chosen, labels
+from dovetail.features.training import chosen
 from dovetail.features.warehouse import Tables, query
 
 __all__ = ["sql"]

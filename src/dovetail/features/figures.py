@@ -7,7 +7,7 @@ measures are whole numbers or values that are only compared.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from dovetail.features.asof import CODE, NO_KEY
@@ -25,32 +25,50 @@ SPREAD = 2**32
 RANK = "__rank"
 
 
-def windows(
-    view: WindowView,
-    features: Sequence[str],
-    rows: "pl.DataFrame",
-    codes: "pl.Series",
-    asked: "pl.Series",
-) -> "list[pl.Series]":
-    """Answer a WindowView: for each question the figures over its windows.
+@dataclass(frozen=True)
+class Windows:
+    """The events of a WindowView, ready to be asked many times.
 
-    Args:
+    Attributes:
         view: The view, for its tiles, windows and aggregations.
-        features: Names wanted.
-        rows: Rows of the source with `CODE`, `EVENT` and `KNOWN`.
-        codes: Code of each question's key.
-        asked: When each question was asked, in microseconds.
+        tiles: What the windows of time are computed from; None where there are none.
+        ranked: What the windows that are counted in events are computed from.
     """
-    _check_measured(view, rows)
-    rows = _measured(view, rows)
-    code, at = codes.fill_null(NO_KEY).to_numpy(), asked.fill_null(0)
-    silent = codes.is_null() | asked.is_null()
-    found: dict[str, pl.Series] = {}
-    if any(w.tiles for w in view.spans):
-        found |= _in_time(view, features, rows, code, at)
-    if view.most_events:
-        found |= Ranked.of(view, rows).figures(features, code, at.to_numpy())
-    return [found[f].set(silent, None) if silent.any() else found[f] for f in features]
+
+    view: WindowView
+    tiles: "Tiles | None"
+    ranked: Ranked | None
+
+    @classmethod
+    def of(cls, view: WindowView, rows: "pl.DataFrame") -> "Windows":
+        """Sum and rank the rows of a source, which have `CODE`, `EVENT` and `KNOWN`.
+
+        Raises:
+            RowsError: A column holds what cannot be computed with.
+        """
+        _check_measured(view, rows)
+        rows = _measured(view, rows)
+        tiles = Tiles.of(view, rows) if any(w.tiles for w in view.spans) else None
+        return cls(view, tiles, Ranked.of(view, rows) if view.most_events else None)
+
+    def answer(
+        self, features: Sequence[str], codes: "pl.Series", asked: "pl.Series"
+    ) -> "list[pl.Series]":
+        """Return for each question the figures over its windows.
+
+        Args:
+            features: Names wanted.
+            codes: Code of each question's key.
+            asked: When each question was asked, in microseconds.
+        """
+        code, at = codes.fill_null(NO_KEY).to_numpy(), asked.fill_null(0)
+        silent = codes.is_null() | asked.is_null()
+        found: dict[str, pl.Series] = {}
+        if self.tiles is not None:
+            found |= _in_time(self.tiles, features, code, at)
+        if self.ranked is not None:
+            found |= self.ranked.figures(features, code, at.to_numpy())
+        return [found[f].set(silent, None) if silent.any() else found[f] for f in features]
 
 
 def _measured(view: WindowView, rows: "pl.DataFrame") -> "pl.DataFrame":
@@ -68,11 +86,11 @@ def _measured(view: WindowView, rows: "pl.DataFrame") -> "pl.DataFrame":
 
 
 def _in_time(
-    view: WindowView, features: Sequence[str], rows: "pl.DataFrame", code: Any, at: "pl.Series"
+    tiles: "Tiles", features: Sequence[str], code: Any, at: "pl.Series"
 ) -> "dict[str, pl.Series]":
     import numpy as np
 
-    tiles = Tiles.of(view, rows)
+    view = tiles.view
     boundary = np.clip((at // view.tile_us).to_numpy() - tiles.first, 0, SPREAD - 1)
     place = np.where(code < 0, NO_KEY, code * SPREAD + boundary)
     distinct, back = np.unique(place, return_inverse=True)
@@ -101,6 +119,7 @@ class Tiles:
         first: The first tile of all.
         place: Sorted places of the tiles: code times `SPREAD` plus tiles since the first.
         held: By measure, what each tile holds.
+        made: What was computed of them before: running sums, and stretches of values.
     """
 
     view: WindowView
@@ -108,6 +127,7 @@ class Tiles:
     first: int
     place: Any
     held: "pl.DataFrame"
+    made: dict[Any, Any] = field(default_factory=dict, repr=False)
 
     @classmethod
     def of(cls, view: WindowView, rows: "pl.DataFrame") -> "Tiles":
@@ -137,7 +157,9 @@ class Tiles:
             return self._distinct(measure, window, distinct, at)
         start, end = np.searchsorted(self.place, low), np.searchsorted(self.place, high)
         if not measure.is_folded:
-            sums = _running(self.held[at])
+            if at not in self.made:
+                self.made[at] = _running(self.held[at])
+            sums = self.made[at]
             return sums[end] - sums[start]
         folded = _folded(self.held[at].to_numpy(), start, end, measure.kind in ("min", "first"))
         if measure.kind in ("min", "max"):
@@ -160,9 +182,26 @@ class Tiles:
     def _distinct(self, measure: Measure, window: Window, distinct: Any, at: str) -> Any:
         """Count different values: how many stretches of tiles in which a value is seen are open.
 
+        At a question, those that have started less those that have ended are open.
+        """
+        import numpy as np
+
+        if (at, window) not in self.made:
+            self.made[at, window] = self._stretches(window, at)
+        opened, closed = self.made[at, window]
+        open_now = np.searchsorted(opened, distinct, "right") - np.searchsorted(
+            closed, distinct, "right"
+        )
+        others = np.searchsorted(opened, distinct - distinct % SPREAD) - np.searchsorted(
+            closed, distinct - distinct % SPREAD
+        )
+        return np.minimum(np.where(distinct < 0, 0, open_now - others), measure.limit)
+
+    def _stretches(self, window: Window, at: str) -> tuple[Any, Any]:
+        """Return where stretches of tiles begin and end whose windows hold a value.
+
         A value seen in a tile is in the windows of the questions of some following tiles.
-        Stretches of one value that touch are one; at a question, those that have started less
-        those that have ended are open.
+        Stretches of one value that touch are one.
         """
         import numpy as np
         import polars as pl
@@ -190,13 +229,7 @@ class Tiles:
         closes = runs["after"].is_null() | (runs["after"] - runs["start"] > size)
         opened = np.sort((base + runs["start"]).filter(opens).to_numpy())
         closed = np.sort((base + runs["start"] + size).filter(closes).to_numpy())
-        open_now = np.searchsorted(opened, distinct, "right") - np.searchsorted(
-            closed, distinct, "right"
-        )
-        others = np.searchsorted(opened, distinct - distinct % SPREAD) - np.searchsorted(
-            closed, distinct - distinct % SPREAD
-        )
-        return np.minimum(np.where(distinct < 0, 0, open_now - others), measure.limit)
+        return opened, closed
 
 
 def _together(measure: Measure, name: str) -> "pl.Expr":

@@ -6,7 +6,7 @@ twice becomes one.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -32,11 +32,16 @@ class Tables:
         root: Folder that relative paths start from.
         frames: Frames that stand in for the tables of the sources they name.
         versions: Version to read of a Delta source, by its name; the newest otherwise.
+        since: When the first question is asked, in microseconds, for whoever leaves out what is
+            too old for it; None for no bound.
+        until: When the last question is asked: what became known later is left out.
     """
 
     root: Path = Path()
     frames: "Mapping[str, pl.DataFrame]" = field(default_factory=dict)
     versions: Mapping[str, int] = field(default_factory=dict)
+    since: int | None = None
+    until: int | None = None
     _prepared: dict[Any, Any] = field(default_factory=dict, repr=False)
 
     def events(self, source: Source, columns: Sequence[str]) -> "pl.DataFrame":
@@ -53,38 +58,76 @@ class Tables:
         wanted = tuple(sorted(set(columns)))
         key = (source.name, source.derive, wanted)
         if key not in self._prepared:
-            self._prepared[key] = prepared(self.raw(source), source, wanted)
+            raw = self.raw(source, source.brought(wanted))
+            self._prepared[key] = prepared(raw, source, wanted)
         return self._prepared[key]  # type: ignore[no-any-return]
 
-    def raw(self, source: Source) -> "pl.DataFrame":
-        """Return the rows of a source as they are: the frame that stands in, or the table."""
-        frame = self.frames.get(source.name)
-        return self.read(source) if frame is None else frame
+    def raw(self, source: Source, columns: Sequence[str] = ()) -> "pl.DataFrame":
+        """Return the rows of a source as they are: of the frame that stands in, or the table.
 
-    def read(self, source: Source) -> "pl.DataFrame":
-        """Read the table behind a source as it is."""
+        Args:
+            source: The source.
+            columns: What to read, if the table has all of it; everything otherwise.
+        """
+        frame = self.frames.get(source.name)
+        return self.read(source, columns) if frame is None else self._known(frame.lazy(), source)
+
+    def holding(self, wanted: Mapping[Source, Sequence[str]]) -> "Tables":
+        """Return tables that were read already, for an engine that asks for them many times.
+
+        Args:
+            wanted: By source, which columns are wanted beside its times.
+        """
+        frames = {s.name: self.raw(s, s.brought(columns)) for s, columns in wanted.items()}
+        return replace(self, frames={**self.frames, **frames}, _prepared={})
+
+    def _known(
+        self, table: "pl.LazyFrame", source: Source, columns: Sequence[str] = ()
+    ) -> "pl.DataFrame":
+        """Collect those columns and rows of a table that may be needed."""
+        import polars as pl
+
+        schema = table.collect_schema()
+        if all(name in schema for name in columns) and columns:
+            table = table.select(columns)
+        known = source.known_at
+        if self.until is not None and known in schema and known not in source.derive:
+            table = table.filter(column_us(schema, known) <= pl.lit(self.until, dtype=pl.Int64))
+        return table.collect()
+
+    def read(self, source: Source, columns: Sequence[str] = ()) -> "pl.DataFrame":
+        """Read the table behind a source: some columns, or all.
+
+        Raises:
+            SourceNotFoundError: There is no table behind the source, or it cannot be read.
+        """
         pl = require("polars", extra="features", feature=WHY)
         if not source.path:
             raise SourceNotFoundError(
                 f"Source {source.name!r} has no table", fix="Give it a path, or pass frames="
             )
         if isinstance(source, SqlSource):
-            return read_sql(source, self.root)
+            return self._known(read_sql(source, self.root).lazy(), source, columns)
         at = str(self.root / source.path)
         try:
-            if isinstance(source, DeltaSource):
-                require("deltalake", extra="features", feature=WHY)
-                return pl.read_delta(at, version=self.versions.get(source.name))  # type: ignore[no-any-return]
-            if isinstance(source, CsvSource):
-                return pl.read_csv(at)  # type: ignore[no-any-return]
-            if isinstance(source, ParquetSource):
-                return pl.read_parquet(at)  # type: ignore[no-any-return]
-        except (FileNotFoundError, pl.exceptions.PolarsError) as error:
+            return self._known(self._scanned(source, at), source, columns)
+        except (OSError, pl.exceptions.PolarsError) as error:
             raise _unreadable(source, at, error) from error
         except Exception as error:
             if type(error).__name__ in {"TableNotFoundError", "DeltaError"}:
                 raise _unreadable(source, at, error) from error
             raise
+
+    def _scanned(self, source: Source, at: str) -> "pl.LazyFrame":
+        import polars as pl
+
+        if isinstance(source, DeltaSource):
+            require("deltalake", extra="features", feature=WHY)
+            return pl.scan_delta(at, version=self.versions.get(source.name))
+        if isinstance(source, CsvSource):
+            return pl.scan_csv(at)
+        if isinstance(source, ParquetSource):
+            return pl.scan_parquet(at)
         raise SourceNotFoundError(f"Source {source.name!r} has no table that can be read")
 
 

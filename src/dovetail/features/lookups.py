@@ -4,11 +4,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from dovetail.features.joining import labels
 from dovetail.features.ondemand import OnDemandView
 from dovetail.features.online.answers import Block
 from dovetail.features.online.rows import NULL_VALUE, PRESENT, Found, Row, unpacked
 from dovetail.features.planning import reads
-from dovetail.features.training import labels
 from dovetail.features.views import Selection
 
 __all__ = ["Computed", "Lookup", "lookup_of"]
