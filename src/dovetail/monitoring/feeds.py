@@ -50,15 +50,16 @@ class Feeds:
         self._database, self._alerts, self._clock = database, alerts, clock
         self._stated = stated
         self._seen: dict[str, int] = {}
-        self._lock = threading.Lock()
+        self._lock, self._noting = threading.Lock(), threading.Lock()
         self._began_ms = now_ms(clock)
 
     def saw(self, items: Sequence[Item], at_ms: int) -> None:
         """Note that live predictions have just arrived; what is a day old or more is a replay."""
-        for item in items:
-            one = item.inference
-            if one is not None and one.role == "live" and abs(at_ms - one.time_ms) < _DAY_MS:
-                self._seen[one.model] = at_ms
+        with self._noting:
+            for item in items:
+                one = item.inference
+                if one is not None and one.role == "live" and abs(at_ms - one.time_ms) < _DAY_MS:
+                    self._seen[one.model] = at_ms
 
     def learn(self, model: str, day: str) -> None:
         """Add what a closed day says of when the model is asked, and days closed with it."""
@@ -107,7 +108,8 @@ class Feeds:
 
     def keep(self) -> None:
         """Write down what has arrived since the last time."""
-        seen, self._seen = self._seen, {}
+        with self._noting:
+            seen = dict(self._seen)
         if not seen:
             return
         now, c = now_ms(self._clock), t.feeds.c
@@ -120,7 +122,7 @@ class Feeds:
         )
         rows = [
             {"model": model, "last_ms": at_ms, "due_ms": now, "history": b""}
-            for model, at_ms in list(seen.items())
+            for model, at_ms in seen.items()
         ]
 
         def work(connection: Connection) -> None:
@@ -128,13 +130,18 @@ class Feeds:
                 connection.execute(statement, rows[start : start + _CHUNK])
 
         self._database.write(work)
+        with self._noting:  # only now: till here it stood nowhere else
+            for model, at_ms in seen.items():
+                if self._seen.get(model) == at_ms:
+                    del self._seen[model]
 
     def state(self, model: str) -> Feed:
         """How the feed of a model is."""
         c = t.feeds.c
         query = sa.select(c.model, c.last_ms, c.history).where(c.model == model)
+        seen = self._seen.get(model, 0)  # before what is written, so that it is in one of the two
         row = self._database.read(lambda x: x.execute(query).first())
-        last_ms = max(self._seen.get(model, 0), (row.last_ms or 0) if row else 0) or None
+        last_ms = max(seen, (row.last_ms or 0) if row else 0) or None
         if last_ms is None:
             return Feed(model=model)
         found = self._silent_at(model, last_ms, row.history if row else b"")

@@ -170,3 +170,26 @@ def test_the_client_asks_for_a_feed(server, log):
     assert abs(found.last - now) < timedelta(minutes=1)
     assert (found.silent_at, found.stated_seconds) == (None, None)
     assert server.http.get("/monitoring/models/nobody/feed").status_code == 404
+
+
+def test_a_feed_is_known_while_it_is_being_written_down(database_url, log):
+    world = World(database_url, log)
+    world.ask()
+    feeds, write, during = world.monitoring.feeds, world.database.write, []
+
+    def writing(work):
+        during.append(feeds.state("flights").last)
+        return write(work)
+
+    def failing(work):
+        raise OSError("the disk is full")
+
+    world.database.write = failing
+    with pytest.raises(OSError, match="full"):
+        feeds.keep()
+    world.database.write = writing
+    feeds.keep()
+    world.database.write = write
+    assert during == [feeds.state("flights").last]
+    assert during[0] is not None
+    world.database.close()
