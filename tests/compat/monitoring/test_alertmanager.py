@@ -96,7 +96,7 @@ def test_an_alert_reaches_a_real_alertmanager_lasts_there_and_ends(tmp_path, fre
             }
             assert first["annotations"]["summary"] == alert["message"]
             assert first["annotations"]["columns"].startswith("wind")
-            link = "https://monitoring.example.org/monitoring/flights#alerts"
+            link = f"https://monitoring.example.org/monitoring/flights#{alert['id']}"
             assert first["generatorURL"] == link
             wait(lambda: held()[0]["endsAt"] > first["endsAt"])
             server.post(f"/alerts/{alert['id']}/resolve", reason="mended")
