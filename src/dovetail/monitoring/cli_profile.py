@@ -27,8 +27,15 @@ def profile() -> None:
 @_OUT
 @click.option("--model", default="", help="The model's name.")
 @click.option("--version", default="", help="The model's version.")
-@click.option("--score", default="", help="Column of the model's scores.")
-@click.option("--label", default="", help="Column of outcomes, 0 or 1; needs --score.")
+@click.option(
+    "--score",
+    default="",
+    help="Column of the model's scores; of several classes, the columns of their probabilities, "
+    "like p0,p1,p2.",
+)
+@click.option(
+    "--label", default="", help="Column of outcomes: 0 or 1, a class or a number; needs --score."
+)
 @click.option("--day", default="", help="Column of dates, like 2013-04-01.")
 @click.option(
     "--season",
@@ -37,7 +44,14 @@ def profile() -> None:
     help="Compare each day with days of its kind only; needs --day.",
 )
 @click.option("--ignore", default="", help="Columns to leave out, like id.")
-@click.option("--task", default="binary", type=click.Choice(["binary", "regression"]))
+@click.option(
+    "--task",
+    type=click.Choice(["binary", "multiclass", "regression"]),
+    help="What the model predicts; as many columns of scores say, if not given.",
+)
+@click.option(
+    "--classes", default="", help="Names of the classes, like a,b,c, in the order of the scores."
+)
 @click.option("--like", type=_FILE, help="A profile of other rows whose bins to use.")
 @json_option
 def make(*, table: Path, out: Path, like: Path | None, as_json: bool, **said: Any) -> None:
@@ -46,6 +60,7 @@ def make(*, table: Path, out: Path, like: Path | None, as_json: bool, **said: An
     \b
     dovetail monitoring profile make train.parquet --score p --label y --out profile.json
     dovetail monitoring profile make shard-2.parquet --like profile.json --out profile-2.json
+    dovetail monitoring profile make wine.csv --score p0,p1,p2 --classes a,b,c --out wine.json
     """
     from dovetail.monitoring.profile_table import profile_of
 

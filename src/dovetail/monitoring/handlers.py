@@ -29,6 +29,7 @@ from dovetail.monitoring.profile_hours import Hours
 from dovetail.monitoring.quality.plugged import load_business
 from dovetail.monitoring.reference import Reference
 from dovetail.monitoring.references import References, renamed
+from dovetail.monitoring.reopening import reopen
 from dovetail.monitoring.routing import OWN, Router
 from dovetail.monitoring.rules import parse_rules
 from dovetail.monitoring.settings import MonitoringSettings
@@ -187,6 +188,11 @@ class Monitoring:
         self._keep(model, reference)
         self.outliers.lack(model, reference, "the reference came as a profile, which has no rows")
 
+    def adopt_profile(self, model: str, reference: Reference) -> None:
+        """Keep a version's first reference; days that were closed without it are opened again."""
+        self.keep_profile(model, reference)
+        reopen(self.store.database, model, reference.version)
+
     def profile(self, model: str, version: str) -> bytes:
         """The file of a version's reference profile; of the only one where none is named.
 
@@ -279,6 +285,7 @@ class Monitoring:
 
     def _note_standing(self, model: str, day: str) -> None:
         """Write down how a model stands, so that no page needs to measure it."""
+        day = max(day, self.standings.last_day(model))  # an earlier one may be closed late
         start = date.fromordinal(max(1, date.fromisoformat(day).toordinal() - RECENT + 1))
         figures = self.performance(model, start.isoformat(), day, Choice())
         found = [one.found for one in self.assessor.between(model, day, day)]

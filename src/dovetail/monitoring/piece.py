@@ -39,7 +39,7 @@ def _build(context: Context, settings: MonitoringSettings) -> Service:
         follower = Follower(
             database,
             lambda: context.connect("tracking").open(mlflow.Client),
-            monitoring.keep_profile,
+            monitoring.adopt_profile,
             context.clock,
         )
         monitoring.before_close, background.look = follower.fill, follower.look

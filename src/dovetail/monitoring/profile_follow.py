@@ -6,7 +6,7 @@ fetched. A registry that is away, or has no profile, holds nothing up; it is ask
 """
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import sqlalchemy as sa
 
@@ -50,6 +50,7 @@ class Follower:
         self._database, self._connect = database, connect
         self._put, self._clock = put, clock
         self._asked: dict[tuple[str, str], int] = {}
+        self._waiting: set[tuple[str, str]] = set()
         self._looked_ms = 0
         self._lock = threading.Lock()
 
@@ -66,13 +67,17 @@ class Follower:
             i.model == model, i.day == day, i.role == "live", i.version.is_not(None)
         )
         lacking = self._database.read(lambda c: list(c.execute(query.where(~has)).scalars()))
-        with self._lock:
-            return all(self._fetch(model, version) for version in lacking if version)
+        return self._fetch_all([(model, version) for version in lacking if version])
 
     def look(self) -> None:
-        """Do so for the days that something has arrived for since the last look."""
+        """Do so for the days that something has arrived for since the last look.
+
+        What a registry that was away could not be asked comes first, whatever day it is of.
+        """
         now, since = now_ms(self._clock), self._looked_ms
         if now < since + _LOOK_MS:
+            return
+        if not self._fetch_all(sorted(self._waiting)):
             return
         d = t.days.c
         query = sa.select(d.model, sa.func.max(d.day)).where(d.arrived_ms > since - _LOOK_MS)
@@ -82,10 +87,24 @@ class Follower:
                 return  # the next look begins where this one did
         self._looked_ms = now
 
+    def _fetch_all(self, lacking: Sequence[tuple[str, str]]) -> bool:
+        """Fetch until the registry does not answer; then what is left waits for it."""
+        with self._lock:
+            for at, (model, version) in enumerate(lacking):
+                if not self._fetch(model, version):
+                    self._waiting.update(lacking[at:][: _ASKED - len(self._waiting)])
+                    return False
+                self._waiting.discard((model, version))
+        return True
+
     def _fetch(self, model: str, version: str) -> bool:
         now = now_ms(self._clock)
         if now < self._asked.get((model, version), -_AGAIN_MS) + _AGAIN_MS:
             return True
+        r = t.references.c
+        here = sa.select(r.digest).where(r.model == model, r.version == version)
+        if self._database.read(lambda c: c.scalar(here)) is not None:
+            return True  # put by hand while this one waited
         uri = f"models:/{model}/{version}"
         try:
             with self._connect() as registry:

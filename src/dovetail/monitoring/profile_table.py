@@ -1,6 +1,6 @@
 """Profiles from tables and files, and what a profile says, for the command line."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ from dovetail.monitoring.profile_file import LIMIT
 from dovetail.monitoring.reference import Reference, Task
 
 _DAY_SECONDS = 86_400.0
+_TWO = 2
 
 __all__ = ["ColumnOutline", "Outline", "outline", "profile_of", "read_profile"]
 
@@ -94,7 +95,8 @@ def profile_of(
     day: str = "",
     season: str = "",
     ignore: str = "",
-    task: Task = "binary",
+    task: Task | None = None,
+    classes: str = "",
     like: Reference | None = None,
 ) -> Reference:
     """Summarise a table in a file.
@@ -103,12 +105,14 @@ def profile_of(
         table: The file.
         model: The model's name; that of `like` by default.
         version: Its version; likewise.
-        score: The column of scores.
+        score: The column of scores; of several classes the columns of their probabilities, with
+            commas between.
         label: The column of outcomes.
         day: The column of dates.
         season: Which days are compared with each other.
         ignore: Columns to leave out, with commas between.
-        task: "binary" or "regression".
+        task: "binary", "multiclass" or "regression"; that of the scores by default.
+        classes: Names of the classes in the order of their probabilities, with commas between.
         like: A profile of other rows, whose bins to use.
 
     Raises:
@@ -116,28 +120,48 @@ def profile_of(
         ReferenceInvalidError: It cannot be summarised.
     """
     columns = read_columns(table)
-    skipped = [name.strip() for name in ignore.split(",") if name.strip()]
-    for name in filter(None, (score, label, day, *skipped)):
-        if name not in columns:
-            raise InvalidInputError(f"'{table}' has no column '{name}'")
-    left_out = {score, label, day, *skipped}
+    answers = [score] if score in columns else _names(score)
+    skipped = {label, day, *answers, *_names(ignore)} - {""}
+    missing = [name for name in skipped if name not in columns]
+    if missing:
+        raise InvalidInputError(
+            f"'{table}' has no column '{missing[0]}'", fix=f"it has {', '.join(list(columns)[:20])}"
+        )
+    task = task or ("multiclass" if len(answers) > 1 else "binary")
     moments = [name for name, kind in columns.types.items() if kind.startswith(("time", "date"))]
     features = {
         name: _values(columns, name)
         for name in columns
-        if name not in left_out and name not in moments
+        if name not in skipped and name not in moments
     }
     return Reference.fit(
         features,
-        scores=_values(columns, score) if score else None,
+        scores=_scores(columns, answers),
         labels=_values(columns, label) if label else None,
         version=version or (like.version if like else ""),
         model=model or (like.model if like else ""),
         season=season,
         days=_days(columns, day) if day else (),
         task=task,
+        classes=_names(classes),
         like=like,
     )
+
+
+def _names(text: str) -> list[str]:
+    """Names with commas between."""
+    return [name.strip() for name in text.split(",") if name.strip()]
+
+
+def _scores(columns: Mapping[str, Any], names: Sequence[str]) -> Any:
+    """A column of scores; of several, rows of probabilities, shape (n, K)."""
+    if len(names) < _TWO:
+        return _values(columns, names[0]) if names else None
+    parts = [_values(columns, name) for name in names]
+    for name, part in zip(names, parts, strict=True):
+        if not isinstance(part, np.ndarray):
+            raise InvalidInputError(f"column '{name}' holds no probabilities", why="it has texts")
+    return np.stack(parts, axis=1)
 
 
 def _values(columns: Mapping[str, Any], name: str) -> Any:

@@ -244,7 +244,16 @@ def _floats(name: str, values: Column) -> Floats:
     except (TypeError, ValueError) as error:
         raise ReferenceInvalidError(f"{name} are not numbers", why=str(error)) from error
     if isinstance(column, list):
-        raise ReferenceInvalidError(f"{name} are not numbers", why="there are strings among them")
+        raise ReferenceInvalidError(
+            f"{name} are not numbers",
+            why="there are strings among them",
+            fix="name the two classes, that of 0 first" if name == "labels" else "",
+        )
+    if column.ndim > 1:
+        raise ReferenceInvalidError(
+            f"{name} are several a row, not one",
+            fix='use task "multiclass" for rows of probabilities',
+        )
     return column
 
 

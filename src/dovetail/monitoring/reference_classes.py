@@ -148,7 +148,9 @@ def _checked(labels: "Column | None", names: tuple[str, ...], rows: int) -> Sequ
         plain = _plain(label)
         if plain is not None and plain == plain and np.isnan(position(plain, names)):
             raise ReferenceInvalidError(
-                f"label '{label}' is no class", why=f"the classes are {', '.join(names[:10])}"
+                f"label '{label}' is no class",
+                why=f"the classes are {', '.join(names[:10])}",
+                fix="name all classes, in the order of their probabilities",
             )
     return list(labels)
 

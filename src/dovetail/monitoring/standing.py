@@ -65,6 +65,11 @@ class Book:
 
         self._database.write(work)
 
+    def last_day(self, model: str) -> str:
+        """The last day that a model's line is of, "" before the first."""
+        query = sa.select(t.standings.c.day).where(t.standings.c.model == model)
+        return self._database.read(lambda x: x.scalar(query)) or ""
+
     def find(
         self, *, search: str = "", order: str = "need", limit: int = 50, offset: int = 0
     ) -> Standings:

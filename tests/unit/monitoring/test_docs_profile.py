@@ -50,6 +50,18 @@ def write_tables(folder: Path) -> None:
             writer = csv.writer(file)
             writer.writerow(["wind", "p", "late", "day"])
             writer.writerows([*row, f"2013-01-{i % 28 + 1:02}"] for i, row in enumerate(rows))
+    write_wine(folder / "wine.csv")
+
+
+def write_wine(path: Path) -> None:
+    """A table of a model of three classes."""
+    r = np.random.default_rng(1)
+    with path.open("w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(["alcohol", "p0", "p1", "p2", "kind"])
+        for p in r.dirichlet([1, 1, 1], 900):
+            kind = ("barolo", "grignolino", "barbera")[r.choice(3, p=p)]
+            writer.writerow([r.normal(13, 1), *p, kind])
 
 
 def test_the_commands_and_calls_of_the_how_to_work_in_order(
@@ -61,7 +73,7 @@ def test_the_commands_and_calls_of_the_how_to_work_in_order(
     asked = log.request("r", [[9.5], [11.0]], columns=["wind"], at=at)
     server.send(asked, log.response("r", [0.5, 0.4], version="3", at=at))
     lines = [line[2:] for block in blocks("console") for line in block.splitlines()]
-    assert len(lines) == 13
+    assert len(lines) == 14
     for line in lines:
         words = shlex.split(line.replace(".parquet", ".csv"))
         if words[0] == "export":
@@ -87,3 +99,42 @@ def test_the_commands_and_calls_of_the_how_to_work_in_order(
         if "show" in words:
             head = said.out.splitlines()[0]
             assert head.startswith("flights version 3, 900 rows, 2013-01-01 to 2013-01-28, AUC 0.8")
+
+
+def test_a_profile_of_several_classes_is_that_of_python(tmp_path, capsys):
+    write_wine(tmp_path / "wine.csv")
+    make = f"monitoring profile make {tmp_path}/wine.csv --out {tmp_path}/wine.json --label kind"
+    names = ("barolo", "grignolino", "barbera")
+    with pytest.raises(SystemExit) as end:
+        main([*make.split(), "--score", "p0, p1, p2", "--classes", ",".join(names)])
+    assert end.value.code == 0
+    with (tmp_path / "wine.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    expected = Reference.fit(
+        {"alcohol": [float(row["alcohol"]) for row in rows]},
+        scores=[[float(row[name]) for name in ("p0", "p1", "p2")] for row in rows],
+        labels=[row["kind"] for row in rows],
+        task="multiclass",
+        classes=names,
+    )
+    assert (tmp_path / "wine.json").read_bytes() == expected.profile()
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ("--score p0,p1,p2 --label kind", "name all classes, in the order of their probabilities"),
+        ("--score p0,p1,p9", "has no column 'p9'. it has alcohol, p0, p1, p2, kind"),
+        ("--score p0,p1,kind", "column 'kind' holds no probabilities"),
+        ("--score p0,p1,p2 --task binary", 'use task "multiclass"'),
+        ("--score p0 --label kind", "name the two classes, that of 0 first"),
+    ],
+)
+def test_classes_that_cannot_be_meant_are_refused(tmp_path, capsys, options, said):
+    write_wine(tmp_path / "wine.csv")
+    make = f"monitoring profile make {tmp_path}/wine.csv --out {tmp_path}/wine.json {options}"
+    with pytest.raises(SystemExit) as end:
+        main(make.split())
+    assert end.value.code != 0
+    assert said in capsys.readouterr().err
+    assert not (tmp_path / "wine.json").exists()

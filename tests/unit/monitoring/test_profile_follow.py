@@ -41,7 +41,7 @@ class Watched:
         self.monitoring = Monitoring(self.database, MonitoringSettings(), self.clock)
         self.url, self.asked = url, 0
         self.follower = Follower(
-            self.database, self.connect, self.monitoring.keep_profile, self.clock
+            self.database, self.connect, self.monitoring.adopt_profile, self.clock
         )
 
     def connect(self):
@@ -51,6 +51,20 @@ class Watched:
     def answer(self, version):
         said = Log().response(f"r{version}", [0.5], at="2026-04-02T06:00:00Z", version=version)
         self.monitoring.accept([said])
+
+    def answer_day(self, day, values, version):
+        """A day whose rows are asked, answered, and turn out to be the opposite."""
+        log, at = Log(), f"{day}T06:00:00Z"
+        scores = np.random.default_rng(1).random(len(values))
+        told = {(day, row): float(score < 0.5) for row, score in enumerate(scores)}
+        rows = [[value] for value in values]
+        self.monitoring.accept(
+            [
+                log.request(day, rows, columns=["x"], at=at),
+                log.response(day, scores.tolist(), at=at, version=version),
+                log.outcomes(f"o{day}", told, at=at),
+            ]
+        )
 
     def look(self, minutes=2):
         self.clock.advance(timedelta(minutes=minutes))
@@ -102,6 +116,50 @@ def test_a_registry_that_is_away_holds_nothing_up(registry, tmp_path, free_port)
     assert watched.look() == []
     watched.monitoring.before_close = watched.follower.fill
     assert watched.monitoring.close("flights", "2026-04-02") == []
+    log_profile(profile(2), registry, model="flights", version="2")
+    watched.answer("2")
+    assert watched.look() == []
+    own = profile(7)
+    watched.monitoring.put_profile("flights", own.profile(), "2")
     watched.url = registry.url
-    assert watched.look() == ["1"]
+    assert watched.look() == ["1", "2"]
+    assert watched.monitoring.references.of("flights")["2"].columns == own.columns
+    watched.database.close()
+
+
+def test_days_closed_while_the_registry_was_away_are_assessed_once_it_is_there(
+    registry, tmp_path, free_port
+):
+    watched = Watched(tmp_path, f"http://127.0.0.1:{free_port()}")
+    r = np.random.default_rng(0)
+    p = r.random(3000)
+    labels = (r.random(3000) < p).astype(float)
+    made = Reference.fit({"x": r.normal(size=3000)}, scores=p, labels=labels, version="1")
+    log_profile(made, registry, model="flights", version="1")
+    watched.monitoring.put_profile("flights", profile(2).profile(), "2")
+    watched.monitoring.before_close = watched.follower.fill
+    days = [f"2026-03-{day}" for day in (28, 29, 30)]
+    for day in days:
+        watched.answer_day(day, r.normal(2, 1, 200), "1")
+        assert watched.monitoring.close("flights", day) == []
+    watched.answer_day("2026-03-31", r.normal(size=200), "2")
+    assert watched.monitoring.close("flights", "2026-03-31") == []
+    line = watched.monitoring.standings.find().models
+    assert watched.monitoring.assessor.settled("2026-04-02", 2**62) == {}
+    watched.url = registry.url
+    watched.look()
+    assert watched.monitoring.assessor.settled("2026-04-02", 2**62) == {"flights": days[-1]}
+    raised = watched.monitoring.close("flights", days[-1])
+    assert sorted((a.kind, a.version, str(a.day)) for a in raised) == [
+        ("drift", "1", days[0]),
+        ("performance", "1", days[0]),
+    ]
+    found = watched.monitoring.assessor.between("flights", "", "9999-12-31")
+    assert [one.day for one in found if one.kind == "drift"] == [*days, "2026-03-31"]
+    assert [one.found.rows for one in found if one.kind == "performance"] == [200] * 3
+    assert [one.day for one in watched.monitoring.standings.find().models] == [
+        one.day for one in line
+    ]
+    watched.look(minutes=20)
+    assert watched.monitoring.assessor.settled("2026-04-02", 2**62) == {}
     watched.database.close()
