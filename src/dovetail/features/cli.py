@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from dovetail.features.catalog import Definitions, load
-from dovetail.features.cli_catalogue import profile, search, twins
+from dovetail.features.cli_catalogue import profile, search, twins, unused
 from dovetail.features.cli_online import import_, materialize, registry
 from dovetail.features.cli_skew import skew
 from dovetail.features.cli_suggest import suggest
@@ -45,6 +45,7 @@ commands.add_command(sql)
 commands.add_command(search)
 commands.add_command(profile)
 commands.add_command(twins)
+commands.add_command(unused)
 
 
 @commands.command()

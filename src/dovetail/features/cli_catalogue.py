@@ -5,7 +5,9 @@ from pathlib import Path
 from typing import Any
 
 import click
+import httpx
 
+from dovetail.base.errors import UnavailableError
 from dovetail.features.catalog import Definitions, load
 from dovetail.features.catalogue import (
     Entry,
@@ -17,12 +19,13 @@ from dovetail.features.catalogue import (
     same_definitions,
 )
 from dovetail.features.catalogue import search as found_by
+from dovetail.features.catalogue import unused as nobody_takes
 from dovetail.features.errors import RowsError
 from dovetail.features.reading import read_file
 from dovetail.features.training import training_set
 from dovetail.web import commands as shared
 
-__all__ = ["profile", "search", "twins"]
+__all__ = ["profile", "search", "twins", "unused"]
 
 PROFILE = click.option(
     "--profile",
@@ -142,6 +145,53 @@ def twins(definitions: Path, kept: Path | None, as_json: bool) -> None:
         click.echo("No two features are alike", err=True)
         return None
     return shared.print_table(("feature", "is like", "how"), rows)
+
+
+@click.command()
+@click.argument("definitions", required=False, type=click.Path(path_type=Path))
+@click.option("--url", help="Server to ask, which counts lookups; instead of DEFINITIONS.")
+@click.option("--days", default=30, type=click.IntRange(1, 3650), help="For how long nobody asked.")
+@shared.json_option
+def unused(definitions: Path | None, url: str | None, days: int, as_json: bool) -> None:
+    """List features that are in no service or, by a server's count, that nobody asks for.
+
+    Example: dovetail features unused features.py
+    """
+    if (definitions is None) == (url is None):
+        raise click.UsageError("give a definitions file, or the --url of a server")
+    if definitions is not None:
+        lines = [
+            {"feature": one.entry.reference, "why": one.why, "owner": one.entry.owner}
+            for one in nobody_takes(load(definitions), None, 0, 0)
+        ]
+    else:
+        lines = _asked_of(str(url), days)
+    if as_json:
+        return shared.print_json(lines)
+    if not lines:
+        click.echo("Every feature is taken by somebody", err=True)
+        return None
+    rows = [(line["feature"], line["why"], line["owner"]) for line in lines]
+    return shared.print_table(("feature", "why", "owner"), rows)
+
+
+def _asked_of(url: str, days: int) -> list[dict[str, str]]:
+    """Return what a server says is unused.
+
+    Raises:
+        UnavailableError: There is no feature server at the address.
+    """
+    try:
+        answer = httpx.get(f"{url}/features/unused.json", params={"days": days}).raise_for_status()
+        return [
+            {k: line[k] for k in ("feature", "why", "owner")} for line in answer.json()["unused"]
+        ]
+    except (httpx.HTTPError, httpx.InvalidURL, ValueError, KeyError, TypeError) as error:
+        raise UnavailableError(
+            f"No feature server answers at {url}",
+            why=str(error) or type(error).__name__,
+            fix="Start one with dovetail features run, or give its --url",
+        ) from error
 
 
 def _columns(found: Definitions, services: Sequence[str]) -> dict[str, str]:

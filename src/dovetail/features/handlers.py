@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from dovetail.features.catalog import Definitions
+from dovetail.features.catalogue.uses import drained
 from dovetail.features.errors import RowsError
 from dovetail.features.intake import Intake
 from dovetail.features.lookups import Lookup, lookup_of
@@ -58,6 +59,7 @@ class Handlers:
         self.pusher = Pusher(definitions, engine)
         self.intake = Intake(definitions, self.pusher)
         self._plans: dict[Any, Lookup] = {}
+        self._asked: dict[str, int] = {}
 
     def get_online_features(self, question: GetOnlineFeatures) -> Answer:
         """Look features up.
@@ -80,6 +82,7 @@ class Handlers:
             plan.answered(found, question.entities, length, as_of),
             plan.views if question.include_feature_view_version_metadata else None,
         )
+        plan.asked[0] += 1
         if self._served is not None:
             self._served.tell(question, answer, as_of)
         return answer
@@ -97,6 +100,12 @@ class Handlers:
             question = decode(body, GetOnlineFeatures)
         return write_json(self.get_online_features(question))
 
+    def take_asked(self) -> dict[str, int]:
+        """Return how often each service and feature was asked for since this was last called."""
+        taken, self._asked = self._asked, {}
+        drained(self._plans, taken)
+        return taken
+
     def registry(self, project: str) -> bytes:
         """Return the definitions as Feast's registry file.
 
@@ -111,6 +120,7 @@ class Handlers:
         if (plan := self._plans.get(kind)) is None:
             plan = self._worked_out(question)
             if len(self._plans) >= PLANS:
+                drained(self._plans, self._asked)
                 self._plans.clear()
             self._plans[kind] = plan
         if not plan.keys <= question.entities.keys():

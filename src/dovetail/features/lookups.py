@@ -1,7 +1,7 @@
 """How a kind of question is answered online, worked out once and used for every such question."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from dovetail.features.joining import labels
@@ -68,6 +68,7 @@ class Lookup:
         keys: All join keys.
         names: What the features are called in the answer.
         views: The views, as Feast's metadata names them.
+        asked: How often it was answered since that was last looked at: one number, counted up.
     """
 
     parts: tuple[tuple[str, tuple[str, ...]], ...]
@@ -75,6 +76,7 @@ class Lookup:
     keys: frozenset[str]
     names: list[str]
     views: list[dict[str, str]]
+    asked: list[int] = field(default_factory=lambda: [0], compare=False)
 
     def answered(
         self,

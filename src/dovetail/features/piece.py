@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 from dovetail.base import telemetry
 from dovetail.base.errors import SettingsError
 from dovetail.features.catalog import Definitions, load
-from dovetail.features.catalogue import Catalogue, ProfileFile, beside
+from dovetail.features.catalogue import Catalogue, Models, ProfileFile, UseStore, beside
 from dovetail.features.direct import direct_answers
 from dovetail.features.errors import StoreLostError
 from dovetail.features.handlers import Handlers
-from dovetail.features.moments import span_us
+from dovetail.features.moments import moment_us, span_us
 from dovetail.features.online.engine import Engine
 from dovetail.features.online.online import Online
 from dovetail.features.online.shared import SharedEngine
@@ -78,7 +78,14 @@ def build(context: Context, settings: FeatureSettings) -> Service:
         else None
     )
     handlers = Handlers(definitions, engine, served)
-    catalogue = Catalogue(definitions, profile_file(settings))
+    uses = UseStore(
+        context.database_url("features_uses"),
+        handlers.take_asked,
+        lambda: moment_us(context.clock.now()),
+    )
+    is_tracked = context.joint("tracking") != "off"
+    models = Models((lambda: context.connect("tracking")) if is_tracked else None)
+    catalogue = Catalogue(definitions, profile_file(settings), models, uses.read)
     over = threading.Event()
 
     def tried(name: str, work: Callable[[], None]) -> None:
@@ -93,6 +100,7 @@ def build(context: Context, settings: FeatureSettings) -> Service:
         while not over.wait(TIDY_EVERY_S):
             tried("forgetting old events", engine.forget_old)
             tried("finishing pushes", handlers.pusher.recover)
+            tried("counting lookups", uses.flush)
 
     def start() -> None:
         engine.load()
@@ -106,6 +114,7 @@ def build(context: Context, settings: FeatureSettings) -> Service:
         if served is not None:
             served.stop()
         engine.close()
+        tried("counting lookups", uses.close)
 
     return Service(
         routes=[*routes(handlers), *page_routes(engine, catalogue)],

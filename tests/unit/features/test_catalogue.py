@@ -21,6 +21,8 @@ from dovetail.features.catalogue import (
     same_definitions,
     search,
 )
+from dovetail.features.catalogue.lineage import lineage
+from dovetail.features.catalogue.models import ModelUse
 from dovetail.features.cli import commands
 from dovetail.features.errors import RowsError
 from dovetail.features.piece import piece
@@ -124,6 +126,13 @@ def test_a_feature_tells_what_it_means_and_who_answers_for_it(shop: Path) -> Non
     assert later.meaning.text == "last amount = price of orders by shopper, at most 3h old"
     assert (double.meaning.text, double.source) == ("price * 2 when asked", "last")
     assert (basket.services, later.services) == (("offers",), ())
+
+
+def test_what_is_computed_when_asked_uses_its_inputs(tmp_path: Path) -> None:
+    path = tmp_path / "features.py"
+    path.write_text(SHOP.replace("[basket, last, double]", "[double]"))
+    told = {e.reference: e.services for e in entries(catalog.load(path)) if e.services}
+    assert told == {"last:price": ("offers",), "double:twice": ("offers",)}
 
 
 def test_definitions_that_are_the_same_but_for_their_names_are_found(shop: Path) -> None:
@@ -275,6 +284,9 @@ def test_the_page_finds_features_without_script(server: RunningApp, shop: Path) 
     assert 'class="histogram"' in page
     twin = json.loads(seen(server, "/features.json?q=price+7d"))
     assert [line["reference"] for line in twin["found"]] == ["basket:price_mean_7d"]
+    line = json.loads(seen(server, "/features.json"))["views"][-1]
+    assert (line["name"], line["kind"], line["source"]) == ("double", "on demand", "last")
+    assert "price * 2 when asked" in seen(server, line["href"])
     assert "No feature has all of these words" in seen(server, "/features?q=<b>nothing</b>")
 
 
@@ -297,3 +309,89 @@ def test_pages_of_views_and_features_show_statistics_and_likeness(
 def test_a_file_that_cannot_be_read_is_said_on_the_page(server: RunningApp, shop: Path) -> None:
     shop.with_name("features.profile.json").write_text("nonsense")
     assert "does not hold statistics" in seen(server, "/features/views/last/price")
+
+
+def ask(server: RunningApp, times: int, **question: Any) -> None:
+    body = {"entities": {"shopper": ["s1"]}, **question}
+    for _ in range(times):
+        answer = httpx.post(server.url + "/get-online-features", json=body)
+        assert answer.status_code == 200, answer.text
+
+
+def test_lineage_goes_from_the_table_to_the_models(shop: Path) -> None:
+    found = catalog.load(shop)
+    price = [e for e in entries(found) if e.reference == "last:price"]
+    nodes, edges = lineage(found, price, {"offers": [ModelUse("uplift", ("7", "6"))]})
+    names = {node.id: node.label for node in nodes}
+    assert {(names[e.source], names[e.target]) for e in edges} == {
+        ("orders.parquet", "orders"),
+        ("orders", "last"),
+        ("last", "double"),
+        ("last", "offers"),
+        ("double", "offers"),
+        ("offers", "uplift"),
+    }
+    assert next(n.note for n in nodes if n.label == "uplift") == "versions 7, 6"
+
+
+def test_pages_draw_lineage(server: RunningApp) -> None:
+    for path in ("/features/views/last", "/features/views/last/price"):
+        assert "lineage of" in seen(server, path)
+        assert "orders.parquet" in seen(server, path)
+
+
+def test_lookups_are_counted_and_survive_a_restart(shop: Path, tmp_path: Path) -> None:
+    settings = FeatureSettings(definitions=str(shop))
+    clock = ManualClock(NOON)
+    state = tmp_path / "s"
+    with run_piece(piece, settings, state=state, clock=clock) as server:
+        ask(server, 3, feature_service="offers")
+        ask(server, 2, features=["copy:spend_1d", "last:price"])
+        body = {"entities": {"shopper": ["s1"]}, "feature_service": "nobody"}
+        assert httpx.post(server.url + "/get-online-features", json=body).status_code == 404
+    clock.advance(timedelta(days=40))
+    with run_piece(piece, settings, state=state, clock=clock) as server:
+        (line,) = json.loads(seen(server, "/features.json"))["services"]
+        assert (line["asked"], line["last_asked"]) == (3, "2013-04-01T12:00:00Z")
+        page = json.loads(seen(server, "/features/views/last/price.json"))
+        assert page["asked"] == 5
+        ask(server, 1, features=["copy:spend_1d"])
+        unused = json.loads(seen(server, "/features/unused.json"))
+        told = {line["feature"]: line["why"] for line in unused["unused"]}
+        assert told["basket:count_7d"] == "nobody asked offers for 30d"
+        assert told["later:amount"] == "in no service"
+        assert "copy:spend_1d" not in told
+        assert json.loads(run("unused", "--url", server.url, "--json"))[0]["why"]
+        longer = json.loads(seen(server, "/features/unused.json?days=60"))
+        assert longer["is_short"]
+        assert [line["feature"] for line in longer["unused"]] == ["later:amount"]
+        assert "Not asked for" in seen(server, "/features/unused")
+
+
+@pytest.mark.parametrize("days", ["0", "-1", "many", "\u0664", "9" * 5000])
+def test_a_number_of_days_that_is_none_is_refused(server: RunningApp, days: str) -> None:
+    answer = httpx.get(server.url + "/features/unused.json", params={"days": days})
+    assert answer.status_code in (400, 422)
+    assert "number of days" in answer.text
+
+
+def test_unused_features_are_known_from_the_definitions_alone(shop: Path) -> None:
+    found = {line["feature"] for line in json.loads(run("unused", str(shop), "--json"))}
+    assert found == {"copy:spend_1d", "later:amount"}
+    done = CliRunner().invoke(commands, ["unused", "--url", "http://127.0.0.1:9"])
+    assert "No feature server answers at http://127.0.0.1:9" in str(done.exception)
+    assert CliRunner().invoke(commands, ["unused"]).exit_code == 2
+
+
+def test_many_kinds_of_questions_lose_no_count(server: RunningApp) -> None:
+    names = ["count_24h", "count_7d", "price_mean_24h", "price_mean_7d"]
+    with httpx.Client(base_url=server.url) as client:
+        for n in range(300):  # more kinds than plans are kept
+            chosen = [f"basket:{names[(n >> i) % 4]}" for i in (0, 2, 4, 6)]
+            body = {
+                "entities": {"shopper": ["s1"]},
+                "features": [*dict.fromkeys(chosen), "last:shop"],
+                "full_feature_names": n >= 256,
+            }
+            assert client.post("/get-online-features", json=body).status_code == 200
+    assert json.loads(seen(server, "/features/views/last/shop.json"))["asked"] == 300

@@ -44,11 +44,14 @@ def test_the_page_of_the_catalogue_runs(tmp_path: Path, monkeypatch: pytest.Monk
             Path(options.split("file=")[1].strip()).write_text(body)
             exec(compile(body, str(PAGE), "exec"), {})
         for line, said in re.findall(r"^\$ dovetail features (.*)\n((?:[^$].*\n)*)", body, re.M):
+            if "--url" in line:
+                continue
             done = CliRunner().invoke(commands, shlex.split(line))
             assert done.exit_code == 0, (line, done.output, done.exception)
-            assert said in done.stdout
-    assert "defined alike" in done.stdout
-    assert "correlated" in done.stdout
+            assert said in done.stdout, line
+            if line.startswith("twins"):
+                assert "defined alike" in done.stdout
+                assert "correlated" in done.stdout
 
 
 def test_the_page_of_suggestions_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,14 +1,19 @@
 """All that the pages know of features beside what is online."""
 
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
 from functools import cached_property
 
 from dovetail.features.catalog import Definitions
 from dovetail.features.catalogue.entry import Entry, entries, entry_of
 from dovetail.features.catalogue.kept import ProfileFile
+from dovetail.features.catalogue.lineage import Lineage, lineage
+from dovetail.features.catalogue.models import Models, ModelUse
 from dovetail.features.catalogue.profile import Profiles
 from dovetail.features.catalogue.search import search
 from dovetail.features.catalogue.twins import same_definitions
+from dovetail.features.catalogue.unused import Unused, unused
+from dovetail.features.catalogue.uses import Used
 from dovetail.features.errors import RowsError
 
 __all__ = ["Catalogue"]
@@ -21,10 +26,14 @@ class Catalogue:
     Attributes:
         definitions: What is defined.
         file: Statistics that were computed; None where no file can hold any.
+        models: Who uses a service.
+        uses: Gives what was asked for; None where that is not counted.
     """
 
     definitions: Definitions
     file: ProfileFile | None = None
+    models: Models = field(default_factory=Models)
+    uses: Callable[[], Used] | None = None
 
     @cached_property
     def entries(self) -> tuple[Entry, ...]:
@@ -57,3 +66,24 @@ class Catalogue:
         """Return the features that are defined as this one, `view:feature`, is."""
         groups = (group for group in self.defined_alike if feature in group)
         return tuple(other for group in groups for other in group if other != feature)
+
+    def users(self, services: Iterable[str]) -> tuple[dict[str, list[ModelUse]], str | None]:
+        """Return the models of services by name, and why the registry does not tell if so."""
+        found, problem = {}, None
+        for name in dict.fromkeys(services):
+            found[name], said = self.models.of(self.definitions.service(name))
+            problem = problem or said
+        return found, problem
+
+    def lineage(self, features: Sequence[Entry]) -> tuple[Lineage, str | None]:
+        """Return where features come from and who uses them, and what is not known of that."""
+        users, problem = self.users(name for entry in features for name in entry.services)
+        return lineage(self.definitions, features, users), problem
+
+    def used(self) -> Used | None:
+        """Return what was asked for; None where that is not counted."""
+        return self.uses() if self.uses is not None else None
+
+    def unused(self, now_us: int, span_us: int) -> tuple[Unused, ...]:
+        """Return the features that nobody takes; see `unused`."""
+        return unused(self.definitions, self.used(), now_us, span_us)

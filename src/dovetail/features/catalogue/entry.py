@@ -28,7 +28,7 @@ class Entry:
         owner: Who answers for it: of the view, or else of its source.
         description: What it is: of the view, or else of its source.
         tags: Tags of the source, the entities and the view.
-        services: Names of the services that it is in.
+        services: Names of the services that take it, or what is computed of it when asked.
     """
 
     view: str
@@ -60,7 +60,8 @@ def entries(definitions: Definitions) -> tuple[Entry, ...]:
     for service in definitions.services.values():
         for part in service.selections:
             for feature in part.features:
-                services.setdefault(f"{part.view.name}:{feature}", []).append(service.name)
+                for needed in (f"{part.view.name}:{feature}", *_inputs(part.view, feature)):
+                    services.setdefault(needed, []).append(service.name)
     groups = (*definitions.views.values(), *definitions.on_demand.values())
     return tuple(
         _entry(view, name, tuple(dict.fromkeys(services.get(f"{view.name}:{name}", ()))))
@@ -83,6 +84,15 @@ def entry_of(definitions: Definitions, view: str, feature: str) -> Entry:
     raise FeatureNotFoundError(
         f"View {view!r} has no feature {feature!r}", fix=f"It has: {', '.join(group.feature_names)}"
     )
+
+
+def _inputs(view: FeatureGroup, feature: str) -> list[str]:
+    """Return the features, as `view:feature`, that a feature is computed of when it is asked."""
+    if not isinstance(view, OnDemandView):
+        return []
+    read = view.expressions.get(feature)
+    names = view.used if read is None else read.columns
+    return [":".join(view.taken[name]) for name in names if name in view.taken]
 
 
 def _entry(view: FeatureGroup, name: str, services: tuple[str, ...]) -> Entry:

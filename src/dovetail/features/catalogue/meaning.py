@@ -82,7 +82,8 @@ def _computed(view: OnDemandView, feature: str) -> Meaning:
 def _rows(view: View) -> Hashable:
     """The rows that a view sees, apart from what it and its source are called."""
     source = view.source
-    place = (type(source).__name__, source.path) if source.path else (source.name,)
+    url = getattr(source, "url", "")
+    place = (type(source).__name__, url, source.path) if source.path else (source.name,)
     return (
         place,
         source.event_time,

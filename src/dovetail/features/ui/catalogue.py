@@ -1,5 +1,7 @@
 """Pages to find a feature and to judge it: what it means, holds, is like, and who uses it."""
 
+from collections.abc import Callable, Sequence
+from datetime import datetime
 from typing import Any
 from urllib.parse import quote
 
@@ -7,10 +9,17 @@ import msgspec
 from starlette.requests import Request
 from starlette.routing import Route
 
-from dovetail.features.catalogue import Catalogue, Entry, FeatureProfile, Profiles
+from dovetail.features.catalogue import Catalogue, Entry, FeatureProfile, Profiles, Used
+from dovetail.features.errors import RowsError
+from dovetail.features.moments import moment
+from dovetail.features.windows import DAY_US
 from dovetail.web import pages
+from dovetail.web.svg import Edge, Node
 
-__all__ = ["FoundLine", "feature_href", "feature_routes", "found_line"]
+__all__ = ["Drawn", "FoundLine", "drawn", "feature_href", "feature_routes", "found_line"]
+
+DAYS = 30
+MOST_DAYS = 3650
 
 
 class FoundLine(msgspec.Struct, frozen=True, kw_only=True):
@@ -46,27 +55,75 @@ class AlikeLine(msgspec.Struct, frozen=True):
     pearson: float | None
 
 
+class Drawn(msgspec.Struct, frozen=True):
+    """Where features come from and who uses them, to be drawn."""
+
+    nodes: list[Node]
+    edges: list[Edge]
+    problem: str | None
+
+
 class FeaturePage(msgspec.Struct, frozen=True):
     """The page `/features/views/{view}/{feature}`."""
 
     line: FoundLine
     alike: list[AlikeLine]
+    lineage: Drawn
+    asked: int | None
+    last_asked: datetime | None
     problem: str | None
 
 
-def feature_routes(catalogue: Catalogue) -> list[Route]:
-    """Return the routes of the page about one feature."""
+class UnusedLine(msgspec.Struct, frozen=True):
+    """A feature that nobody takes."""
+
+    feature: str
+    href: str
+    means: str
+    owner: str
+    why: str
+
+
+class UnusedPage(msgspec.Struct, frozen=True):
+    """The page `/features/unused`."""
+
+    days: int
+    since: datetime | None
+    is_short: bool
+    features: int
+    unused: list[UnusedLine]
+
+
+def feature_routes(catalogue: Catalogue, now_us: Callable[[], int]) -> list[Route]:
+    """Return the routes of the page about one feature, and of that about unused ones.
+
+    Args:
+        catalogue: What is defined.
+        now_us: Gives the time in microseconds.
+    """
 
     def feature_page(request: Request) -> FeaturePage:
         """One feature: what it means, its statistics, what is like it, who uses it."""
         return feature_of(catalogue, request.path_params["view"], request.path_params["feature"])
 
-    return pages.page_route(
-        "/features/views/{view}/{feature}",
-        feature_page,
-        template="features/feature.html",
-        title=lambda page: page.line.name,
-    )
+    def unused_page(request: Request) -> UnusedPage:
+        """Features that are in no service, or in services that nobody asked for `days` days."""
+        return unused_of(catalogue, now_us(), _days(request.query_params.get("days", "")))
+
+    return [
+        *pages.page_route(
+            "/features/unused",
+            unused_page,
+            template="features/unused.html",
+            title="Unused features",
+        ),
+        *pages.page_route(
+            "/features/views/{view}/{feature}",
+            feature_page,
+            template="features/feature.html",
+            title=lambda page: page.line.name,
+        ),
+    ]
 
 
 def feature_of(catalogue: Catalogue, view: str, feature: str) -> FeaturePage:
@@ -78,8 +135,51 @@ def feature_of(catalogue: Catalogue, view: str, feature: str) -> FeaturePage:
     """
     entry = catalogue.entry(view, feature)
     profiles, problem = catalogue.profiles()
-    line = found_line(catalogue, entry, profiles)
-    return FeaturePage(line, _alike(catalogue, entry, profiles), problem)
+    used = catalogue.used() or Used()
+    uses = [used.services.get(name) for name in entry.services]
+    uses.append(used.features.get(entry.reference))
+    last_us = max((use.last_us for use in uses if use), default=0)
+    return FeaturePage(
+        line=found_line(catalogue, entry, profiles),
+        alike=_alike(catalogue, entry, profiles),
+        lineage=drawn(catalogue, [entry]),
+        asked=sum(use.asked for use in uses if use) if used.since_us else None,
+        last_asked=moment(last_us) if last_us else None,
+        problem=problem,
+    )
+
+
+def drawn(catalogue: Catalogue, features: Sequence[Entry]) -> Drawn:
+    """Return where features come from and who uses them."""
+    (nodes, edges), problem = catalogue.lineage(features)
+    return Drawn(nodes, edges, problem)
+
+
+def unused_of(catalogue: Catalogue, now_us: int, days: int) -> UnusedPage:
+    """Return the features that nobody took for some days."""
+    used = catalogue.used()
+    since_us = used.since_us if used else 0
+    lines = [
+        UnusedLine(e.entry.reference, e.entry.href, e.entry.meaning.text, e.entry.owner, e.why)
+        for e in catalogue.unused(now_us, days * DAY_US)
+    ]
+    return UnusedPage(
+        days=days,
+        since=moment(since_us) if since_us else None,
+        is_short=since_us > now_us - days * DAY_US,
+        features=len(catalogue.entries),
+        unused=lines,
+    )
+
+
+def _days(text: str) -> int:
+    if not text:
+        return DAYS
+    if not (text.isdecimal() and text.isascii() and len(text) < 6 and 0 < int(text) <= MOST_DAYS):
+        raise RowsError(
+            f"days={text[:40]!r} is no number of days", fix=f"Give a whole number up to {MOST_DAYS}"
+        )
+    return int(text)
 
 
 def found_line(catalogue: Catalogue, entry: Entry, profiles: Profiles) -> FoundLine:

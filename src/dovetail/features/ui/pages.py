@@ -2,17 +2,19 @@
 
 from collections.abc import Mapping
 from typing import Any
+from urllib.parse import quote
 
 import msgspec
 from starlette.requests import Request
 from starlette.routing import Route
 
-from dovetail.features.catalogue import Catalogue, Profiles
+from dovetail.features.catalogue import Catalogue, Profiles, Used
 from dovetail.features.errors import RowsError
 from dovetail.features.moments import moment, moment_us, span_text
+from dovetail.features.ondemand import OnDemandView
 from dovetail.features.online.online import Online
 from dovetail.features.online.rows import Row
-from dovetail.features.ui.catalogue import FoundLine, feature_routes, found_line
+from dovetail.features.ui.catalogue import Drawn, FoundLine, drawn, feature_routes, found_line
 from dovetail.features.views import LatestView, View, WindowView
 from dovetail.web import pages
 
@@ -27,7 +29,7 @@ class ViewLine(msgspec.Struct, frozen=True):
     features: int
     source: str
     rule: str
-    known: int
+    known: int | None
 
 
 class SourceLine(msgspec.Struct, frozen=True):
@@ -49,6 +51,10 @@ class ServiceLine(msgspec.Struct, frozen=True):
     name: str
     features: int
     views: str
+    owner: str
+    asked: int | None
+    last_asked: Any
+    models: str
 
 
 class BroughtLine(msgspec.Struct, frozen=True):
@@ -93,6 +99,7 @@ class ViewPage(msgspec.Struct, frozen=True):
     description: str
     tags: dict[str, str]
     fresh: SourceLine
+    lineage: Drawn
     keys: list[str]
     asked: dict[str, str]
     at: str
@@ -123,7 +130,7 @@ def page_routes(engine: Online, catalogue: Catalogue) -> list[Route]:
             template="features/view.html",
             title=lambda page: page.line.name,
         ),
-        *feature_routes(catalogue),
+        *feature_routes(catalogue, lambda: moment_us(engine.clock.now())),
     ]
 
 
@@ -133,26 +140,39 @@ def overview_of(engine: Online, catalogue: Catalogue, words: str = "") -> Overvi
     profiles, problem = catalogue.profiles() if words else (Profiles(), None)
     found = catalogue.found(words) if words else []
     sources = [_source(engine, name) for name in engine.freshness()]
-    services = [
-        ServiceLine(
-            name=service.name,
-            features=sum(len(part.features) for part in service.selections),
-            views=", ".join(dict.fromkeys(part.view.name for part in service.selections)),
-        )
-        for service in definitions.services.values()
-    ]
     known = engine.known()
     views = [_line(view, known) for view in definitions.views.values()]
+    views += [_computed(view) for view in definitions.on_demand.values()]
     return Overview(
         views,
         sources,
-        services,
+        [] if words else _services(catalogue),
         _brought(engine),
         engine.loaded,
         words,
         [found_line(catalogue, entry, profiles) for entry in found],
         problem,
     )
+
+
+def _services(catalogue: Catalogue) -> list[ServiceLine]:
+    used = catalogue.used() or Used()
+    users, _ = catalogue.users(catalogue.definitions.services)
+    lines = []
+    for name, service in catalogue.definitions.services.items():
+        use = used.services.get(name)
+        lines.append(
+            ServiceLine(
+                name=name,
+                features=sum(len(part.features) for part in service.selections),
+                views=", ".join(dict.fromkeys(part.view.name for part in service.selections)),
+                owner=service.owner,
+                asked=(use.asked if use else 0) if used.since_us else None,
+                last_asked=_time(use.last_us) if use else None,
+                models=", ".join(use.model for use in users[name]),
+            )
+        )
+    return lines
 
 
 def _source(engine: Online, name: str) -> SourceLine:
@@ -203,6 +223,7 @@ def view_of(engine: Online, catalogue: Catalogue, name: str, query: dict[str, st
         description=entries[0].description,
         tags=dict(entries[0].tags),
         fresh=_source(engine, view.source.name),
+        lineage=drawn(catalogue, entries),
         keys=list(view.keys),
         asked=asked,
         at=query.get("as_of", ""),
@@ -243,6 +264,19 @@ def _line(view: View, known: Mapping[str, int]) -> ViewLine:
         source=view.source.name,
         rule=rule,
         known=known.get(view.name, 0),
+    )
+
+
+def _computed(view: OnDemandView) -> ViewLine:
+    return ViewLine(
+        name=view.name,
+        href=f"/features?q={quote(view.name + ':')}",
+        kind="on demand",
+        keys=", ".join(view.keys),
+        features=len(view.feature_names),
+        source=", ".join(dict.fromkeys(part.view.name for part in view.selections)),
+        rule="computed when asked",
+        known=None,
     )
 
 
