@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from dovetail.base.errors import DovetailError
 from dovetail.features.errors import (
@@ -25,6 +25,9 @@ from dovetail.features.ondemand import OnDemandView
 from dovetail.features.sources import Source
 from dovetail.features.views import FeatureGroup, FeatureService, Selection, View
 
+if TYPE_CHECKING:
+    from dovetail.features.applied.versions import Versions
+
 T = TypeVar("T")
 
 
@@ -37,12 +40,15 @@ class Definitions:
         services: Feature services by name.
         root: Folder that relative paths of sources start from.
         on_demand: On-demand views by name.
+        versions: Which versions of services were applied; None to look in the registry that
+            the settings name.
     """
 
     views: Mapping[str, View]
     services: Mapping[str, FeatureService]
     root: Path = Path()
     on_demand: Mapping[str, OnDemandView] = field(default_factory=dict)
+    versions: "Versions | None" = field(default=None, compare=False)
 
     @cached_property
     def sources(self) -> Mapping[str, Source]:
@@ -60,8 +66,17 @@ class Definitions:
         return self.on_demand.get(name) or self.view(name)
 
     def service(self, name: str) -> FeatureService:
-        """Return the service of this name, or raise ServiceNotFoundError."""
+        """Return the service of this name, or of `name@version`.
+
+        Raises:
+            ServiceNotFoundError: There is no such service, or no such version.
+            VersionNotLoadedError: What is loaded differs from the version.
+        """
         if (service := self.services.get(name)) is None:
+            if "@" in name:
+                from dovetail.features.applied.versions import at_version
+
+                return at_version(self, name)
             raise ServiceNotFoundError(
                 f"Feature service {name} does not exist", fix=_known(self.services)
             )

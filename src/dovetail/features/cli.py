@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from dovetail.features.catalog import Definitions, load
+from dovetail.features.cli_apply import apply, loaded_versions, plan, use, versions
 from dovetail.features.cli_catalogue import profile, search, twins, unused
 from dovetail.features.cli_online import import_, materialize, registry
 from dovetail.features.cli_skew import skew
@@ -36,8 +37,10 @@ def commands() -> None:
     """Features defined once, used in training and serving."""
 
 
+commands.add_command(apply)
 commands.add_command(import_)
 commands.add_command(materialize)
+commands.add_command(plan)
 commands.add_command(registry)
 commands.add_command(skew)
 commands.add_command(suggest)
@@ -46,6 +49,8 @@ commands.add_command(search)
 commands.add_command(profile)
 commands.add_command(twins)
 commands.add_command(unused)
+commands.add_command(use)
+commands.add_command(versions)
 
 
 @commands.command()
@@ -73,18 +78,21 @@ def run(
 
 @commands.command("list")
 @DEFINITIONS
+@click.option("--db", help="Registry of what was applied; its versions are listed too.")
 @shared.json_option
-def list_(definitions: Path, as_json: bool) -> None:
+def list_(definitions: Path, db: str | None, as_json: bool) -> None:
     """List the views and services of a definitions file.
 
     Example: dovetail features list features.py
     """
     found = load(definitions)
+    loaded = loaded_versions(found, db) if db else {}
     views = [_described(v) for v in (*found.views.values(), *found.on_demand.values())]
-    services = [
+    services: list[dict[str, Any]] = [
         {
             "name": s.name,
             "features": [f"{p.view.name}:{f}" for p in s.selections for f in p.features],
+            **({"version": loaded.get(s.name, 0)} if db else {}),
         }
         for s in found.services.values()
     ]
@@ -98,7 +106,13 @@ def list_(definitions: Path, as_json: bool) -> None:
             for v in views
         ],
     )
-    shared.print_table(("service", "features"), [(s["name"], len(s["features"])) for s in services])
+    shared.print_table(
+        ("service", "features", *(["version"] if db else [])),
+        [
+            (s["name"], len(s["features"]), *([s["version"] or "not applied"] if db else []))
+            for s in services
+        ],
+    )
 
 
 @commands.command()

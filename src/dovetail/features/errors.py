@@ -5,6 +5,9 @@ DovetailError
 ├── InvalidInputError
 │   ├── DefinitionError        a definition that cannot mean anything
 │   └── RowsError              rows that a view or source cannot take
+├── ConflictError
+│   ├── BreakingChangeError    applying would break a model that takes a service
+│   └── VersionNotLoadedError  another version of a service is loaded than is asked for
 ├── UnavailableError
 │   └── StoreLostError         the shared online store does not answer
 └── NotFoundError
@@ -17,7 +20,12 @@ DovetailError
 
 from typing import ClassVar
 
-from dovetail.base.errors import InvalidInputError, NotFoundError, UnavailableError
+from dovetail.base.errors import (
+    ConflictError,
+    InvalidInputError,
+    NotFoundError,
+    UnavailableError,
+)
 
 
 class DefinitionError(InvalidInputError):
@@ -30,6 +38,18 @@ class RowsError(InvalidInputError):
     """Rows lack a column, or hold a value that the definitions do not allow."""
 
     code: ClassVar[str] = "feature-rows"
+
+
+class BreakingChangeError(ConflictError):
+    """Definitions would change what a model takes that is in use."""
+
+    code: ClassVar[str] = "feature-breaking-change"
+
+
+class VersionNotLoadedError(ConflictError):
+    """A version of a service is asked for, and the definitions that are loaded differ from it."""
+
+    code: ClassVar[str] = "feature-version-not-loaded"
 
 
 class ViewNotFoundError(NotFoundError):

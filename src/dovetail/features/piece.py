@@ -1,12 +1,16 @@
 """The features piece, as the app finds it."""
 
+import socket
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dovetail.base import telemetry
 from dovetail.base.errors import SettingsError
+from dovetail.features.applied.tables import NAME as APPLIED
+from dovetail.features.applied.versions import Snapshot
 from dovetail.features.catalog import Definitions, load
 from dovetail.features.catalogue import Catalogue, Models, ProfileFile, UseStore, beside
 from dovetail.features.direct import direct_answers
@@ -71,6 +75,13 @@ def build(context: Context, settings: FeatureSettings) -> Service:
         if settings.definitions
         else Definitions({}, {})
     )
+    versions = Snapshot(
+        settings.applied or context.database_url(APPLIED),
+        definitions,
+        f"{socket.gethostname()}:{context.state.absolute()}",
+        context.clock,
+    )
+    definitions = replace(definitions, versions=versions)
     engine = opened(definitions, settings, context)
     served = (
         ServedLog(context.state / "served", settings.served_share, settings.served_mb * MB)
@@ -103,6 +114,7 @@ def build(context: Context, settings: FeatureSettings) -> Service:
             tried("counting lookups", uses.flush)
 
     def start() -> None:
+        versions.start()
         engine.load()
         tried("finishing pushes", handlers.pusher.recover)
         if served is not None:
@@ -113,6 +125,7 @@ def build(context: Context, settings: FeatureSettings) -> Service:
         over.set()
         if served is not None:
             served.stop()
+        versions.close()
         engine.close()
         tried("counting lookups", uses.close)
 

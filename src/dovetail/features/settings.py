@@ -45,3 +45,10 @@ class FeatureSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
             "the definitions when empty."
         ),
     ] = ""
+    applied: Annotated[
+        str,
+        Meta(
+            description="Registry of applied definitions, sqlite:/// or postgresql://; when empty "
+            "it is in the server's database or state folder."
+        ),
+    ] = ""

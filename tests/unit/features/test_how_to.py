@@ -63,3 +63,25 @@ def test_the_page_of_suggestions_runs(tmp_path: Path, monkeypatch: pytest.Monkey
         for line in re.findall(r"^\$ dovetail features (.*)$", joined, re.M):
             done = CliRunner().invoke(commands, shlex.split(line))
             assert done.exit_code == 0, (line, done.output, done.exception)
+
+
+def test_the_page_of_applying_says_what_happens(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    codes = []
+    for _, options, body in BLOCK.findall((PAGE.parent / "features-apply.md").read_text()):
+        if "file=" in options:
+            Path(options.split("file=")[1].strip()).write_text(body)
+        said = ""
+        for line in re.findall(r"^\$ dovetail features (.*)$", body, re.M):
+            done = CliRunner().invoke(commands, shlex.split(line, comments=True))
+            said += f"$ dovetail features {line}\n{done.output}"
+            codes.append((line.split()[0], done.exit_code))
+        if "BREAKS" in body:
+            assert said == body
+    assert codes == [
+        ("plan", 2), ("apply", 0), ("use", 0), ("versions", 0),
+        ("plan", 3),
+        ("apply", 0), ("use", 0), ("use", 0), ("list", 0),
+    ]  # fmt: skip
