@@ -187,3 +187,17 @@ def test_an_alert_leads_to_its_version_in_the_registry():
     assert version_link("embedded")("flights", "3") == "/tracking/models/flights/versions/3"
     assert version_link("off")("flights", "3") == ""
     assert version_link("embedded")("flights", "") == ""
+
+
+def test_a_model_without_a_reference_is_not_called_as_it_was_validated(server, log):
+    names = ["cat", "dog"]
+    said = log.response("r", [0.0, 1.0])
+    said.data["outputs"] = [{"name": "p", "shape": [2], "datatype": "BYTES", "data": names}]
+    server.send(said, log.outcomes("o", {("r", 0): "cat", ("r", 1): "dog"}))
+    sentence = "Nothing can be said of flights yet: put a reference of the version that answers."
+    assert server.get("/flights.json")["verdict"]["sentence"] == sentence
+    page = server.http.get("/monitoring/flights").text
+    assert "2 rows are left out, whose answer is no number or no probability." in page
+    assert "Log probabilities beside the labels." in page
+    assert "All labels have arrived" not in page
+    assert "not judged yet" in server.http.get("/monitoring").text

@@ -22,7 +22,16 @@ from dovetail.wire.monitoring import Alert, Day, Drift, Feed, Figures, OutlierDa
 
 __all__ = ["ModelPage", "model_page"]
 
-NAMES = {"auc": "AUC", "f1": "F1", "rmse": "RMSE", "mae": "MAE", "r2": "R2"}
+NAMES = {
+    "auc": "AUC",
+    "f1": "F1",
+    "micro_f1": "micro F1",
+    "log_loss": "log-loss",
+    "brier": "Brier score",
+    "rmse": "RMSE",
+    "mae": "MAE",
+    "r2": "R2",
+}
 """How figures are written that are known by their letters."""
 _BY_DAY = 92
 _EARLIER = 20
@@ -46,6 +55,7 @@ class ModelPage(msgspec.Struct, frozen=True, kw_only=True):
         drift_day: The last day with an assessment of the inputs.
         drift: What it found, for each version.
         quality: All figures of the latest days, which are `quality_days`.
+        names: How figures are written whose names are abbreviations.
         calibration: Probabilities beside what came true.
         columns: What the rows can be split by.
         by: What they are split by.
@@ -69,6 +79,7 @@ class ModelPage(msgspec.Struct, frozen=True, kw_only=True):
     drift_day: date | None
     drift: list[dict[str, Any]]
     quality: Quality | None
+    names: dict[str, str]
     quality_days: list[str]
     calibration: Chart | None
     columns: list[str]
@@ -120,6 +131,7 @@ def model_page(
         drift_day=drift.day if drift else None,
         drift=[_drift(v, one) for v, one in drift.drift.items()] if drift else [],
         quality=quality,
+        names=NAMES,
         quality_days=quality_days,
         calibration=calibration_chart(quality.reliability) if quality else None,
         columns=columns,
@@ -255,7 +267,8 @@ def _profile(model: str, version: str) -> str:
 
 
 def _reference(reference: Reference) -> str:
-    parts = [f"{reference.rows:,} rows", f"{len(reference.columns)} columns"]
+    columns = len(reference.columns)
+    parts = [f"{reference.rows:,} rows", f"{columns} column{'s' * (columns != 1)}"]
     parts += ["labelled"] if reference.loss else ["no labels"]
     parts += [f"by {reference.season}"] if reference.season else []
     return ", ".join(parts)

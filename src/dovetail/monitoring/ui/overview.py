@@ -97,6 +97,8 @@ def _verdict(total: int, needs: dict[Need, int], search: str) -> str:
 
 def _line(one: Standing) -> Line:
     says, level = _SAYS[one.need]
+    if one.need == "none" and one.evidence is None:
+        says, level = "not judged yet", "idle"
     more = f": {', '.join(one.kinds)}" if one.kinds else ""
     href = f"/monitoring/{quote(one.model, safe='')}"
     return Line(href=href, says=says + more, level=level, standing=one)

@@ -62,7 +62,7 @@ def verdict(
     parts = [
         _inputs(active.get("drift"), latest, bool(references)),
         _performance(active.get("performance"), latest, recent, references),
-        _rows(outliers),
+        _rows(outliers, bool(references)),
         _feed(active.get("feed"), *feed),
     ]
     bad = [part for part in parts if part.level in ("warn", "alarm")]
@@ -71,8 +71,8 @@ def verdict(
         level = "alarm" if any(part.level == "alarm" for part in bad) else "warn"
         said = _listed([part.clause for part in bad])
         return Verdict(sentence=f"{model} needs a look: {said}.", level=level, parts=parts)
-    if not rest:
-        sentence = f"Nothing can be said of {model} yet: put a reference and send its payload log."
+    if not any(part.title != "Feed" for part in rest):
+        sentence = f"Nothing can be said of {model} yet: {_todo(recent, bool(references))}."
         return Verdict(sentence=sentence, level="idle", parts=parts)
     said = _listed([part.clause for part in rest])
     return Verdict(
@@ -80,6 +80,15 @@ def verdict(
         level="ok",
         parts=parts,
     )
+
+
+def _todo(recent: Figures, has_reference: bool) -> str:
+    """What a model lacks of which nothing is known."""
+    if not recent.predictions:
+        return "send its payload log"
+    if not has_reference:
+        return "put a reference of the version that answers"
+    return "no day is closed"
 
 
 def _inputs(alert: Alert | None, latest: Sequence[Assessment], has_reference: bool) -> Part:
@@ -127,12 +136,13 @@ def _performance(
     return _part(title, "not known", "no outcome yet, no labelled reference", "idle")
 
 
-def _rows(outliers: Sequence[OutlierDay]) -> Part:
+def _rows(outliers: Sequence[OutlierDay], has_reference: bool) -> Part:
     title = "Single rows"
     watched = [day for day in outliers if day.alarm_rate is not None and day.rows]
     if not watched:
-        why = next((day.why for day in outliers if day.why), "no rows on the last day")
-        return _part(title, "not watched", why, "idle")
+        lack = "no rows on the last day" if has_reference else "no reference is set"
+        why = next((day.why for day in outliers if day.why), lack)
+        return _part(title, "not watched", why.removesuffix("."), "idle")
     flagged, rows = sum(d.flagged for d in watched), sum(d.rows for d in watched)
     due = sum(d.rows * (d.alarm_rate or 0.0) for d in watched)
     level = "warn" if flagged > due + 4 * math.sqrt(due) + 3 else "ok"
