@@ -121,7 +121,7 @@ def test_killed_in_between_it_is_in_both_or_in_neither(
 ) -> None:
     with opened(tmp_path, definitions):
         pass  # makes the store where a server has it
-    (store,) = (tmp_path / "s").rglob("*.db")
+    (store,) = (tmp_path / "s").rglob("features.db")
     command = [sys.executable, "-c", KILLED, str(definitions), f"sqlite:///{store}", when]
     assert subprocess.run(command, check=False).returncode == -9
     with opened(tmp_path, definitions) as server:

@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 __all__ = ["FlightRecipe", "make"]
 
 KEY_TAG = "dovetail.key"
+SERVICE_TAG = "dovetail.feature_service"
+SERVICE = "flights"
 ROUNDS = 150
 PARAMETERS: dict[str, Any] = {
     "objective": "binary",
@@ -79,7 +81,7 @@ class FlightRecipe:
         asked = self._world.flights[rows]
         table = training_set(
             asked.select(*KEYS, asked_at="asked"),
-            "flights",
+            SERVICE,
             self._definitions,
             full_feature_names=True,
         )
@@ -143,7 +145,7 @@ class FlightRecipe:
             MODEL,
             f"{root}/model",
             run_id=run_id,
-            tags={KEY_TAG: key, "trained_until": str(until)},
+            tags={KEY_TAG: key, "trained_until": str(until), SERVICE_TAG: SERVICE},
         )
         return str(version.version)
 
