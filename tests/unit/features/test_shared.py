@@ -15,6 +15,7 @@ import polars as pl
 import pytest
 
 from dovetail.base.clock import ManualClock
+from dovetail.features import Count, DeltaSource, Entity, Std, Sum, WindowView, collect
 from dovetail.features.catalog import Definitions, load
 from dovetail.features.errors import StoreLostError
 from dovetail.features.materialize import Materializer
@@ -232,6 +233,32 @@ def test_what_no_question_needs_is_forgotten(online: str, definitions: Definitio
     assert [asked(hour) for hour in kept] == expected
     with pytest.raises(ValueError, match="cannot be asked as of 2013-04-02"):
         asked(30)
+    engine.close()
+
+
+def test_an_old_event_told_again_is_not_twice_among_the_last(online: str) -> None:
+    source = DeltaSource("departures", path="d", event_time="left", id="flight")
+    view = WindowView(
+        "recent", entities=[Entity("origin")], source=source, tile="1h",
+        windows=["1h", "last 3"], aggregations=[Count(), Sum("delay"), Std("delay")],
+    )  # fmt: skip
+    definitions = collect([view])
+    states = RedisStates(online) if online.startswith("redis") else PostgresStates(online)
+    clock = ManualClock(START + timedelta(days=60))
+    engine = SharedEngine(definitions, states, clock, span_us("1d"))
+    engine.load()
+    hours = [0, 1, 24 * 50]
+    rows = {
+        "flight": ["a", "b", "c"],
+        "origin": ["JFK", "JFK", "EWR"],
+        "left": [(START + timedelta(hours=h)).isoformat() for h in hours],
+        "delay": [10, 20, 0],
+    }
+    engine.push("departures", rows).result()
+    engine.forget_old()
+    assert engine.push("departures", rows).result() == 0
+    (row,) = engine.rows("recent", ["JFK"], moment_us(START + timedelta(days=50)))
+    assert row.values == pytest.approx((0, 2, 0.0, 30.0, None, 50**0.5))
     engine.close()
 
 

@@ -38,7 +38,7 @@ from dovetail.features.online.progress import Progress
 from dovetail.features.online.rows import Found
 from dovetail.features.online.states import Change, Held, States
 from dovetail.features.store import Freshness, key_value
-from dovetail.features.views import LatestView, View
+from dovetail.features.views import LatestView, View, WindowView
 
 __all__ = ["SharedEngine"]
 
@@ -318,6 +318,11 @@ class SharedEngine(Online):
     def forget_old(self) -> None:
         """Let go of old events and of what only they needed; the first server to look does it."""
         for source, told in self._accounts().items():
+            if any(
+                isinstance(view, WindowView) and view.most_events
+                for view in self.definitions.views_of(source)
+            ):
+                continue  # the last n events may be of any age, and one told again must be known
             fresh = told.fresh
             newest = min(fresh.last_known_us, moment_us(self.clock.now()))
             before = newest - self._keep_us - self._reach[source]
