@@ -8,7 +8,7 @@ from typing import Any
 import click
 import msgspec
 
-from dovetail.base.errors import InvalidInputError
+from dovetail.base.errors import InvalidInputError, NotFoundError
 from dovetail.features.applied import Change, Ledger, Plan, Touched
 from dovetail.features.applied.place import is_held, place
 from dovetail.features.applied.planned import planned
@@ -85,7 +85,7 @@ def use(
 
     Example: dovetail features use flights@2 --by delays --model-version 7
     """
-    with Ledger(db or place()) as ledger:
+    with _opened(db) as ledger:
         if stop:
             name = service.partition("@")[0]
             count = ledger.stop_using(name, model=model, model_version=model_version)
@@ -104,7 +104,7 @@ def versions(service: str | None, db: str | None, as_json: bool) -> None:
 
     Example: dovetail features versions flights
     """
-    with Ledger(db or place()) as ledger:
+    with _opened(db) as ledger:
         lines = _told(ledger, service)
     if as_json:
         return shared.print_json(lines)
@@ -126,7 +126,7 @@ def versions(service: str | None, db: str | None, as_json: bool) -> None:
 
 def loaded_versions(definitions: Definitions, db: str) -> dict[str, int]:
     """Return which version of each service is what is loaded; 0 where none is."""
-    with Ledger(db) as ledger:
+    with _opened(db) as ledger:
         return {
             name: loaded_version(definitions, name, ledger.versions(name))
             for name in definitions.services
@@ -155,6 +155,15 @@ def _told(ledger: Ledger, service: str | None) -> list[dict[str, Any]]:
         }
         for v in ledger.versions(service)
     ]
+
+
+def _opened(db: str | None) -> Ledger:
+    """Open a registry that is there."""
+    if is_held(url := db or place()):
+        return Ledger(url)
+    raise NotFoundError(
+        f"There is no registry {url}", fix="Make it with: dovetail features apply features.py"
+    )
 
 
 def _planned(url: str, definitions: Definitions) -> Plan:

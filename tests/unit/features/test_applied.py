@@ -1,5 +1,6 @@
 """Definitions applied to a registry: what changed, what breaks, and which version is loaded."""
 
+import json
 import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -8,18 +9,22 @@ from pathlib import Path
 import httpx
 import polars as pl
 import pytest
+from click.testing import CliRunner
 
 from dovetail.base.clock import ManualClock
 from dovetail.features import catalog, training_set
 from dovetail.features.applied import Difference, Ledger
 from dovetail.features.applied.place import place
 from dovetail.features.applied.versions import Registry, loaded_version
+from dovetail.features.catalogue.uses import drained
+from dovetail.features.cli import commands
 from dovetail.features.errors import (
     BreakingChangeError,
     DefinitionError,
     ServiceNotFoundError,
     VersionNotLoadedError,
 )
+from dovetail.features.lookups import lookup_of
 from dovetail.features.piece import piece
 from dovetail.features.settings import FeatureSettings
 from dovetail.web.testing import run_piece
@@ -181,16 +186,29 @@ def test_applies_at_once_are_one_after_the_other(url: str, definitions_file: Pat
 ON_DEMAND = """
 from dovetail.features import FeatureService, OnDemandView
 LIMIT = 15
+ODD = {20, 30, 40}
+later = lambda minutes: (
+    minutes + 1
+)
 def is_long(minutes):
-    return minutes > LIMIT
+    return minutes > LIMIT or minutes in ODD
 def trip(row):
-    return {"long": is_long(row["minutes"])}
+    return {"long": is_long(later(row["minutes"]))}
 view = OnDemandView("trip", request={"minutes": float}, features=["long"], compute=trip)
 service = FeatureService("trips", [view])
 """
 
 
-@pytest.mark.parametrize("pair", [("minutes > ", "minutes >= "), ("LIMIT = 15", "LIMIT = 20")])
+@pytest.mark.parametrize(
+    "pair",
+    [
+        ("minutes > ", "minutes >= "),
+        ("LIMIT = 15", "LIMIT = 20"),
+        ("minutes + 1", "minutes + 2"),
+        ("20, 30", "20, 31"),
+    ],
+    ids=["called", "constant", "lambda of many lines", "set"],
+)
 def test_another_function_is_another_version(
     ledger: Ledger, tmp_path: Path, pair: tuple[str, str]
 ) -> None:
@@ -288,9 +306,19 @@ def test_a_server_answers_for_the_version_it_loaded(
         other = ask("flights@1")
         assert other.status_code == 409
         assert "flights@2 is loaded" in other.text
+        assert "views.sky.ttl: 3h -> 4h" in other.text
         assert ask("flights@99999999999999999999").status_code == 404
         assert ask("flights@").status_code == 404
         assert [len(v.servers) for v in ledger.versions("flights")] == [0, 1]
+    assert [len(v.servers) for v in ledger.versions("flights")] == [0, 0]
+
+
+def test_a_lookup_of_a_version_counts_for_the_service(definitions_file: Path) -> None:
+    plan = lookup_of(catalog.load(definitions_file).service("flights").selections, False)
+    plan.asked[0] = 2
+    counted: dict[str, int] = {}
+    drained({("flights@2", (), False): plan}, counted)
+    assert counted == {"flights": 2}
 
 
 def test_a_server_without_a_registry_says_so_and_serves(
@@ -305,3 +333,42 @@ def test_a_server_without_a_registry_says_so_and_serves(
         assert "registry of applied definitions cannot be read" in answer.text
         sky = {"features": ["sky:temp"], "entities": {"origin": ["JFK"]}}
         assert httpx.post(server.url + "/get-online-features", json=sky).status_code == 200
+
+
+@pytest.mark.parametrize("command", [["versions"], ["use", "flights", "--by", "m"]])
+def test_a_registry_that_is_not_there_is_not_made(tmp_path: Path, command: list[str]) -> None:
+    url = f"sqlite:///{tmp_path}/typo.db"
+    done = CliRunner().invoke(commands, [*command, "--db", url])
+    assert "There is no registry" in str(done.exception)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_plan_makes_no_file_and_says_if_definitions_fail(tmp_path: Path) -> None:
+    file = tmp_path / "f.py"
+    file.write_text("1 / 0")
+    url = f"sqlite:///{tmp_path}/none.db"
+    done = CliRunner().invoke(commands, ["plan", str(file), "--db", url])
+    assert done.exit_code == 1
+    assert "ZeroDivisionError" in done.output
+    assert list(tmp_path.iterdir()) == [file]
+
+
+def test_a_plan_in_json_tells_every_field(definitions_file: Path, tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path}/r.db"
+    with Ledger(url) as ledger:
+        ledger.apply(catalog.load(definitions_file), by="ann")
+        ledger.use("flights", model="delays")
+    edited(definitions_file, ('ttl="3h"', 'ttl="4h"'))
+    done = CliRunner().invoke(commands, ["plan", str(definitions_file), "--db", url, "--json"])
+    assert done.exit_code == 3
+    plan = json.loads(done.output)
+    assert plan["is_breaking"]
+    assert plan["changes"] == [
+        {
+            "what": "changed", "kind": "view", "name": "sky", "renamed": "",
+            "fields": [{"field": "ttl", "old": "3h", "new": "4h"}],
+        }
+    ]  # fmt: skip
+    (touched,) = plan["services"]
+    assert (touched["version"], touched["next_version"], touched["by"]) == (1, 2, ["view sky"])
+    assert touched["breaks"][0]["use"]["model"] == "delays"

@@ -4,6 +4,7 @@ Serves `things`. The text is the function's own source and that of what it uses 
 functions that it calls and constants that it reads. Nothing of it is executed.
 """
 
+import ast
 import hashlib
 import inspect
 import textwrap
@@ -28,35 +29,48 @@ def function_hash(function: Callable[..., Any], *, of: str) -> str:
     Raises:
         DefinitionError: Its source text is not to be had.
     """
-    texts: dict[str, str] = {}
+    texts: dict[CodeType, str] = {}
     try:
         _gather(function, texts)
-    except (OSError, TypeError) as error:
+    except (OSError, TypeError, SyntaxError) as error:
         raise DefinitionError(
             f"The function of {of} has no source text",
             why="It was not defined in a file, so nobody could say later what it was",
-            fix="Write it with def in the definitions file or in a module beside it",
+            fix="Write it with def in the definitions file",
         ) from error
-    whole = "\n".join(f"{name}\n{text}" for name, text in sorted(texts.items()))
-    return hashlib.sha256(whole.encode()).hexdigest()
+    return hashlib.sha256("\n".join(sorted(texts.values())).encode()).hexdigest()
 
 
-def _gather(function: Callable[..., Any], texts: dict[str, str]) -> None:
+def _gather(function: Callable[..., Any], texts: dict[CodeType, str]) -> None:
     """Add the text of a function and of what it uses, each once."""
-    name = getattr(function, "__qualname__", type(function).__qualname__)
-    if name in texts:
-        return
-    texts[name] = textwrap.dedent(inspect.getsource(function)).strip()
+    function = inspect.unwrap(function)
     if not isinstance(function, FunctionType):
+        raise TypeError(f"{function!r} is no function")
+    if (code := function.__code__) in texts:
         return
-    held = function.__globals__
+    texts[code] = _text(function)
     bound = dict(inspect.getclosurevars(function).nonlocals)
-    for used in sorted(_names(function.__code__)):
-        value = bound.get(used, held.get(used))
-        if isinstance(value, FunctionType) and value.__globals__ is held:
+    for used in sorted(_names(code)):
+        value = bound.get(used, function.__globals__.get(used))
+        if isinstance(value, FunctionType) and value.__globals__ is function.__globals__:
             _gather(value, texts)
-        elif used in held | bound and _is_constant(value):
-            texts[f"{name} uses {used}"] = repr(value)
+        elif (written := _written(value)) and (used in bound or used in function.__globals__):
+            texts[code] += f"\n{used} = {written}"
+
+
+def _text(function: FunctionType) -> str:
+    """Return the source text of a function; of a lambda that of all lambdas of its line."""
+    if function.__name__ != "<lambda>":
+        return textwrap.dedent(inspect.getsource(function)).strip()
+    file = "".join(inspect.findsource(function)[0])
+    found = [
+        ast.get_source_segment(file, node) or ""
+        for node in ast.walk(ast.parse(file))
+        if isinstance(node, ast.Lambda) and node.lineno == function.__code__.co_firstlineno
+    ]
+    if not found:
+        raise OSError("there is no lambda in that line")
+    return "\n".join(found)
 
 
 def _names(code: CodeType) -> set[str]:
@@ -68,9 +82,13 @@ def _names(code: CodeType) -> set[str]:
     return found
 
 
-def _is_constant(value: object) -> bool:
-    if isinstance(value, list | tuple):
-        return all(_is_constant(part) for part in value)
+def _written(value: object) -> str:
+    """Write a constant alike in every process; empty for what is none."""
+    if isinstance(value, list | tuple | set | frozenset):
+        parts = [_written(part) for part in value]
+        is_set = isinstance(value, set | frozenset)
+        return f"[{', '.join(sorted(parts) if is_set else parts)}]" if all(parts) else ""
     if isinstance(value, dict):
-        return all(_is_constant(part) for pair in value.items() for part in pair)
-    return isinstance(value, _PLAIN)
+        pairs = [(_written(k), _written(v)) for k, v in value.items()]
+        return str(sorted(pairs)) if all(k and v for k, v in pairs) else ""
+    return repr(value) if isinstance(value, _PLAIN) else ""

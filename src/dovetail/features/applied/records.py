@@ -32,7 +32,7 @@ class Version:
         by: Who applied it.
         note: What they said.
         is_present: Whether it is the one that was applied last.
-        servers: Which servers serve it, by what they said when they started.
+        servers: Which servers serve it, by what they said when they started; none that stopped.
     """
 
     service: str

@@ -6,6 +6,7 @@ the requests; scripts and commands read the registry each time.
 
 import threading
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import Protocol
 
 from dovetail.base import telemetry
@@ -119,6 +120,8 @@ class Snapshot:
             if self._over.wait(REFRESH_EVERY_S):
                 break
         if self._ledger is not None:
+            with suppress(Exception):  # the registry may be lost; nobody waits for this
+                self._ledger.serving(self._server, {})
             self._ledger.close()
 
     def _read(self) -> None:
@@ -185,7 +188,9 @@ def _not_loaded(
 ) -> VersionNotLoadedError:
     same = [v for v in versions if v.digest == digest]
     is_now = f"{wanted.service}@{same[-1].version}" if same else "no version that was applied"
-    found = differences(wanted.meaning, loaded)
+    every = differences(wanted.meaning, loaded)
+    found = [d for d in every if not (d.field.startswith("views.") and None in (d.old, d.new))]
+    found = found or list(every)  # the list of features tells what only comes or goes
     more = [f"{len(found) - SHOWN} more"] if len(found) > SHOWN else []
     return VersionNotLoadedError(
         f"{asked} is asked for, and {is_now} is loaded",

@@ -4,6 +4,7 @@
 what was counted is added to a small table of its own, which servers on one database share.
 """
 
+import re
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -25,6 +26,7 @@ USES = sa.Table(
     sa.Column("asked", sa.BigInteger, nullable=False),
     sa.Column("last_us", sa.BigInteger, nullable=False),
 )
+_VERSION = re.compile(r"@\d+$")  # a version of a service is counted as the service
 Kind = tuple[str | None, tuple[str, ...], bool]
 
 
@@ -124,5 +126,5 @@ def drained(plans: Mapping[Kind, Lookup], into: dict[str, int]) -> None:
     for (service, features, _), plan in list(plans.items()):
         if asked := plan.asked[0]:
             plan.asked[0] -= asked
-            for name in (service,) if service else features:
+            for name in (_VERSION.sub("", service),) if service else features:
                 into[name] = into.get(name, 0) + asked
