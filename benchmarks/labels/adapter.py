@@ -1,15 +1,16 @@
-"""Dovetail for the shared labels script: weak labels and crowds.
+"""Dovetail for the shared labels script: weak labels, crowds, label errors.
 
-`bench.py weak --ours benchmarks.labels.adapter` (or `crowd`), with this repository on PYTHONPATH.
+`bench.py PART --ours benchmarks.labels.adapter`, with this repository on PYTHONPATH; PART is weak,
+crowd or issues.
 """
 
 from typing import Any
 
 import numpy as np
 
-from dovetail.labels import Votes, combine_votes
+from dovetail.labels import Votes, combine_votes, find_issues
 
-__all__ = ["crowd", "weak"]
+__all__ = ["crowd", "issues", "weak"]
 
 
 def weak(matrix: Any, classes: int) -> Any:
@@ -21,3 +22,8 @@ def crowd(task: Any, worker: Any, label: Any, classes: int) -> Any:
     """Combine answers given as three arrays of codes into probabilities."""
     sizes = int(np.max(task)) + 1, int(np.max(worker)) + 1
     return combine_votes(Votes(task, worker, label, *sizes, classes))[1]
+
+
+def issues(labels: Any, probabilities: Any) -> Any:
+    """Return the rows whose label is likely wrong, the surest first."""
+    return find_issues(np.asarray(labels), np.asarray(probabilities, float)).suspects

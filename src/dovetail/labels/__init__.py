@@ -5,7 +5,17 @@ current as answers come.
 """
 
 from dovetail.labels.combine import Combined, Quality, combine, combine_votes
+from dovetail.labels.issues import Issues, find_issues
 from dovetail.labels.live import Live
 from dovetail.labels.votes import Votes
 
-__all__ = ["Combined", "Live", "Quality", "Votes", "combine", "combine_votes"]
+__all__ = [
+    "Combined",
+    "Issues",
+    "Live",
+    "Quality",
+    "Votes",
+    "combine",
+    "combine_votes",
+    "find_issues",
+]

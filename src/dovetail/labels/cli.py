@@ -4,6 +4,7 @@ from pathlib import Path
 
 import click
 
+from dovetail.labels.cli_audit import audit
 from dovetail.web.commands import json_option, print_json, print_table
 
 __all__ = ["commands"]
@@ -76,3 +77,6 @@ def combine(
         f"{out}: {len(found.items):,} items from {said:,} answers by {found.model}, "
         f"mean confidence {found.confidence.mean():.1%}"
     )
+
+
+commands.add_command(audit)

@@ -16,7 +16,7 @@ from dovetail.labels.copies import copy_weights
 from dovetail.labels.models import LEARNERS, Fitted
 from dovetail.labels.votes import Codes, Floats, Votes
 
-__all__ = ["Combined", "Quality", "combine", "combine_votes"]
+__all__ = ["Combined", "Quality", "combine", "combine_votes", "wilson"]
 
 _FITTED_ON = 20_000
 _Z = 1.959964  # 95 %
@@ -84,7 +84,7 @@ class Combined:
         answers = np.bincount(votes.source, minlength=votes.sources)
         weight = self.fitted.weight
         return [
-            Quality(str(name), int(n), *_wilson(float(r), int(n)), float(w))
+            Quality(str(name), int(n), *wilson(float(r), int(n)), float(w))
             for name, n, r, w in zip(self.sources, answers, right, weight, strict=True)
         ]
 
@@ -184,8 +184,8 @@ def _last(item: Codes, source: Codes, sources: int) -> Codes:
     return found
 
 
-def _wilson(right: float, answers: int) -> tuple[float, float, float]:
-    """Expected accuracy, and its interval (Wilson 1927)."""
+def wilson(right: float, answers: int) -> tuple[float, float, float]:
+    """Return a share, and the ends of its 95 % interval (Wilson 1927)."""
     if not answers:
         return float("nan"), 0.0, 1.0
     share, z = right / answers, _Z**2 / answers

@@ -13,7 +13,7 @@ from dovetail.labels.combine import Combined
 if TYPE_CHECKING:
     import polars as pl
 
-__all__ = ["check_out", "read_columns", "write_posteriors"]
+__all__ = ["check_out", "column_names", "read_columns", "write_posteriors"]
 
 _KINDS = (".parquet", ".csv")
 
@@ -42,6 +42,22 @@ def read_columns(path: Path, names: Sequence[str]) -> "pl.DataFrame":
         why = str(error).splitlines()[0]
         raise InvalidInputError(f"'{path}' cannot be read", why=why) from error
     return found
+
+
+def column_names(path: Path) -> list[str]:
+    """Name the columns of a file.
+
+    Raises:
+        InvalidInputError: the file is neither CSV nor Parquet, or cannot be read.
+    """
+    polars = require("polars", extra="labels", feature="reading tables of labels")
+    kind = _kind(path)
+    try:
+        scan = polars.scan_csv(path) if kind == ".csv" else polars.scan_parquet(path)
+        return list(scan.collect_schema().names())
+    except (polars.exceptions.PolarsError, OSError) as error:
+        why = str(error).splitlines()[0]
+        raise InvalidInputError(f"'{path}' cannot be read", why=why) from error
 
 
 def check_out(path: Path) -> None:
