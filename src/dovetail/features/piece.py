@@ -95,7 +95,8 @@ def build(context: Context, settings: FeatureSettings) -> Service:
         lambda: moment_us(context.clock.now()),
     )
     is_tracked = context.joint("tracking") != "off"
-    models = Models((lambda: context.connect("tracking")) if is_tracked else None)
+    registry = (lambda: context.connect("tracking")) if is_tracked else None
+    models = Models(registry, versions.uses)
     catalogue = Catalogue(definitions, profile_file(settings), models, uses.read)
     over = threading.Event()
 

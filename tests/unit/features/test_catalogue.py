@@ -13,6 +13,7 @@ from click.testing import CliRunner
 
 from dovetail.base.clock import ManualClock
 from dovetail.features import catalog
+from dovetail.features.applied import Ledger
 from dovetail.features.catalogue import (
     ProfileFile,
     Profiles,
@@ -395,3 +396,21 @@ def test_many_kinds_of_questions_lose_no_count(server: RunningApp) -> None:
             }
             assert client.post("/get-online-features", json=body).status_code == 200
     assert json.loads(seen(server, "/features/views/last/shop.json"))["asked"] == 300
+
+
+def test_versions_of_a_service_and_models_that_were_recorded_count_for_it(
+    shop: Path, tmp_path: Path
+) -> None:
+    url = f"sqlite:///{tmp_path / 'applied.db'}"
+    with Ledger(url, ManualClock(NOON)) as ledger:
+        ledger.apply(catalog.load(shop), by="ann")
+        ledger.use("offers", model="uplift", model_version="4")
+        ledger.use("offers@1", model="uplift", model_version="12")
+    settings = FeatureSettings(definitions=str(shop), applied=url)
+    with run_piece(piece, settings, state=tmp_path / "s", clock=ManualClock(NOON)) as server:
+        ask(server, 1, feature_service="offers")
+        ask(server, 2, feature_service="offers@1")
+        (line,) = json.loads(seen(server, "/features.json"))["services"]
+        assert (line["asked"], line["models"]) == (3, "uplift")
+        nodes = json.loads(seen(server, "/features/views/last.json"))["lineage"]["nodes"]
+        assert nodes[-1]["note"] == "versions 12, 4"

@@ -15,6 +15,7 @@ from dovetail.base.errors import UnavailableError
 from dovetail.features.applied.changes import differences
 from dovetail.features.applied.ledger import Ledger
 from dovetail.features.applied.place import is_held, place
+from dovetail.features.applied.planned import Use
 from dovetail.features.applied.records import Version
 from dovetail.features.applied.things import Thing, meaning_of
 from dovetail.features.catalog import Definitions
@@ -71,6 +72,7 @@ class Snapshot:
         self._url, self._definitions, self._server = url, definitions, server
         self._clock = clock
         self._known: dict[str, list[Version]] = {}
+        self._uses: list[Use] = []
         self._said: dict[str, int] | None = None
         self._problem = "it has not been read yet"
         self._ledger: Ledger | None = None
@@ -85,6 +87,10 @@ class Snapshot:
                 "The registry of applied definitions cannot be read", why=self._problem
             )
         return self._known.get(service, ())
+
+    def uses(self, service: str) -> Sequence[Use]:
+        """Return the models that take a service, as last read; none before it was."""
+        return [use for use in self._uses if use.service == service]
 
     def start(self) -> None:
         """Go on reading in a thread; wait a little for the first time, and never for a lost one."""
@@ -129,7 +135,7 @@ class Snapshot:
         known: dict[str, list[Version]] = {}
         for version in self._ledger.versions():
             known.setdefault(version.service, []).append(version)
-        self._known = known
+        self._known, self._uses = known, self._ledger.uses()
         served = {
             name: loaded_version(self._definitions, name, known[name])
             for name in self._definitions.services

@@ -82,7 +82,7 @@ class Catalogue:
 
     def used(self) -> Used | None:
         """Return what was asked for; None where that is not counted."""
-        return self.uses() if self.uses is not None else None
+        return self.uses().whole(self.definitions.services) if self.uses is not None else None
 
     def unused(self, now_us: int, span_us: int) -> tuple[Unused, ...]:
         """Return the features that nobody takes; see `unused`."""

@@ -1,16 +1,18 @@
-"""The models that use a feature service, as the model registry tells.
+"""The models that use a feature service, as the registries tell.
 
-A model version says so by the tag `dovetail.feature_service`, which whoever registers it sets; a
-service may also name its model by a tag of its own, `tags={"model": "delays"}`.
+A model version says so by the tag `dovetail.feature_service`, which whoever registers it sets; or
+`dovetail features use` recorded it where definitions are applied; or the service names its model by
+a tag of its own, `tags={"model": "delays"}`.
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from urllib.parse import quote
 
 from dovetail.base import telemetry
 from dovetail.base.errors import DovetailError
+from dovetail.features.applied.planned import Use
 from dovetail.features.views import FeatureService
 from dovetail.web.piece import Endpoint
 from dovetail.wire import mlflow
@@ -54,21 +56,37 @@ class Models:
     """Asks the registry who uses a service; answers are kept for half a minute.
 
     Args:
-        endpoint: Gives the registry; None where there is none.
+        endpoint: Gives the model registry; None where there is none.
+        recorded: Gives the uses of a service that were recorded with the applied definitions.
     """
 
-    def __init__(self, endpoint: Callable[[], Endpoint] | None = None) -> None:
-        self._endpoint = endpoint
+    def __init__(
+        self,
+        endpoint: Callable[[], Endpoint] | None = None,
+        recorded: Callable[[str], Sequence[Use]] = lambda _: (),
+    ) -> None:
+        self._endpoint, self._recorded = endpoint, recorded
         self._kept: dict[str, tuple[float, list[ModelUse]]] = {}
         self._failed = -KEPT_S
 
     def of(self, service: FeatureService) -> tuple[list[ModelUse], str | None]:
         """Return the models of a service, and why the registry does not tell if so."""
-        found, problem = self._registered(service.name)
-        named = service.tags.get("model")
-        if named and named not in {use.model for use in found}:
-            found = [*found, ModelUse(named)]
-        return found, problem
+        registered, problem = self._registered(service.name)
+        versions = {use.model: set(use.versions) for use in registered}
+        for use in self._recorded(service.name):
+            versions.setdefault(use.model, set()).update((use.model_version,))
+        if named := service.tags.get("model"):
+            versions.setdefault(named, set())
+        pages = {use.model: use.href for use in registered}
+        uses = [
+            ModelUse(
+                model,
+                tuple(sorted(filter(None, held), key=_counted, reverse=True)),
+                pages.get(model, ""),
+            )
+            for model, held in versions.items()
+        ]
+        return uses, problem
 
     def _registered(self, service: str) -> tuple[list[ModelUse], str | None]:
         if self._endpoint is None or "'" in service:  # the filter has no way to write a quote

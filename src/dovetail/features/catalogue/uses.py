@@ -6,8 +6,8 @@ what was counted is added to a small table of its own, which servers on one data
 
 import re
 import threading
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, field, replace
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
@@ -56,6 +56,19 @@ class Used:
     since_us: int = 0
     services: Mapping[str, Use] = field(default_factory=dict)
     features: Mapping[str, Use] = field(default_factory=dict)
+
+    def whole(self, services: Collection[str]) -> "Used":
+        """Return the same with lookups of `service@version` counted to the service.
+
+        Args:
+            services: Names of the services that are defined.
+        """
+        found: dict[str, Use] = {}
+        for asked, use in self.services.items():
+            name = asked if asked in services else asked.rpartition("@")[0] or asked
+            held = found.get(name, Use(0, 0))
+            found[name] = Use(held.asked + use.asked, max(held.last_us, use.last_us))
+        return replace(self, services=found)
 
 
 class UseStore:
