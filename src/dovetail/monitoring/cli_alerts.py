@@ -109,6 +109,23 @@ def expect(
         _print(client.expect(alert, reason=reason, since=_day(since)), as_json)
 
 
+@alerts.command(name="resolve")
+@click.argument("alert")
+@click.option("--reason", default="", help="What was done, for the record.")
+@server
+@json_option
+def resolve(alert: str, reason: str, url: str, token: str | None, as_json: bool) -> None:
+    """Say that an alert is dealt with; evidence is gathered anew from the next day on.
+
+    \b
+    dovetail monitoring alerts resolve ID --reason "the sensor is mended"
+    """
+    from dovetail.wire.monitoring import Client
+
+    with Client(url, token=token) as client:
+        _print(client.resolve(alert, reason=reason), as_json)
+
+
 @alerts.command(name="history")
 @click.argument("alert")
 @server

@@ -1,5 +1,6 @@
 """What an alert tells: which columns, how much each, which rows, and whether it is the data."""
 
+import functools
 from datetime import date
 
 import numpy as np
@@ -7,7 +8,6 @@ import pytest
 
 from dovetail.monitoring.cli import commands
 from dovetail.monitoring.settings import MonitoringSettings
-from dovetail.web.testing import run_piece
 from dovetail.wire.http import BadRequest, NotFound
 
 DAYS = [f"2013-04-{d:02d}" for d in range(1, 13)]
@@ -114,32 +114,36 @@ def test_rules_keep_a_finding_from_becoming_an_alert(start, log, tmp_path):
         assert server.get("/alerts") == []
 
 
-def test_the_commands_list_acknowledge_silence_and_expect(tmp_path, log):
-    import httpx
+def alerts_command(server, *words):
+    """Type a command of alerts; returns what it says."""
     from click.testing import CliRunner
-    from tests.unit.monitoring.conftest import Server
 
-    from dovetail.monitoring.piece import piece
+    typed = ["alerts", *words, "--url", str(server.http.base_url)]
+    done = CliRunner().invoke(commands, typed)
+    assert done.exit_code == 0, (done.output, done.exception)
+    return done.output
 
-    def command(*words):
-        done = CliRunner().invoke(commands, ["alerts", *words, "--url", running.url])
-        assert done.exit_code == 0, (done.output, done.exception)
-        return done.output
 
-    with (
-        run_piece(piece, state=tmp_path / "state") as running,
-        httpx.Client(base_url=running.url, timeout=30) as http,
-    ):
-        alert, _ = raise_drift(Server(http), log, shifted)
-        name = alert["id"]
-        assert name in command("list", "--model", "flights")
-        assert command("ack", name, "--reason", "seen") == f"{name} is acknowledged\n"
-        assert "is silenced until" in command("silence", name, "--for", "7d", "--reason", "x")
-        assert command("expect", name, "--reason", "stays") == f"{name} is resolved\n"
-        said = command("history", name)
-        assert [word for word in ("acknowledged", "silenced", "resolved") if word in said] == [
-            "acknowledged",
-            "silenced",
-            "resolved",
-        ]
-        assert name not in command("list")
+def test_the_commands_list_acknowledge_silence_and_expect(server, log):
+    command = functools.partial(alerts_command, server)
+    alert, _ = raise_drift(server, log, shifted)
+    name = alert["id"]
+    assert name in command("list", "--model", "flights")
+    assert command("ack", name, "--reason", "seen") == f"{name} is acknowledged\n"
+    assert "is silenced until" in command("silence", name, "--for", "7d", "--reason", "x")
+    assert command("expect", name, "--reason", "stays") == f"{name} is resolved\n"
+    said = command("history", name)
+    assert [word for word in ("acknowledged", "silenced", "resolved") if word in said] == [
+        "acknowledged",
+        "silenced",
+        "resolved",
+    ]
+    assert name not in command("list")
+
+
+def test_a_command_resolves_an_alert_with_its_reason(server, log):
+    name = raise_drift(server, log, shifted)[0]["id"]
+    said = alerts_command(server, "resolve", name, "--reason", "the sensor is mended")
+    assert said == f"{name} is resolved\n"
+    assert server.client.history(name)[-1].reason == "the sensor is mended"
+    assert server.client.alerts(status="active") == []

@@ -47,7 +47,7 @@ def test_the_commands_work_in_their_order(tmp_path, log):
     ):
         alert, _ = raise_drift(Server(http), log, shifted)
         typed = words("dovetail monitoring alerts")
-        assert len(typed) == 5
+        assert len(typed) == 6
         for command in typed:
             said = [alert["id"] if word == "ID" else word for word in command]
             done = CliRunner().invoke(commands, [*said, "--url", running.url])
