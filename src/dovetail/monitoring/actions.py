@@ -1,6 +1,6 @@
 """What people do with alerts: acknowledge, silence, resolve, or say that a change stays."""
 
-from datetime import date, datetime
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,9 +12,9 @@ from dovetail.base.sql import Database
 from dovetail.monitoring.alerts import Alerts, Status
 from dovetail.monitoring.assessor import Assessor
 from dovetail.monitoring.classes import Label
+from dovetail.monitoring.days import day_of
 from dovetail.monitoring.drift import join
 from dovetail.monitoring.errors import (
-    DayInvalidError,
     ExpectationError,
     ReferenceInvalidError,
     SilenceInvalidError,
@@ -218,13 +218,4 @@ def _since(alert: Alert, since: str) -> str:
     """The first day of the reference that a change would become."""
     if alert.kind not in EXPECTABLE:
         raise ExpectationError(alert.kind)
-    return _day(since or str(alert.facts.get("since") or alert.day or ""))
-
-
-def _day(text: str) -> str:
-    try:
-        return date.fromisoformat(text).isoformat()
-    except ValueError as error:
-        raise DayInvalidError(
-            f"'{text}' is not a day", why=str(error), fix="write it like 2013-04-01"
-        ) from error
+    return day_of(since or str(alert.facts.get("since") or alert.day or ""))

@@ -12,6 +12,7 @@ from dovetail.monitoring import intake, metrics
 from dovetail.monitoring.actions import Actions
 from dovetail.monitoring.alerts import STATUSES, Alerts, Status
 from dovetail.monitoring.assessor import Assessor
+from dovetail.monitoring.days import day_of
 from dovetail.monitoring.errors import (
     AlertStatusError,
     DayInvalidError,
@@ -224,7 +225,7 @@ class Monitoring:
             DayInvalidError: The days are none.
         """
         chosen = Reference.from_profile(self.profile(model, version)).version
-        first, last = _day(start or "0001-01-01"), _day(end or "9999-12-31")
+        first, last = day_of(start or "0001-01-01"), day_of(end or "9999-12-31")
         found = self.hours.profile(model, chosen, first, last)
         if found is None:
             raise ProfileEmptyError(model, chosen)
@@ -245,7 +246,7 @@ class Monitoring:
             ModelUnknownError: Nothing has named the model.
             DayInvalidError: It is no day.
         """
-        day = _day(day)
+        day = day_of(day)
         if not self._is_known(model):
             raise ModelUnknownError(model)
         self.before_close(model, day)
@@ -418,7 +419,7 @@ class Monitoring:
         last = {row["model"]: row["last"] for row in self.store.models()}.get(model, "")
         if not self._is_known(model):
             raise ModelUnknownError(model)
-        chosen = _day(day) if day else last
+        chosen = day_of(day) if day else last
         versions = [version] if version else self.outliers.versions(model)
         return [self.outliers.find(model, one, chosen) for one in versions]
 
@@ -427,7 +428,7 @@ class Monitoring:
         return list(self._between(model, start, end))
 
     def _between(self, model: str, start: str, end: str) -> Held:
-        first, last = _day(start or "0001-01-01"), _day(end or "9999-12-31")
+        first, last = day_of(start or "0001-01-01"), day_of(end or "9999-12-31")
         if first > last:
             raise DayInvalidError(f"the window ends on {last}, before it starts on {first}")
         found = self._book.held(model, first, last)
@@ -442,12 +443,3 @@ class Monitoring:
 def _monday(day: str) -> str:
     at = date.fromisoformat(day)
     return (at - timedelta(days=at.weekday())).isoformat()
-
-
-def _day(text: str) -> str:
-    try:
-        return date.fromisoformat(text).isoformat()
-    except ValueError as error:
-        raise DayInvalidError(
-            f"'{text}' is not a day", why=str(error), fix="write it like 2013-04-01"
-        ) from error
