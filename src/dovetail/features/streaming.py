@@ -69,6 +69,10 @@ def write_training_set(
     pl = require("polars", extra="features", feature="building training sets")
     parquet = require("pyarrow.parquet", extra="features", feature="writing training sets")
     asking, out = Path(questions), Path(out)
+    if out.is_dir() or not out.parent.is_dir():
+        raise RowsError(
+            f"{str(out)!r} cannot be written", fix="Name a file in a folder that exists"
+        )
     with _readable(asking):
         table = _scanned(asking)
         schema = table.collect_schema()

@@ -37,6 +37,7 @@ from dovetail.features.errors import DefinitionError, RowsError
 
 START = datetime(2013, 4, 1, tzinfo=UTC)
 HOUR = timedelta(hours=1)
+KEYS = ["JFK", "EWR", "ZZZ"]
 
 
 @pytest.fixture
@@ -124,6 +125,21 @@ def test_what_no_question_can_reach_changes_nothing(world: Definitions, asked: P
     assert_frame_equal(pl.concat(alone), training_set(questions, "s", world))
 
 
+def test_columns_of_every_kind_pass_through(
+    world: Definitions, asked: Path, tmp_path: Path
+) -> None:
+    day = pl.col("asked_at").dt.date()
+    questions = pl.read_parquet(asked).with_columns(
+        kind=pl.col("origin").cast(pl.Categorical), rank=pl.col("origin").cast(pl.Enum(KEYS)),
+        day=day, ids=pl.concat_list("seats"), price=pl.col("seats").cast(pl.Decimal(10, 2)),
+        both=pl.struct("seats", "origin"), none=None, raw=pl.lit(b"x"),
+    )  # fmt: skip
+    questions.write_parquet(asked)
+    write_training_set(asked, "s", world, tmp_path / "out.parquet", rows=7)
+    got = pl.read_parquet(tmp_path / "out.parquet")
+    assert_frame_equal(got, training_set(pl.read_parquet(asked), "s", world))
+
+
 def test_no_questions_make_a_file_of_no_rows(
     world: Definitions, asked: Path, tmp_path: Path
 ) -> None:
@@ -139,6 +155,8 @@ def test_an_error_leaves_what_was_there(world: Definitions, asked: Path, tmp_pat
     there = sorted(tmp_path.iterdir())
     with pytest.raises(RowsError, match="lack the columns"):
         write_training_set(asked, "s", world, out, asked="absent")
+    with pytest.raises(RowsError, match="cannot be written"):
+        write_training_set(asked, "s", world, tmp_path / "absent" / "out.parquet")
     with pytest.raises(DefinitionError, match="no engine"):
         write_training_set(asked, "s", world, out, engine="absent")
     pieces = tmp_path / "bad.csv"
