@@ -20,7 +20,7 @@ _PLAIN = (bool, int, float, str, bytes, type(None))
 
 
 def function_hash(function: Callable[..., Any], *, of: str) -> str:
-    """Return the SHA-256 of a function's source text and of what it uses of its file.
+    """Return a hash (80 bits of SHA-256) of a function's source text and what it uses of its file.
 
     Args:
         function: The function.
@@ -38,7 +38,7 @@ def function_hash(function: Callable[..., Any], *, of: str) -> str:
             why="It was not defined in a file, so nobody could say later what it was",
             fix="Write it with def in the definitions file",
         ) from error
-    return hashlib.sha256("\n".join(sorted(texts.values())).encode()).hexdigest()
+    return hashlib.sha256("\n".join(sorted(texts.values())).encode()).hexdigest()[:20]
 
 
 def _gather(function: Callable[..., Any], texts: dict[CodeType, str]) -> None:

@@ -36,6 +36,7 @@ from dovetail.features.moments import moment_us
 
 __all__ = ["Ledger"]
 
+SHOWN = 5
 _LOCK = 0x6170706C
 
 
@@ -143,6 +144,7 @@ class Ledger:
         at_us = moment_us(self._clock.now())
 
         def write(connection: Connection) -> Use:
+            self._alone(connection)  # or an apply that looked just before would break it unseen
             name, version = asked_version(connection, asked)
             use = Use(name, version, model, model_version, run, at_us)
             row = vars(use)
@@ -192,7 +194,7 @@ class Ledger:
         self._db.write(write)
 
     def _alone(self, connection: Connection) -> None:
-        """Wait until nobody else applies; on SQLite the one writing transaction is that."""
+        """Wait until nobody else writes; on SQLite the one writing transaction is that."""
         if self._db.dialect == "postgresql":
             connection.execute(sa.text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOCK})
 
@@ -200,9 +202,10 @@ class Ledger:
 def _refusal(plan: Plan) -> BreakingChangeError:
     broken = [(touched, one) for touched in plan.services for one in touched.breaks]
     touched, first = broken[0]
+    rest = [f"{len(first.by) - SHOWN} more"] if len(first.by) > SHOWN else []
     more = f", and {len(broken) - 1} more" if len(broken) > 1 else ""
     return BreakingChangeError(
         f"Service {touched.service!r} would change under {first.use}{more}",
-        why="; ".join(map(str, first.by)),
+        why="; ".join([*map(str, first.by[:SHOWN]), *rest]),
         fix="Define another service for the new model, or apply with --force",
     )
