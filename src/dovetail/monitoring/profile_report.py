@@ -99,6 +99,12 @@ def columns_of_profile(reference: Reference, score: str) -> dict[str, ColumnProf
         InvalidInputError: Scores are named and the profile has none.
     """
     columns = {column.name: column for column in reference.columns}
+    if score and reference.task == "multiclass":
+        raise InvalidInputError(
+            "a report does not compare the scores of several classes",
+            why="the profile is of a model of several classes",
+            fix="leave --score out; the other columns are compared all the same",
+        )
     if score and score not in columns:
         if reference.prediction is None:
             raise InvalidInputError(

@@ -136,3 +136,13 @@ def test_a_table_is_no_reference_for_a_profile():
     with pytest.raises(InvalidInputError) as caught:
         compare({"x": [1.0, 2.0]}, Reference.fit({"x": [1.0, 2.0]}))
     assert str(caught.value).startswith("a profile is compared with a profile only.")
+
+
+def test_scores_of_several_classes_are_refused_rather_than_called_drift():
+    r = np.random.default_rng(0)
+    shares = r.dirichlet([1, 1, 1], 300)
+    reference = Reference.fit({"x": r.normal(size=300)}, scores=shares, task="multiclass")
+    current = {"x": r.normal(size=300), "p0": shares[:, 0], "p1": shares[:, 1]}
+    with pytest.raises(InvalidInputError, match="leave --score out"):
+        compare(reference, current, score="p0,p1")
+    assert compare(reference, {"x": current["x"]}).verdict == "no drift"
