@@ -11,6 +11,7 @@ import numpy as np
 
 from dovetail.base.errors import InvalidInputError
 from dovetail.labels.combine import wilson
+from dovetail.labels.guessing import features_of, guess
 from dovetail.labels.issues import Issues, find_issues
 from dovetail.labels.votes import Codes
 
@@ -93,7 +94,8 @@ def audit(
     Args:
         table: Its rows; those without a label are left out.
         label: Column of the label.
-        predictions: Column of each class's out-of-sample probability, by class.
+        predictions: Column of each class's out-of-sample probability, by class; where there are
+            none, a plain model of the other columns is cross-validated.
         annotator: Column of who labelled.
         split: Column of the split, such as train and test.
         target: Share of right labels that is good enough.
@@ -103,9 +105,9 @@ def audit(
     """
     rows = np.flatnonzero(table[label].is_not_null().to_numpy())
     table = table[rows]
-    names = list(predictions)
-    place = {name: code for code, name in enumerate(names)}
     given = [str(x) for x in table[label].to_list()]
+    names = list(predictions) or sorted(set(given))
+    place = {name: code for code, name in enumerate(names)}
     lacking = next((x for x in given if x not in place), None)
     if lacking is not None or not given:
         what = (
@@ -113,12 +115,16 @@ def audit(
         )
         raise InvalidInputError(what, fix="give a column for each class with --predictions")
     codes = np.array([place[x] for x in given])
-    columns = [_numbers(table, predictions[name]) for name in names]
-    issues = find_issues(codes, np.stack(columns, 1))
+    apart = [name for name in (label, annotator, split, *predictions.values()) if name]
+    features = table.drop(apart)
+    if predictions:
+        shown = np.stack([_numbers(table, predictions[name]) for name in names], 1)
+    else:
+        shown = guess(features_of(features), codes, len(names))
+    issues = find_issues(codes, shown)
     classes = _classes(names, codes, issues)
     share, lower, upper = wilson(len(given) - issues.wrong, len(given))
-    apart = [name for name in (label, annotator, split, *predictions.values()) if name]
-    contradictions, leaks = _same(table.drop(apart), table, label, split)
+    contradictions, leaks = _same(features, table, label, split)
     reasons = _reasons(classes, lower, target, contradictions, leaks)
     suspects = [
         Suspect(int(rows[r]), names[codes[r]], names[c])

@@ -38,6 +38,7 @@ def audit(
 
     The exit code is 1 where they are not good enough to train on. Predictions must come from a
     model that did not see the rows it predicts: of cross-validation, or of another data set.
+    Without any, a plain model of the table's other columns is cross-validated.
 
     \b
     dovetail labels audit data.parquet --label y --predictions no=p0,yes=p1
@@ -47,10 +48,6 @@ def audit(
 
     known = column_names(table)
     told = _named(predictions, known, label)
-    if not told:
-        raise click.UsageError(
-            f"'{table}' has no columns p_<label>; name those with predictions by --predictions"
-        )
     read = read_columns(table, list(dict.fromkeys([*known, label, *told.values()])))
     for name in (annotator, split):
         if name and name not in known:

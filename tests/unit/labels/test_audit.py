@@ -121,5 +121,24 @@ def test_wrong_use_is_explained(tmp_path: Path) -> None:
         audited(pl.DataFrame({"y": [0], "p_0": ["high"], "p_1": [0.1]}))
     path = tmp_path / "bare.csv"
     path.write_text("y\n1\n")
-    done = CliRunner().invoke(commands, ["audit", str(path), "--label", "y"])
-    assert (done.exit_code, "--predictions" in done.output) == (2, True)
+    with pytest.raises(InvalidInputError, match="no column tells anything about the label"):
+        CliRunner().invoke(commands, ["audit", str(path), "--label", "y"], catch_exceptions=False)
+
+
+def test_without_predictions_a_plain_model_is_cross_validated() -> None:
+    given, shown, wrong = world(1000, 3, 0.1, spread=False)
+    table = pl.DataFrame({"a": shown[:, 0], "b": shown[:, 1], "y": given}).with_columns(
+        b=pl.when(pl.int_range(pl.len()) % 50 == 0).then(None).otherwise(pl.col("b"))
+    )
+    found = audit(table, "y", {})
+    assert wrong[[one.row for one in found.suspects]].mean() > 0.8
+    assert audit(table, "y", {}) == found
+
+
+def test_words_of_texts_tell_labels() -> None:
+    said = ["buy cheap pills now", "see you at dinner tonight"]
+    texts = [f"{said[n % 2]} number {n}" for n in range(300)]
+    labels = ["spam" if n % 2 == 0 else "ham" for n in range(300)]
+    labels[7] = "spam"
+    found = audit(pl.DataFrame({"text": texts, "y": labels}), "y", {})
+    assert [(one.row, one.likely) for one in found.suspects][:1] == [(7, "ham")]
