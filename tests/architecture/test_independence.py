@@ -20,8 +20,10 @@ PIECES = sorted(entry.name for entry in entry_points(group="dovetail.pieces"))
 
 def house_with_only(piece: str, root: Path, place: Path) -> Path:
     """Copy the source and the tests, less every other piece."""
-    others = shutil.ignore_patterns("__pycache__", *(name for name in PIECES if name != piece))
-    shutil.copytree(root / "src", place / "src", ignore=others)
+    shutil.copytree(root / "src", place / "src", ignore=shutil.ignore_patterns("__pycache__"))
+    for name in PIECES:
+        if name != piece:
+            shutil.rmtree(place / "src/dovetail" / name)
     shutil.copytree(root / "tests/unit" / piece, place / "tests/unit" / piece)
     shutil.copytree(root / "docs/how-to", place / "docs/how-to")
     for shared in ("tests/conftest.py", "tests/unit/conftest.py"):
