@@ -24,7 +24,8 @@ def check(file: Path, as_json: bool) -> None:
     """Check a file of alert rules without using it; the exit code is 0 when it is fine.
 
     \b
-    dovetail monitoring check rules.toml
+    dovetail monitoring rules check rules.toml
+    dovetail monitoring check rules.toml        (the same)
     """
     from dovetail.monitoring.rules import load_rules
 
