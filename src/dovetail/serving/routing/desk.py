@@ -27,6 +27,7 @@ __all__ = ["Desk"]
 
 log = logger("serving")
 _ALIAS = re.compile(r"[A-Za-z_][\w.-]{0,99}")
+_TRIES = 3
 _MOST = 1000
 
 
@@ -108,13 +109,20 @@ class Desk:
                 fix=f"GET /v2/models/{model}/routing/history lists what was",
             )
         named = {target.aliases.get(n, n) for n in names_in(target.routing)}
-        for version in sorted({*named, *target.aliases.values()}):
-            if version not in self._repository.versions(model):
+        wanted = {*named, *target.aliases.values()}
+        # An alias that is just being followed may unload a version between load and lock.
+        for _ in range(_TRIES):
+            for version in sorted(wanted - {*self._repository.versions(model)}):
                 self._repository.load(model, version=version)
-        with self._repository.changing():
-            return self._repository.put_state(
-                msgspec.structs.replace(target, actor=actor, cause="rollback")
-            )
+            with self._repository.changing():
+                if wanted <= {*self._repository.versions(model)}:
+                    return self._repository.put_state(
+                        msgspec.structs.replace(target, actor=actor, cause="rollback")
+                    )
+        raise ConflictError(
+            f"versions of model {model!r} come and go while it is rolled back",
+            fix="try again, or stop following the alias first",
+        )
 
     def history(self, model: str, most: int = 100) -> list[State]:
         """Return what was in force, newest first.
