@@ -1,5 +1,6 @@
 """Artifacts over raw sockets: names that mean harm, and clients that lie, stall or go away."""
 
+import contextlib
 import json
 import os
 import socket
@@ -51,11 +52,11 @@ def talk(url: str, *lines: str, body: bytes = b"") -> tuple[int, str]:
 
 def seen(state: Path) -> dict[str, bytes]:
     """Every file of the folder that is the artifacts', and what must not change beside them."""
-    inside = {
-        str(p.relative_to(state)): p.read_bytes()
-        for p in (state / "artifacts").rglob("*")
-        if p.is_file() and not p.is_symlink()
-    }
+    inside = {}
+    for p in (state / "artifacts").rglob("*"):
+        if p.is_file() and not p.is_symlink():
+            with contextlib.suppress(FileNotFoundError):  # an upload that is just being taken back
+                inside[str(p.relative_to(state))] = p.read_bytes()
     return {**inside, "secret": (state / "secret").read_bytes()}
 
 
