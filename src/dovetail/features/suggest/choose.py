@@ -23,8 +23,6 @@ LEAST = 0.0005
 """A view must make the measure better by so much."""
 PATIENCE = 8
 """Views that may be tried in a row without the judged rows being told better."""
-AS_GOOD = 0.95
-"""A simpler view is preferred if it tells this share of what the best one tells."""
 PER_VIEW = 4
 """Columns that come in with a view, the most telling first."""
 DROPPED = 0.15
@@ -39,14 +37,11 @@ class Column:
         name: Its name.
         views: The views that it comes from; none for what is given with the question.
         values: One value a question, NaN for null.
-        cost: How many keys its views take; of two columns that tell as much the one with
-            fewer is preferred.
     """
 
     name: str
     views: tuple[str, ...]
     values: Any
-    cost: int = 0
 
 
 @dataclass(frozen=True)

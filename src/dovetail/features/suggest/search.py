@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from dovetail.features.ondemand import ASKED
 from dovetail.features.suggest.candidates import Candidate, candidates
-from dovetail.features.suggest.choose import AS_GOOD, FOLDS, Column
+from dovetail.features.suggest.choose import FOLDS, Column
 from dovetail.features.suggest.compute import Sample, floats
 from dovetail.features.suggest.goals import Goal, binned, explained
 from dovetail.features.suggest.streams import Stream
@@ -31,6 +31,8 @@ EXTENDED = 5
 LARGEST_SET = 3
 TURNS = 80
 STEP = 0.5
+AS_GOOD = 0.95
+"""Fewer keys are preferred if they tell this share of what the best set tells."""
 Keys = tuple[str, ...]
 
 
@@ -156,29 +158,29 @@ class Search:
 
 def columns_of(sample: Sample, candidate: Candidate) -> list[Found]:
     """Return the columns of numbers that a view gives for a sample."""
-    view, found, cost = candidate.view.name, [], len(candidate.view.keys)
+    view, found = candidate.view.name, []
     for name, values in sample.answer(candidate).items():
         part = ((candidate, name),)
         if values.dtype.is_temporal():
             since = floats((sample.asked - values.dt.epoch("us")) / MINUTE_US)
-            column = Column(f"{view}:minutes_since", (view,), since, cost)
+            column = Column(f"{view}:minutes_since", (view,), since)
             found.append(Found(column, part, "(epoch(asked_at) - epoch({0})) / 60", (ASKED,)))
         elif values.dtype.is_numeric() or str(values.dtype) == "Boolean":
-            column = Column(f"{view}:{name}", (view,), floats(values), cost)
+            column = Column(f"{view}:{name}", (view,), floats(values))
             found.append(Found(column, part))
         else:
-            found += indicators(view, name, values, part, cost)
+            found += indicators(view, name, values, part)
     return found
 
 
 def indicators(
-    view: str, name: str, values: "pl.Series", part: tuple[tuple[Candidate, str], ...], cost: int
+    view: str, name: str, values: "pl.Series", part: tuple[tuple[Candidate, str], ...]
 ) -> list[Found]:
     """Return whether a category is one of its most frequent values, for each of them."""
     counts = values.drop_nulls().alias("value").value_counts(sort=True).head(MOST_VALUES)
     found = []
     for value in counts["value"] if counts.height > 1 else ():
-        is_it = Column(f"{view}:{name}_is_{value}", (view,), floats(values == value), cost)
+        is_it = Column(f"{view}:{name}_is_{value}", (view,), floats(values == value))
         literal = text_literal(value).replace("{", "{{").replace("}", "}}")
         found.append(Found(is_it, part, f"{{0}} = {literal}"))
     return found
@@ -198,7 +200,7 @@ def still_open(counts: dict[tuple[str, Keys], dict[str, Found]]) -> list[Found]:
             values = asked[name].column.values - later[name].column.values
             views = tuple(candidate.view.name for candidate, _ in parts)
             label = f"open_{name.removeprefix('count_')}_{views[1]}"
-            found.append(Found(Column(label, views, values, 2 * len(keys)), parts, "{0} - {1}"))
+            found.append(Found(Column(label, views, values), parts, "{0} - {1}"))
     return found
 
 
