@@ -60,6 +60,7 @@ class Client:
         """Yield kind, flags, stream and payload until the server closes."""
         while True:
             while len(self.rest) < 9 or len(self.rest) < 9 + int.from_bytes(self.rest[:3]):
+                part = b""
                 with contextlib.suppress(ConnectionResetError):
                     part = self.socket.recv(1 << 16)
                 if not part:
