@@ -4,7 +4,7 @@ Pages name a file through `url("web/dovetail.css")`, which carries the hash of t
 browser may keep it for ever and still sees a new one at once. The style sheets and the small
 scripts of the page kit live one element a file and are served joined, because a page may make
 eight requests at most. A piece's files lie in `dovetail/<piece>/ui/static` and are read without
-importing the piece.
+importing the piece; a script comes with the modules that it imports.
 """
 
 import gzip
@@ -17,7 +17,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
-from dovetail.web import folders
+from dovetail.web import folders, scripts
 
 MEDIA_TYPES = {
     ".css": "text/css; charset=utf-8",
@@ -101,13 +101,13 @@ def _parts(name: str) -> list[Path]:
         raise NoSuchAsset(name) from error
     if not path.is_relative_to(root) or not path.is_file():
         raise NoSuchAsset(name)
-    return [path]
+    return scripts.order(path) if pure.suffix == ".js" and owner != "vendor" else [path]
 
 
 def _load(name: str, paths: list[Path]) -> Asset:
     suffix = PurePosixPath(name).suffix
     if suffix in (".js", ".css") and not name.startswith("vendor/"):
-        body = _join(paths, suffix)
+        body = _join(paths, suffix, blocks=name.startswith("web/"))
     else:
         body = paths[0].read_bytes()
     zipped = gzip.compress(body, 9, mtime=0) if suffix in COMPRESSED else None
@@ -115,13 +115,16 @@ def _load(name: str, paths: list[Path]) -> Asset:
     return Asset(body, zipped, digest, MEDIA_TYPES[suffix])
 
 
-def _join(paths: list[Path], suffix: str) -> bytes:
+def _join(paths: list[Path], suffix: str, *, blocks: bool) -> bytes:
     """Our own scripts or styles as one file, without the comments, which are a quarter of it.
 
-    Where scripts are joined, each keeps its names to itself in a block of its own.
+    The kit's scripts import nothing: each keeps its names to itself in a block of its own. A
+    piece's script shares one scope with the modules that it imports.
     """
     texts = [COMMENTS.sub("", path.read_text(encoding="utf-8")) for path in paths]
     if suffix == ".js" and len(texts) > 1:
+        if not blocks:
+            return scripts.join(texts).encode()
         texts = [f"{{\n{text}}}" for text in texts]
     return "\n".join(texts).encode()
 

@@ -1,11 +1,15 @@
 import gzip
+import re
 from pathlib import Path
 
 import httpx
 import pytest
 
-from dovetail.web import assets, folders
+from dovetail.web import assets, folders, scripts
 
+NAME = re.compile(
+    r"^(?:export )?(?:async )?(?:const|let|class|function) ([A-Za-z_$][\w$]*)", re.MULTILINE
+)
 FOREVER = "public, max-age=31536000, immutable"
 
 
@@ -111,3 +115,31 @@ def test_the_shell_of_a_list_page_keeps_to_its_budget() -> None:
     for name in names:
         found = assets.asset(name)
         assert gzip.decompress(found.zipped or b"") == found.body
+
+
+def test_a_script_comes_with_what_it_imports(client: httpx.Client, stall: Path) -> None:
+    static = stall / "static"
+    (static / "far.js").write_text("export const far = 1;\n")
+    (static / "near.js").write_text(
+        'import { far } from "./far.js";\n\nexport function near() {}\n'
+    )
+    (static / "page.js").write_text(
+        'import { far } from "./far.js";\nimport {\n  near,\n} from "./near.js";\nnear(far);\n'
+    )
+    address = assets.url("stall/page.js")
+    text = client.get(address).text
+    assert text == "const far = 1;\n\n\nfunction near() {}\n\nnear(far);\n"
+    (static / "far.js").write_text("export const far = 2;\n")
+    assert assets.url("stall/page.js") != address
+    assert client.get(assets.url("stall/page.js")).text.startswith("const far = 2;")
+
+
+def test_modules_that_meet_in_one_script_share_no_names() -> None:
+    for entry in folders.HOUSE.glob("*/ui/static/*.js"):
+        names = [
+            name
+            for path in scripts.order(entry)
+            for name in NAME.findall(path.read_text(encoding="utf-8"))
+        ]
+        assert sorted(names) == sorted(set(names)), entry
+        assert len(entry.read_text(encoding="utf-8").splitlines()) <= 300, entry
