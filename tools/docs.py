@@ -12,11 +12,12 @@ import inspect
 import pkgutil
 import sys
 import tempfile
+import tomllib
 import types
 import typing
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
-from importlib.metadata import entry_points
+from importlib.metadata import EntryPoint
 from pathlib import Path
 from typing import Any
 
@@ -39,16 +40,18 @@ from dovetail.web.problems import STATUSES, status_of
 from dovetail.web.routing import Index
 
 REFERENCE = Path(__file__).resolve().parent.parent / "docs" / "reference"
-ORDER = ("data", "features", "tracking", "governance", "serving", "monitoring", "loop")
+GROUP = "dovetail.pieces"
+ORDER = ("data", "labels", "features", "tracking", "governance", "serving", "monitoring", "loop")
 NOTE = "<!-- Written by tools/docs.py from the code; `make reference` writes it again. -->"
 WIDTH = 88
 ALIASES = {"/ajax-api/": "/api/", "/api/2.0/preview/": "/api/2.0/"}
 
 
 def pieces() -> list[Piece]:
-    """The installed pieces, in the order of the circle."""
-    found = {entry.name: entry for entry in entry_points(group="dovetail.pieces")}
-    return [found[name].load() for name in sorted(found, key=ORDER.index)]
+    """The pieces of this clone, in the order of the circle, whatever is installed."""
+    declared = tomllib.loads((REFERENCE.parents[1] / "pyproject.toml").read_text())
+    found = declared["project"]["entry-points"][GROUP]
+    return [EntryPoint(n, found[n], GROUP).load() for n in sorted(found, key=ORDER.index)]
 
 
 def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:

@@ -9,18 +9,20 @@ import os
 import shutil
 import subprocess
 import sys
-from importlib.metadata import entry_points
+import tomllib
 from pathlib import Path
 
 import pytest
 
-PIECES = sorted(entry.name for entry in entry_points(group="dovetail.pieces"))
+DECLARED = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text())
+PIECES = sorted(DECLARED["project"]["entry-points"]["dovetail.pieces"])
 EVENT = {"specversion": "1.0", "id": "1", "source": "test", "type": "dev.dovetail.outcome"}
 EVENT_DATA = {"model": "m", "outcomes": [{"request_id": "r", "row": 0, "value": 1}]}
 QUESTIONS = {
     "data": ("GET", "/data.json", None, None),
     "features": ("GET", "/health", None, None),
     "governance": ("GET", "/governance/verify", None, None),
+    "labels": ("POST", "/api/projects", {"title": "alone"}, None),
     "loop": ("GET", "/loop/state", None, None),
     "monitoring": (
         "POST",

@@ -1,7 +1,8 @@
 """Every piece is furnished alike, so whoever knows one knows all; and rooms stay readable."""
 
 import ast
-from importlib.metadata import entry_points
+import tomllib
+from importlib.metadata import EntryPoint
 from pathlib import Path
 
 import msgspec
@@ -11,7 +12,12 @@ from dovetail.base.errors import DovetailError
 from dovetail.base.settings import JointSettings
 from dovetail.web.piece import Piece
 
-PIECES = {entry.name: entry for entry in entry_points(group="dovetail.pieces")}
+GROUP = "dovetail.pieces"
+DECLARED = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text())
+PIECES = {
+    name: EntryPoint(name, value, GROUP)
+    for name, value in DECLARED["project"]["entry-points"][GROUP].items()
+}
 SOURCE = Path(__file__).resolve().parents[2] / "src/dovetail"
 FILES = sorted(SOURCE.rglob("*.py"))
 FURNITURE = ("__init__", "cli", "errors", "handlers", "piece", "routes", "settings")

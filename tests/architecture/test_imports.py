@@ -4,14 +4,13 @@ import json
 import subprocess
 import sys
 import tomllib
-from importlib.metadata import entry_points
 from pathlib import Path
 
 import pytest
 
-PIECES = sorted(entry.name for entry in entry_points(group="dovetail.pieces"))
-SERVERLESS = ["labels"]  # commands and functions so far, nothing that answers requests
-ROOMS = [*PIECES, *SERVERLESS, "app", "base", "cli", "testing", "web", "wire"]
+DECLARED = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text())
+PIECES = sorted(DECLARED["project"]["entry-points"]["dovetail.pieces"])
+ROOMS = [*PIECES, "app", "base", "cli", "testing", "web", "wire"]
 PROBE = "import sys, json, {module}; print(json.dumps(sorted(sys.modules)))"
 
 

@@ -15,7 +15,7 @@ from dovetail.web.piece import Page, Service
 
 __all__ = ["compose"]
 
-ORDER = ("data", "features", "governance", "tracking", "serving", "monitoring", "loop")
+ORDER = ("data", "labels", "features", "governance", "tracking", "serving", "monitoring", "loop")
 
 
 def compose(configuration: Configuration) -> Starlette:

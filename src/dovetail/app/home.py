@@ -29,6 +29,7 @@ FRESH_SECONDS = 5.0
 TITLES = {name: name.capitalize() for name in PROTOCOLS}
 JOBS = {
     "data": "training tables that cannot be lost",
+    "labels": "people and machines label together",
     "features": "features defined once, used in training and serving",
     "tracking": "experiments, runs, models, versions",
     "governance": "who approved what on which evidence",

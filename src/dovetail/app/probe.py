@@ -25,6 +25,7 @@ TIMEOUT = 3.0
 Ask = Callable[[Endpoint, float], tuple[str, str]]
 PROTOCOLS = {
     "data": "Delta Lake",
+    "labels": "Label Studio REST",
     "features": "Feast feature server",
     "tracking": "MLflow REST",
     "governance": "MLflow REST guard, OpenLineage",
@@ -34,6 +35,7 @@ PROTOCOLS = {
 }
 REMEDIES = {
     "data": "tables are not versioned or validated",
+    "labels": "nobody labels data, or elsewhere",
     "features": "training and serving may compute features differently",
     "tracking": "no run, model or version is recorded",
     "governance": "aliases move without evidence or record",
@@ -176,6 +178,7 @@ def _page(path: str) -> Ask:
 
 _ASK: dict[str, Ask] = {
     "data": _page("/data.json"),
+    "labels": _page("/api/version"),
     "features": _features,
     "tracking": _tracking,
     "governance": _governance,

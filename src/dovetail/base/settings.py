@@ -91,6 +91,7 @@ class JointSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     data: Annotated[str, _about("Tables: `embedded`, `off`, or the root folder of a lake.")] = (
         "embedded"
     )
+    labels: Annotated[str, _about("Label Studio server.")] = "embedded"
     features: Annotated[str, _about("Feast feature server.")] = "embedded"
     tracking: Annotated[str, _about("MLflow tracking server and model registry.")] = "embedded"
     governance: Annotated[str, _about("Gate and record in front of the registry.")] = "embedded"

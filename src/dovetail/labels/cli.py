@@ -1,10 +1,12 @@
 """`dovetail labels`: what many sources say, as one label an item."""
 
 from pathlib import Path
+from typing import Any
 
 import click
 
 from dovetail.labels.cli_audit import audit
+from dovetail.web import commands as shared
 from dovetail.web.commands import json_option, print_json, print_table
 
 __all__ = ["commands"]
@@ -18,8 +20,21 @@ def commands() -> None:
     """Labels of people, functions and models together.
 
     \b
+    dovetail labels run
     dovetail labels combine answers.csv --source worker --out posteriors.parquet
     """
+
+
+@commands.command()
+@shared.server_options
+def run(server: dict[str, Any]) -> None:
+    """Run the labelling server: projects, tasks and annotations over Label Studio's API.
+
+    Example: dovetail labels run --port 8080
+    """
+    from dovetail.labels.piece import piece
+
+    shared.run(piece, server)
 
 
 @commands.command()

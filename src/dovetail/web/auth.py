@@ -1,9 +1,10 @@
 """Who is calling, and what they may do.
 
 On loopback everybody is the local user, an admin. Elsewhere a request carries an API token, as
-`Authorization: Bearer` or as the password of basic authentication, which is how the `mlflow`
-client sends it. Tokens are 256 random bits and are stored as SHA-256 only. Where the operator says
-so (`[server] anonymous`), callers without a token may look and infer, but change nothing.
+`Authorization: Bearer` (or `Token`, the word of Label Studio's clients) or as the password of
+basic authentication, which is how the `mlflow` client sends it. Tokens are 256 random bits and are
+stored as SHA-256 only. Where the operator says so (`[server] anonymous`), callers without a token
+may look and infer, but change nothing.
 
 On loopback a web page that the user happens to visit must not be able to act for them, so the
 Host header has to be a loopback name and a cross-origin write is refused.
@@ -366,7 +367,7 @@ def _refuse_cross_site(
 
 def _secret(headers: Headers) -> str | None:
     kind, _, value = headers.get("authorization", "").partition(" ")
-    if kind.lower() == "bearer":
+    if kind.lower() in ("bearer", "token"):
         return value.strip() or None
     if kind.lower() == "basic":
         try:

@@ -81,5 +81,5 @@ def test_data_may_be_a_folder(write):
 
 
 def test_a_piece_that_nobody_brings_is_named():
-    with pytest.raises(SettingsError, match="no piece is named 'labels'"):
-        find_piece("labels")
+    with pytest.raises(SettingsError, match="no piece is named 'robots'"):
+        find_piece("robots")

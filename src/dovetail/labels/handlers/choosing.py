@@ -1,0 +1,210 @@
+"""The next task of an annotator, kept for them while they are at it."""
+
+import random
+import threading
+import time
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from msgspec import Raw
+from sqlalchemy.engine import Connection, Row
+
+from dovetail.labels.backend import Asked, Backend, Saved
+from dovetail.labels.errors import AbsentError, NothingLeftError
+from dovetail.labels.handlers.projects import Projects, options_of
+from dovetail.labels.handlers.shapes import annotation_json, draft_json, joined, prediction_json
+from dovetail.labels.handlers.users import Users
+from dovetail.labels.store import annotations as annotation_rows
+from dovetail.labels.store import choosing as rows
+from dovetail.labels.store import predictions as prediction_rows
+from dovetail.labels.store import tasks as task_rows
+from dovetail.wire.label_studio.entities import NextTask, spliced
+
+__all__ = ["Choosing", "Locks"]
+
+
+@dataclass
+class _Lock:
+    task: int
+    until: float
+    unique_id: str
+
+
+class Locks:
+    """Which task is with whom, for a while.
+
+    They are kept in memory: one that is lost costs a second answer to one task, and no answer.
+
+    Args:
+        seconds: how long.
+    """
+
+    def __init__(self, seconds: float) -> None:
+        self._seconds = seconds
+        self._held: dict[int, dict[int, _Lock]] = {}  # by project and user
+        self._guard = threading.Lock()
+
+    def mine(self, project: int, user: int) -> int | None:
+        """Return the task that a user has; None where they have none."""
+        lock = self._held.get(project, {}).get(user)
+        return lock.task if lock is not None and lock.until > time.monotonic() else None
+
+    def taken(self, project: int, user: int) -> dict[int, int]:
+        """Return how many others have each task."""
+        now = time.monotonic()
+        counted: dict[int, int] = {}
+        with self._guard:
+            for holder, lock in self._held.get(project, {}).items():
+                if holder != user and lock.until > now:
+                    counted[lock.task] = counted.get(lock.task, 0) + 1
+        return counted
+
+    def take(self, project: int, user: int, task: int) -> str:
+        """Give a user a task and return the id of the lock."""
+        with self._guard:
+            held = self._held.setdefault(project, {})
+            now = time.monotonic()
+            for holder in [h for h, lock in held.items() if lock.until <= now]:
+                del held[holder]
+            old = held.get(user)
+            unique = old.unique_id if old is not None and old.task == task else str(uuid.uuid4())
+            held[user] = _Lock(task, now + self._seconds, unique)
+            return unique
+
+    def free(self, project: int, user: int, task: int) -> None:
+        """Take a task back from a user who has answered it."""
+        with self._guard:
+            lock = self._held.get(project, {}).get(user)
+            if lock is not None and lock.task == task:
+                del self._held[project][user]
+
+
+class Choosing:
+    """Chooses.
+
+    Args:
+        backend: the surroundings.
+        projects: in which.
+        users: for whom.
+    """
+
+    def __init__(self, backend: Backend, projects: Projects, users: Users) -> None:
+        self._backend, self._projects, self._users = backend, projects, users
+        self.locks = Locks(backend.settings.lock_seconds)
+        self._seen: dict[tuple[int, int], int] = {}
+        backend.on_saved.append(self._on_saved)
+
+    def next(self, project: int, user: int) -> bytes:
+        """Return the next task for a user as JSON.
+
+        Raises:
+            AbsentError: there is no such project.
+            NothingLeftError: they have answered all that lack answers.
+        """
+        row = self._projects.row(project)
+        taken = self.locks.taken(project, user)
+        for chooser in self._backend.choosers:
+            chosen = chooser(Asked(project, user, frozenset(taken)))
+            if chosen is not None:
+                return self._hand_out(row, user, chosen, "chosen by routing")
+        task, why = self._backend.database.read(lambda c: self._choose(c, row, user, taken))
+        return self._hand_out(row, user, task, why)
+
+    def _choose(
+        self, c: Connection, row: Row[Any], user: int, taken: dict[int, int]
+    ) -> tuple[int, str]:
+        again = row.skip_queue == "REQUEUE_FOR_ME"
+        held = self.locks.mine(row.id, user)
+        if held is not None and rows.is_open(c, row.id, user, held, requeues_own=again):
+            return held, "Task lock"
+        sampling = options_of(row).get("sampling") or "Sequential sampling"
+        by_score = sampling == "Uncertainty sampling"
+        limit = len(taken) + 1
+
+        def after(first: int) -> Sequence[Row[Any]]:
+            return rows.open_tasks(
+                c, row.id, user, requeues_own=again, by_score=by_score, after=first, limit=limit
+            )
+
+        start = self._seen.get((row.id, user), 0)
+        if sampling == "Uniform sampling":
+            start = random.randint(*rows.bounds(c, row.id))
+        found = _free(after(start), taken)
+        if found is None and start:
+            found = _free(after(0), taken)
+        if found is None:
+            raise NothingLeftError(row.id, are_locked=bool(taken) and bool(after(0)))
+        if not by_score and sampling != "Uniform sampling":
+            self._seen[(row.id, user)] = found
+        return found, f"{sampling.partition(' ')[0]} queue"
+
+    def _hand_out(self, project: Row[Any], user: int, task: int, why: str) -> bytes:
+        unique = self.locks.take(project.id, user, task)
+
+        def read(c: Connection) -> bytes:
+            row = task_rows.find(c, task)
+            if row is None:
+                raise AbsentError("task", task)
+            return self._shown(c, row, project, user, unique, why)
+
+        return self._backend.database.read(read)
+
+    def _shown(
+        self, c: Connection, row: Row[Any], project: Row[Any], user: int, unique: str, why: str
+    ) -> bytes:
+        options = options_of(project)
+        people, emails = self._users.people(), self._users.emails
+        shows = options.get("show_collab_predictions", True)
+        version = options.get("model_version") or ""
+        said = (
+            prediction_rows.for_tasks(c, [row.id], version=version).get(row.id, [])
+            if shows and row.total_predictions
+            else []
+        )
+        own = [
+            one
+            for one in annotation_rows.for_tasks(c, [row.id]).get(row.id, [])
+            if one.completed_by == user
+        ]
+        drafts = annotation_rows.drafts_of(c, [row.id], user=user).get(row.id, ())
+        shown = NextTask(
+            id=row.id,
+            predictions=Raw(joined(prediction_json(one, people) for one in said)),
+            annotations=Raw(joined(annotation_json(one, people) for one in own)),
+            drafts=Raw(joined(draft_json(one, people, emails) for one in drafts)),
+            updated_by=[{"user_id": row.updated_by}] if row.updated_by else [],
+            unique_lock_id=unique,
+            data=Raw(row.data),
+            meta=Raw(row.meta),
+            created_at=row.created_at,
+            updated_at=row.updated_at,
+            is_labeled=row.is_labeled,
+            overlap=row.overlap,
+            inner_id=row.inner_id,
+            total_annotations=row.total_annotations,
+            cancelled_annotations=row.cancelled_annotations,
+            total_predictions=row.total_predictions,
+            comment_count=row.comment_count,
+            unresolved_comment_count=row.unresolved_comment_count,
+            last_comment_updated_at=row.last_comment_updated_at,
+            project=row.project_id,
+            file_upload=row.file_upload,
+            queue=why,
+        )
+        return spliced(shown, row.extra)
+
+    def _on_saved(self, event: Saved) -> None:
+        if event.action == "created":
+            self.locks.free(event.project, event.user, event.task)
+        else:
+            self._seen.pop((event.project, event.user), None)
+
+
+def _free(found: Sequence[Row[Any]], taken: dict[int, int]) -> int | None:
+    """Return the first task that the others who have it now will not finish alone."""
+    for one in found:
+        if one.total_annotations + taken.get(one.id, 0) < one.overlap:
+            return int(one.id)
+    return None

@@ -1,0 +1,34 @@
+"""The labels piece, as the app finds it."""
+
+from dovetail.labels.backend import Backend
+from dovetail.labels.handlers import Handlers
+from dovetail.labels.routes import ERRORS, READS, routes
+from dovetail.labels.settings import LabelSettings
+from dovetail.labels.store import NAME, open_store
+from dovetail.labels.ui.front import front_routes
+from dovetail.web.piece import Context, Page, Piece, Service
+
+__all__ = ["piece"]
+
+
+def build(context: Context, settings: LabelSettings) -> Service:
+    """Build the labelling server."""
+    backend = Backend(open_store(context.database_url(NAME)), context.clock, settings)
+    handlers = Handlers(backend)
+    return Service(
+        routes=[*routes(handlers), *front_routes(handlers)],
+        pages=[Page("/labels", "Labels")],
+        errors=[ERRORS],
+        reads=READS,
+        stop=backend.database.close,
+    )
+
+
+piece = Piece(
+    name="labels",
+    title="Labels",
+    job="people and machines label together, and the result can be trusted",
+    joint="Label Studio REST",
+    settings=LabelSettings,
+    build=build,
+)

@@ -1,0 +1,151 @@
+"""Rows of tasks: read in pages, written in batches."""
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection, Row
+
+from dovetail.labels.store import projects as project_rows
+from dovetail.labels.store.tables import annotations, counts, drafts, predictions, projects, tasks
+
+__all__ = [
+    "Flags",
+    "change",
+    "find",
+    "find_many",
+    "first_inner_id",
+    "flags",
+    "page_ids",
+    "refresh",
+    "remove",
+    "totals",
+    "walk",
+]
+
+Flags = Row[Any]
+"""Of a task: project_id, is_labeled, total_annotations, skip_queue, maximum_annotations."""
+
+
+def flags(c: Connection, number: int) -> Flags | None:
+    """Return where a task stands; None where there is no such task."""
+    query: sa.Select[Any] = (
+        sa.select(
+            tasks.c.project_id,
+            tasks.c.is_labeled,
+            tasks.c.total_annotations,
+            tasks.c.overlap,
+            projects.c.skip_queue,
+        )
+        .join(projects, projects.c.id == tasks.c.project_id)
+        .where(tasks.c.id == number)
+    )
+    return c.execute(query).first()
+
+
+def find(c: Connection, number: int) -> Row[Any] | None:
+    """Return a task."""
+    return c.execute(sa.select(tasks).where(tasks.c.id == number)).first()
+
+
+def find_many(c: Connection, numbers: Sequence[int]) -> list[Row[Any]]:
+    """Return tasks in the order of their ids given."""
+    found = {}
+    for part in _parts(numbers):
+        for row in c.execute(sa.select(tasks).where(tasks.c.id.in_(part))):
+            found[row.id] = row
+    return [found[number] for number in numbers if number in found]
+
+
+def _parts(numbers: Sequence[int], size: int = 5000) -> Iterable[Sequence[int]]:
+    return (numbers[i : i + size] for i in range(0, len(numbers), size))
+
+
+def page_ids(
+    c: Connection,
+    where: Sequence[Any],
+    order: Sequence[Any],
+    *,
+    limit: int,
+    offset: int,
+) -> list[int]:
+    """Return the ids of one page; only an index is read to get there, where one fits."""
+    query = sa.select(tasks.c.id).where(*where).order_by(*order, tasks.c.id)
+    return [row[0] for row in c.execute(query.limit(limit).offset(offset))]
+
+
+def totals(c: Connection, where: Sequence[Any]) -> tuple[int, int, int]:
+    """Return how many tasks there are, with how many annotations and predictions."""
+    row = c.execute(
+        sa.select(
+            sa.func.count(),
+            sa.func.coalesce(sa.func.sum(tasks.c.total_annotations), 0),
+            sa.func.coalesce(sa.func.sum(tasks.c.total_predictions), 0),
+        ).where(*where)
+    ).one()
+    return int(row[0]), int(row[1]), int(row[2])
+
+
+def walk(c: Connection, project: int, after: int, limit: int) -> list[Row[Any]]:
+    """Return the next tasks of a project after an id."""
+    query = sa.select(tasks).where(tasks.c.project_id == project, tasks.c.id > after)
+    return list(c.execute(query.order_by(tasks.c.id).limit(limit)))
+
+
+def first_inner_id(c: Connection, project: int, count: int) -> int | None:
+    """Take numbers within a project and return the first; None where there is no project."""
+    last = c.execute(
+        sa.update(counts)
+        .where(counts.c.project_id == project)
+        .values(last_inner_id=counts.c.last_inner_id + count)
+        .returning(counts.c.last_inner_id)
+    ).scalar()
+    return None if last is None else int(last) - count + 1
+
+
+def change(c: Connection, number: int, values: dict[str, Any]) -> None:
+    """Change a task."""
+    c.execute(sa.update(tasks).where(tasks.c.id == number).values(values))
+
+
+def refresh(c: Connection, number: int, before: Flags, *, user: int | None, now: str) -> None:
+    """Count a task's annotations again, and carry the difference to its project."""
+    mine = annotations.c.task_id == number
+    row = c.execute(
+        sa.select(
+            sa.func.count(),
+            sa.func.coalesce(sa.func.sum(sa.cast(annotations.c.was_cancelled, sa.Integer)), 0),
+        ).where(mine)
+    ).one()
+    everything, cancelled = int(row[0]), int(row[1])
+    done = everything - cancelled
+    counted = everything if before.skip_queue == "IGNORE_SKIPPED" else done
+    is_labeled = counted >= before.overlap
+    values: dict[str, Any] = {
+        "total_annotations": done,
+        "cancelled_annotations": cancelled,
+        "is_labeled": is_labeled,
+        "updated_at": now,
+    }
+    if user is not None:
+        values["updated_by"] = user
+    change(c, number, values)
+    project_rows.bump(
+        c,
+        before.project_id,
+        finished=int(is_labeled) - int(before.is_labeled),
+        annotated=int(done > 0) - int(before.total_annotations > 0),
+    )
+
+
+def remove(c: Connection, project: int, numbers: Sequence[int]) -> int:
+    """Delete tasks of a project and return how many there were."""
+    gone = 0
+    for part in _parts(numbers):
+        for table in (annotations, predictions, drafts):
+            c.execute(sa.delete(table).where(table.c.task_id.in_(part)))
+        wanted = (tasks.c.project_id == project) & tasks.c.id.in_(part)
+        gone += c.execute(sa.delete(tasks).where(wanted)).rowcount
+    if gone:
+        project_rows.recount(c, project)
+    return gone
