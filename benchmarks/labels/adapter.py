@@ -1,16 +1,16 @@
 """Dovetail for the shared labels script: weak labels, crowds, label errors.
 
 `bench.py PART --ours benchmarks.labels.adapter`, with this repository on PYTHONPATH; PART is weak,
-crowd or issues.
+crowd, crowdlab or issues.
 """
 
 from typing import Any
 
 import numpy as np
 
-from dovetail.labels import Votes, combine_votes, find_issues
+from dovetail.labels import Votes, combine_model, combine_votes, find_issues
 
-__all__ = ["crowd", "issues", "weak"]
+__all__ = ["crowd", "crowd_model", "issues", "weak"]
 
 
 def weak(matrix: Any, classes: int) -> Any:
@@ -22,6 +22,13 @@ def crowd(task: Any, worker: Any, label: Any, classes: int) -> Any:
     """Combine answers given as three arrays of codes into probabilities."""
     sizes = int(np.max(task)) + 1, int(np.max(worker)) + 1
     return combine_votes(Votes(task, worker, label, *sizes, classes))[1]
+
+
+def crowd_model(task: Any, worker: Any, label: Any, probabilities: Any) -> Any:
+    """Combine answers and a model's predictions, float[tasks, classes], into probabilities."""
+    told = np.asarray(probabilities, float)
+    votes = Votes(task, worker, label, len(told), int(np.max(worker)) + 1, told.shape[1])
+    return combine_model(votes, told)[1]
 
 
 def issues(labels: Any, probabilities: Any) -> Any:

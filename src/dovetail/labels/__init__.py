@@ -4,8 +4,9 @@ What is here needs no server: `combine` turns answers into calibrated posteriors
 current as answers come.
 """
 
+from dovetail.labels.audit.issues import Issues, find_issues
 from dovetail.labels.combine import Combined, Quality, combine, combine_votes
-from dovetail.labels.issues import Issues, find_issues
+from dovetail.labels.crowdlab import WithModel, combine_model
 from dovetail.labels.live import Live
 from dovetail.labels.votes import Votes
 
@@ -15,7 +16,9 @@ __all__ = [
     "Live",
     "Quality",
     "Votes",
+    "WithModel",
     "combine",
+    "combine_model",
     "combine_votes",
     "find_issues",
 ]

@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from dovetail.labels.cli_audit import audit
+from dovetail.labels.audit.cli import audit
 from dovetail.web import commands as shared
 from dovetail.web.commands import json_option, print_json, print_table
 
@@ -44,22 +44,29 @@ def run(server: dict[str, Any]) -> None:
 @click.option("--label", default="label", show_default=True, help="Column of the answer.")
 @click.option("--model", type=click.Choice(_MODELS), default="auto", help="How; auto tries all.")
 @click.option(
+    "--predictions",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="Table of a model's probabilities: the item's column and p_<label> of each label.",
+)
+@click.option(
     "--out", required=True, type=click.Path(dir_okay=False, path_type=Path), help="File to write."
 )
 @json_option
 def combine(
-    answers: Path, item: str, source: str, label: str, model: str, out: Path, as_json: bool
-) -> None:
+    answers: Path, item: str, source: str, label: str, model: str, predictions: Path | None,
+    out: Path, as_json: bool,
+) -> None:  # fmt: skip
     """Combine ANSWERS, a row for each answer, into a label and its probability for each item.
 
     An empty label is an abstention. Sources that copy each other share one vote; what each is
-    worth is learned from the answers, with no gold needed.
+    worth is learned from the answers, with no gold needed. With --predictions, out-of-sample ones
+    of a model, people and model are combined; one answer an item is enough then.
 
     \b
     dovetail labels combine answers.csv --source worker --out posteriors.parquet
     """
     from dovetail.labels.combine import combine as combined_of
-    from dovetail.labels.tables import check_out, read_columns, write_posteriors
+    from dovetail.labels.tables import check_out, read_columns, read_predictions, write_posteriors
 
     names = (item, source, label)
     if len(set(names)) < len(names):
@@ -67,7 +74,9 @@ def combine(
     check_out(out)
     table = read_columns(answers, names)
     table = table.drop_nulls([item, source])
-    found = combined_of(*(table[name].to_list() for name in names), model=model)
+    told, classes = read_predictions(predictions, item) if predictions else (None, None)
+    columns = (table[name].to_list() for name in names)
+    found = combined_of(*columns, classes=classes, model=model, probabilities=told)
     write_posteriors(found, item, out)
     worst = sorted((q for q in found.quality() if q.answers), key=lambda q: q.accuracy)
     said = len(found.votes.item)

@@ -4,7 +4,7 @@ The model is fitted on a sample of the items where there are very many, and then
 one pass, so a million items take as long as reading their answers.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -13,12 +13,14 @@ import numpy as np
 from dovetail.base.errors import InvalidInputError
 from dovetail.labels.choice import choose, temper
 from dovetail.labels.copies import copy_weights
-from dovetail.labels.models import LEARNERS, Fitted
+from dovetail.labels.crowdlab import combine_model
+from dovetail.labels.models import LEARNERS, Fitted, refit
 from dovetail.labels.votes import Codes, Floats, Votes
 
 __all__ = ["Combined", "Quality", "combine", "combine_votes", "wilson"]
 
 _FITTED_ON = 20_000
+_TRIED_ON = 1_000
 _Z = 1.959964  # 95 %
 
 
@@ -52,9 +54,10 @@ class Combined:
         sources: Names of the sources, likewise.
         classes: The labels, sorted.
         posterior: float[items, classes], probability of each label.
-        model: majority, dawid-skene, one-coin or vote-ratio, by `fitted.name`.
+        model: majority, dawid-skene, one-coin, vote-ratio or crowdlab, by `fitted.name`.
         votes: The answers as codes.
         fitted: The model that was chosen or asked for.
+        prior: float[items, classes], log-probabilities before any answer, where a model gave some.
     """
 
     items: Sequence[Any]
@@ -64,6 +67,7 @@ class Combined:
     model: str
     votes: Votes
     fitted: Fitted
+    prior: Floats | None = None
 
     @property
     def labels(self) -> list[Any]:
@@ -96,6 +100,7 @@ def combine(
     *,
     classes: Sequence[Any] | None = None,
     model: str = "auto",
+    probabilities: Mapping[Any, Sequence[float]] | None = None,
 ) -> Combined:
     """Combine answers, given as three columns of one length, into one posterior an item.
 
@@ -107,10 +112,13 @@ def combine(
         labels: The answer.
         classes: All possible labels; those that occur, where not given.
         model: majority, dawid-skene, one-coin, vote-ratio, or auto to let left-out answers choose.
+        probabilities: For items, a trained model's out-of-sample probability of each class, in the
+            order of the classes (sorted, where not given). Then people and model are combined
+            (`crowdlab.py`), and items without any answer are labelled too.
 
     Raises:
         InvalidInputError: columns differ in length, a label is not among the classes, fewer than
-            two labels occur, or there is no such model.
+            two labels occur, there is no such model, or predictions are not of this form.
 
     Example:
         Ann and Bob agree; Eve answers at random:
@@ -122,7 +130,8 @@ def combine(
     """
     if not len(items) == len(sources) == len(labels):
         raise InvalidInputError("items, sources and labels differ in length")
-    seen_items, item = _codes(items)
+    seen_items, item = _codes([*items, *(probabilities or {})])
+    item = item[: len(items)]
     seen_sources, source = _codes(sources)
     kept = sorted({x for x in labels if x is not None}) if classes is None else list(classes)
     place = {name: code for code, name in enumerate(kept)} | {None: -1}
@@ -134,8 +143,28 @@ def combine(
     last = last[label[last] >= 0]
     parts = item[last], source[last], label[last]
     votes = Votes(*parts, len(seen_items), len(seen_sources), len(kept))
+    named = seen_items, seen_sources, kept
+    if probabilities is not None:
+        told = _told(seen_items, probabilities, len(kept))
+        found, posterior = combine_model(votes, told)
+        return Combined(*named, posterior, "crowdlab", votes, found.fitted, found.prior(told))
     fitted, posterior = combine_votes(votes, model)
-    return Combined(seen_items, seen_sources, kept, posterior, fitted.name, votes, fitted)
+    return Combined(*named, posterior, fitted.name, votes, fitted)
+
+
+def _told(items: list[Any], known: Mapping[Any, Sequence[float]], classes: int) -> Floats:
+    """float[items, classes]: predictions, even where there are none."""
+    table = np.full((len(items), classes), 1 / classes)
+    for row, item in enumerate(items):
+        told = known.get(item)
+        if told is None:
+            continue
+        if len(told) != classes:
+            raise InvalidInputError(
+                f"the predictions of {item!r} are {len(told)}, the classes {classes}"
+            )
+        table[row] = told
+    return table
 
 
 def combine_votes(votes: Votes, model: str = "auto") -> tuple[Fitted, Floats]:
@@ -164,8 +193,11 @@ def combine_votes(votes: Votes, model: str = "auto") -> tuple[Fitted, Floats]:
         raise InvalidInputError("there are no answers to combine", why="every source abstained")
     part = votes.sample(_FITTED_ON)
     weight = copy_weights(part)
-    fitted = choose(part, weight) if model == "auto" else LEARNERS[model](part, weight)
-    fitted = replace(fitted, power=temper(fitted, part))
+    tried = part.sample(_TRIED_ON)
+    fitted = choose(tried, weight) if model == "auto" else LEARNERS[model](tried, weight)
+    if tried is not part:
+        fitted = refit(fitted, part)
+    fitted = replace(fitted, power=temper(fitted, tried))
     return fitted, fitted.posterior(votes)
 
 

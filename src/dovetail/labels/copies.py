@@ -7,12 +7,13 @@ its own (the idea of structure learning, Bach et al. 2017, with counts in place 
 
 import numpy as np
 
-from dovetail.labels.votes import Floats, Votes
+from dovetail.labels.votes import Codes, Floats, Votes
 
 __all__ = ["copy_weights"]
 
 _SOURCES = 200  # pairs are counted among those with the most answers
 _ITEMS = 4000
+_PAIRS = 100_000  # pairs of answers on one item that are looked at
 _TOGETHER = 10  # answers on the same items before a pair can be judged
 _ALIKE = 0.5
 _OVERLAP = 0.4
@@ -37,44 +38,87 @@ def copy_weights(votes: Votes) -> Floats:
     weight = np.ones(votes.sources)
     answers = np.bincount(votes.source, minlength=votes.sources)
     judged = np.flatnonzero(answers >= _TOGETHER)
-    judged = judged[np.argsort(-answers[judged], kind="stable")][:_SOURCES]
+    judged = np.sort(judged[np.argsort(-answers[judged], kind="stable")][:_SOURCES])
     if len(judged) < 2:
         return weight
-    part = votes.only(judged).sample(_ITEMS)
-    alike = _alikeness(part)
-    np.fill_diagonal(alike, 1.0)
-    weight[judged] = 1 / alike.sum(1)
+    part = votes.sample(_few_enough(votes))
+    if len(judged) < votes.sources:
+        part = part.only(judged)
+    alike = _alikeness(_once(part))
+    if alike is not None:
+        np.fill_diagonal(alike, 1.0)
+        weight[judged] = 1 / alike.sum(1)
     return weight
 
 
-def _alikeness(votes: Votes) -> Floats:
-    """float[sources, sources]: how alike copies are, 0 for pairs that are none."""
+def _few_enough(votes: Votes) -> int:
+    """How many items to look at, so that their pairs of answers are not too many."""
+    answers = np.bincount(votes.item, minlength=votes.items)
+    pairs = float((answers * (answers - 1)).sum()) / 2 / max(int((answers > 0).sum()), 1)
+    return int(np.clip(_PAIRS / max(pairs, 1e-9), _ITEMS // 4, _ITEMS))
+
+
+def _alikeness(votes: Votes) -> Floats | None:
+    """float[sources, sources]: how alike copies are, 0 for pairs that are none; None: no copies.
+
+    Only pairs of answers on one item are looked at, so that a thousand people who each saw a
+    hundredth of the items cost no more than ten who saw all.
+    """
+    size = votes.sources
+    one, other, item = _pairs(votes)
+    pair = votes.source.take(one) * size + votes.source.take(other)
+    equal = votes.label.take(one) == votes.label.take(other)
+    together = np.bincount(pair, minlength=size**2).astype(float)
+    same = np.bincount(pair, equal, size**2)
+    own = np.bincount(votes.source, minlength=size).astype(float)
+    first, second = np.divmod(np.arange(size**2), size)
+    either = np.maximum(own[first] + own[second] - together, 1)
+    maybe = (together >= _TOGETHER) & (same > _ALIKE * either)
+    if not maybe.any():
+        return None
+    kept = maybe[pair]
+    by_chance = _by_chance(votes, pair[kept], item[kept], np.maximum(together, 1))
+    agree = _beyond(same / np.maximum(together, 1), by_chance)
+    met = own[first] * own[second] / max(votes.items, 1)
+    would = np.maximum(own[first] + own[second] - met, 1)
+    overlap = _beyond(together / either, met / would)
+    alike = _beyond(same / either, met * by_chance / would)
+    copies = maybe & (alike > _ALIKE) & ((overlap > _OVERLAP) | (agree > _WORD_FOR_WORD))
+    found = np.where(copies, alike, 0.0).reshape(size, size)
+    return np.maximum(found, found.T)
+
+
+def _pairs(votes: Votes) -> tuple[Codes, Codes, Codes]:
+    """Pairs of answers on one item, the lower source first, and the item of each."""
+    item = votes.item
+    most = int(np.bincount(item, minlength=1).max())
+    ones = [np.flatnonzero(item[lag:] == item[:-lag]) for lag in range(1, most)]
+    one = np.concatenate([*ones, item[:0]])
+    other = one + np.repeat(np.arange(1, most), [len(found) for found in ones])
+    return one, other, item.take(one)
+
+
+def _once(votes: Votes) -> Votes:
+    """The same, sorted, without what a source says of an item again."""
+    place = votes.item * votes.sources + votes.source
+    if (np.diff(place) > 0).all():
+        return votes
+    _, first = np.unique(place, return_index=True)
+    parts = votes.item[first], votes.source[first], votes.label[first]
+    return Votes(*parts, votes.items, votes.sources, votes.classes)
+
+
+def _by_chance(votes: Votes, pair: Codes, item: Codes, together: Floats) -> Floats:
+    """float[pairs]: how often each pair would agree if both erred on their own."""
     shares, size = votes.shares(), votes.sources
-    spoke = np.zeros((votes.items, size), np.float32)
-    spoke[votes.item, votes.source] = 1
-    together = (spoke.T @ spoke).astype(float)
     counts = votes.counts(shares) + 1.0
     confusion = counts / counts.sum(1, keepdims=True)
-    same, expected = np.zeros((size, size)), np.zeros((size, size))
-    for label in range(votes.classes):
-        said = np.zeros((votes.items, size), np.float32)
-        one = votes.label == label
-        said[votes.item[one], votes.source[one]] = 1
-        same += said.T @ said
-        likely = (spoke * shares[:, label : label + 1].astype(np.float32)).T @ spoke
-        expected += likely * (confusion[:, :, label] @ confusion[:, :, label].T)
-    seen = np.maximum(together, 1)
-    by_chance = expected / seen
-    agree = _beyond(same / seen, by_chance)
-    own = np.diag(together)
-    either = own[:, None] + own[None] - together
-    met = own[:, None] * own[None] / max(votes.items, 1)
-    would = np.maximum(own[:, None] + own[None] - met, 1)
-    overlap = _beyond(together / np.maximum(either, 1), met / would)
-    alike = _beyond(same / np.maximum(either, 1), met * by_chance / would)
-    copies = (alike > _ALIKE) & (together >= _TOGETHER)
-    copies &= (overlap > _OVERLAP) | (agree > _WORD_FOR_WORD)
-    return np.where(copies, alike, 0.0)
+    first, second = np.divmod(pair, size)
+    likely = np.zeros(len(pair))
+    for truth in range(votes.classes):
+        agree = confusion[:, :, truth] @ confusion[:, :, truth].T
+        likely += shares[:, truth].take(item) * agree[first, second]
+    return np.bincount(pair, likely, size**2) / together
 
 
 def _beyond(seen: Floats, chance: Floats) -> Floats:

@@ -44,6 +44,9 @@ class Live:
         self._posterior: dict[Any, Floats] = dict(
             zip(combined.items, combined.posterior, strict=True)
         )
+        self._prior: dict[Any, Floats] = (
+            {} if combined.prior is None else dict(zip(combined.items, combined.prior, strict=True))
+        )
         self._answers: dict[Any, dict[int, int]] = {name: {} for name in combined.items}
         of_item = [self._answers[name] for name in combined.items]
         for item, source, label in zip(
@@ -85,18 +88,21 @@ class Live:
         if item in self._posterior:
             self._tell(answers, -self._posterior.pop(item))
         answers[who] = self._classes[label]
-        self._posterior[item] = found = self._settle(answers)
+        self._posterior[item] = found = self._settle(item, answers)
         self._tell(answers, found)
         return found.copy()
 
-    def _settle(self, answers: dict[int, int]) -> Floats:
+    def _settle(self, item: Any, answers: dict[int, int]) -> Floats:
         """Posterior of an item from its answers, by what other items tell of their sources."""
-        evidence, shares = self._fitted.prior.copy(), np.zeros(len(self._classes))
-        for source, label in answers.items():
-            table = learned(self._fitted, self._counts[source], self._pool)
-            evidence += self._weights[source] * table[label]
-            shares[label] += self._weights[source]
-        return self._fitted.settle(evidence, shares / shares.sum() if self._fitted.held else None)
+        who, said = list(answers), np.fromiter(answers.values(), np.int64, len(answers))
+        weight = np.array([self._weights[source] for source in who])
+        counts = np.stack([self._counts[source] for source in who])
+        table = learned(self._fitted, counts, self._pool)[np.arange(len(who)), said]
+        evidence = self._prior.get(item, self._fitted.prior) + weight @ table
+        if not self._fitted.held:
+            return self._fitted.settle(evidence)
+        shares = np.bincount(said, weight, len(self._pool))
+        return self._fitted.settle(evidence, shares / shares.sum())
 
     def _tell(self, answers: dict[int, int], posterior: Floats) -> None:
         """Add an item's posterior to what is known of its sources; take it back where negative."""

@@ -11,10 +11,22 @@ import numpy as np
 
 from dovetail.labels.votes import Floats, Votes, softmax
 
-__all__ = ["LEARNERS", "Fitted", "dawid_skene", "learned", "majority", "one_coin", "vote_ratio"]
+__all__ = [
+    "LEARNERS",
+    "Fitted",
+    "confusions",
+    "dawid_skene",
+    "learned",
+    "majority",
+    "one_coin",
+    "refit",
+    "vote_ratio",
+]
 
-_ROUNDS = 30
-_SETTLED = 1e-3
+_ROUNDS = 8  # more only confirm what the first believed
+_MORE = 2  # after a fit of a sample
+_SETTLED = 1e-2
+_POOLED = 20.0  # answers by which a class's difficulty is shrunk to the pool's
 
 
 @dataclass(frozen=True)
@@ -60,34 +72,38 @@ class Fitted:
         return told if shares is None else (1 - self.held) * told + self.held * shares
 
 
-def dawid_skene(votes: Votes, weight: Floats, shrink: float = 10.0) -> Fitted:
-    """Dawid and Skene (1979) with confusion matrices that are shrunk to one coin a source.
+def dawid_skene(
+    votes: Votes, weight: Floats, shrink: float = 20.0, start: Fitted | None = None
+) -> Fitted:
+    """Dawid and Skene (1979) with confusion matrices that are shrunk to what the pool confuses.
 
-    Each source's matrix has a Dirichlet prior of `shrink` answers a class, at the source's own
-    accuracy with errors spread evenly; that accuracy is itself shrunk to the pool's by 5 answers.
-    The prior is what keeps sources of a handful of answers from being fitted to their noise
-    (Kim and Ghahramani 2012 put the same prior at a fixed place).
+    Each source's matrix has a Dirichlet prior of `shrink` answers a class: the source's own
+    accuracy, itself shrunk to the pool's by 5 answers, harder for classes that are hard for all,
+    with errors going where the pool's go. The prior keeps sources of a handful of answers from
+    being fitted to their noise (Kim and Ghahramani 2012 put one at a fixed place).
 
     Args:
         votes: The answers.
         weight: float[sources], what an answer of each counts.
         shrink: Strength of the prior, in answers a class.
+        start: A fit of a sample to go on from; the vote shares, if not given.
     """
 
     def learn(counts: Floats) -> Floats:
-        return _confusion(counts, shrink)
+        return confusions(counts, shrink)
 
-    return _expect("dawid-skene", votes, weight, learn)
+    return _expect("dawid-skene", votes, weight, learn, start)
 
 
-def one_coin(votes: Votes, weight: Floats) -> Fitted:
+def one_coin(votes: Votes, weight: Floats, start: Fitted | None = None) -> Fitted:
     """One accuracy a source, errors spread evenly: right where answers are few or one-sided.
 
     Args:
         votes: The answers.
         weight: float[sources], what an answer of each counts.
+        start: A fit of a sample to go on from; the vote shares, if not given.
     """
-    return _expect("one-coin", votes, weight, lambda counts: _coins(counts, 10.0))
+    return _expect("one-coin", votes, weight, lambda counts: _coins(counts, 10.0), start)
 
 
 def vote_ratio(votes: Votes, weight: Floats) -> Fitted:
@@ -133,22 +149,21 @@ def majority(votes: Votes, weight: Floats) -> Fitted:
 
 
 def learned(fitted: Fitted, counts: Floats, pool: Floats) -> Floats:
-    """float[label, truth]: one source's table anew, under the same model.
+    """float[sources, label, truth]: tables of some sources anew, under the same model.
 
     Args:
         fitted: The model; its class balance stays.
-        counts: float[label, truth], expected answers of the source.
+        counts: float[sources, label, truth], expected answers of these sources.
         pool: float[label, truth], those of all sources.
     """
     if fitted.name == "majority":
-        return fitted.table[: len(pool)]
+        return np.broadcast_to(fitted.table[: len(pool)], counts.shape)
     if fitted.name == "vote-ratio":
         cells = counts + 100 * _believed(len(pool))
-        return _logged(cells / cells.sum(1, keepdims=True) / np.exp(fitted.prior))
-    told = counts[None]
+        return _logged(cells / cells.sum(2, keepdims=True) / np.exp(fitted.prior))
     if fitted.name == "one-coin":
-        return _logged(_coins(told, 10.0, pool)[0])
-    return _logged(_confusion(told, 10.0, pool)[0])
+        return _logged(_coins(counts, 10.0, pool))
+    return _logged(confusions(counts, pool=pool))
 
 
 def _logged(cells: Floats) -> Floats:
@@ -163,40 +178,91 @@ def _believed(classes: int) -> Floats:
     return believed
 
 
-def _confusion(counts: Floats, shrink: float, pool: Floats | None = None) -> Floats:
-    """float[sources, label, truth]: P(label | truth) from expected counts of that shape."""
-    cells: Floats = counts + shrink * _coins(counts, 5.0, pool)
+def confusions(counts: Floats, shrink: float = 20.0, pool: Floats | None = None) -> Floats:
+    """float[sources, label, truth]: P(label | truth), shrunk to what the pool confuses.
+
+    Args:
+        counts: float[sources, label, truth], expected answers.
+        shrink: Strength of the prior, in answers a class.
+        pool: float[label, truth], those of all sources, where `counts` holds but some.
+    """
+    told = counts.sum(0) if pool is None else pool
+    cells: Floats = counts + shrink * _expected(_accuracy(counts, 5.0, told), told)
     cells /= cells.sum(1, keepdims=True)
     return cells
+
+
+def _expected(accuracy: Floats, pool: Floats) -> Floats:
+    """float[sources, label, truth]: confusions of sources of these accuracies, by the pool's.
+
+    The odds of a right answer are the source's times the class's, over the pool's.
+    """
+    classes, diagonal = len(pool), range(len(pool))
+    right, total = np.trace(pool), max(float(pool.sum()), 1e-9)
+    common = (right + 1) / (total + 2)
+    own = (np.diag(pool) + _POOLED * common) / (pool.sum(0) + _POOLED)
+    odds = (accuracy / (1 - accuracy))[:, None] * (own / (1 - own) / (common / (1 - common)))
+    sure = np.clip(odds / (1 + odds), 1e-3, 1 - 1e-3)
+    wrong = pool + _POOLED / (classes - 1)
+    wrong[diagonal, diagonal] = 0
+    wrong /= wrong.sum(0)
+    cells = wrong[None] * (1 - sure)[:, None, :]
+    cells[:, diagonal, diagonal] = sure
+    found: Floats = cells
+    return found
+
+
+def _accuracy(counts: Floats, shrink: float, pool: Floats) -> Floats:
+    """float[sources]: share of right answers, shrunk to the pool's by some answers."""
+    right = np.trace(counts, axis1=1, axis2=2)
+    common = np.trace(pool) / max(pool.sum(), 1e-9)
+    found: Floats = (right + shrink * common) / (counts.sum((1, 2)) + shrink)
+    return np.clip(found, 1e-3, 1 - 1e-3)
 
 
 def _coins(counts: Floats, shrink: float, pool: Floats | None = None) -> Floats:
     """P(label | truth) of sources with one accuracy each, shrunk to the pool's."""
     classes = counts.shape[1]
-    right = np.trace(counts, axis1=1, axis2=2)
-    told = counts.sum(0) if pool is None else pool
-    common = np.trace(told) / max(told.sum(), 1e-9)
-    accuracy = (right + shrink * common) / (counts.sum((1, 2)) + shrink)
-    accuracy = np.clip(accuracy, 1e-3, 1 - 1e-3)
+    accuracy = _accuracy(counts, shrink, counts.sum(0) if pool is None else pool)
     cells = np.empty(counts.shape)
     cells[:] = ((1 - accuracy) / (classes - 1))[:, None, None]
     cells[:, range(classes), range(classes)] = accuracy[:, None]
     return cells
 
 
-def _expect(name: str, votes: Votes, weight: Floats, learn: Callable[[Floats], Floats]) -> Fitted:
+def _expect(
+    name: str, votes: Votes, weight: Floats, learn: Callable[[Floats], Floats], start: Fitted | None
+) -> Fitted:
     """Expectation and maximisation in turn, from the vote shares, until nothing moves."""
-    posterior = votes.shares(weight)
-    answered = votes.answered()
-    start = posterior[answered].mean(0)
-    for _ in range(_ROUNDS):
-        prior = posterior[answered].sum(0) + 10 * start + 1e-6
+    shares, answered = votes.shares(weight), votes.answered()
+    told = slice(None) if answered.all() else answered
+    common = shares[told].mean(0)
+    posterior = start.posterior(votes) if start else shares
+    for _ in range(_MORE if start else _ROUNDS):
+        prior = posterior[told].sum(0) + 10 * common + 1e-6
         table = np.log(learn(votes.counts(posterior))).reshape(-1, votes.classes)
         fitted = Fitted(name, table, np.log(prior / prior.sum()), weight)
         before, posterior = posterior, fitted.posterior(votes)
         if np.abs(posterior - before).max() < _SETTLED:
             break
     return fitted
+
+
+def refit(fitted: Fitted, votes: Votes) -> Fitted:
+    """Return the same model of more answers, from what a sample of them told.
+
+    Args:
+        fitted: The model of the sample.
+        votes: All answers of the same sources.
+    """
+    weight = fitted.weight
+    if fitted.name == "dawid-skene":
+        return dawid_skene(votes, weight, start=fitted)
+    return (
+        one_coin(votes, weight, fitted)
+        if fitted.name == "one-coin"
+        else (LEARNERS[fitted.name](votes, weight))
+    )
 
 
 LEARNERS: dict[str, Callable[[Votes, Floats], Fitted]] = {

@@ -13,7 +13,7 @@ from dovetail.labels.combine import Combined
 if TYPE_CHECKING:
     import polars as pl
 
-__all__ = ["check_out", "column_names", "read_columns", "write_posteriors"]
+__all__ = ["check_out", "column_names", "read_columns", "read_predictions", "write_posteriors"]
 
 _KINDS = (".parquet", ".csv")
 
@@ -42,6 +42,27 @@ def read_columns(path: Path, names: Sequence[str]) -> "pl.DataFrame":
         why = str(error).splitlines()[0]
         raise InvalidInputError(f"'{path}' cannot be read", why=why) from error
     return found
+
+
+def read_predictions(path: Path, item: str) -> tuple[dict[Any, tuple[float, ...]], list[str]]:
+    """Read a model's probabilities, a row an item; and the classes, from columns named p_<label>.
+
+    Raises:
+        InvalidInputError: the file cannot be read, has fewer than two such columns, or holds
+            values in them that are no numbers.
+    """
+    names = [name for name in column_names(path) if name.startswith("p_") and name != item]
+    if len(names) < 2:
+        raise InvalidInputError(
+            f"'{path}' holds no predictions", fix="name a column p_<label> for each label"
+        )
+    table = read_columns(path, [item, *names])
+    try:
+        values = table.select(names).to_numpy().astype(float)
+    except (TypeError, ValueError) as error:
+        raise InvalidInputError(f"'{path}' holds predictions that are no numbers") from error
+    known = dict(zip(table[item].to_list(), map(tuple, values.tolist()), strict=True))
+    return known, [name.removeprefix("p_") for name in names]
 
 
 def column_names(path: Path) -> list[str]:

@@ -6,6 +6,7 @@ here or beside it loops over items.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, cast
 
 import numpy as np
@@ -14,6 +15,9 @@ import numpy.typing as npt
 from dovetail.base.errors import InvalidInputError
 
 __all__ = ["Codes", "Floats", "Votes", "softmax"]
+
+_RADIX = 1 << 16  # codes below it are sorted in linear time
+_COLUMNS = 16
 
 Codes = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
@@ -74,7 +78,7 @@ class Votes:
         label = table[item, source].astype(np.int64)
         return cls(item, source, label, len(table), table.shape[1], classes)
 
-    @property
+    @cached_property
     def cell(self) -> Codes:
         """int[a]: source and answer as one code, `source * classes + label`."""
         return cast("Codes", self.source * self.classes + self.label)
@@ -99,28 +103,49 @@ class Votes:
 
     def counts(self, posterior: Floats) -> Floats:
         """float[sources, label, truth]: expected answers of each source by truth."""
-        cell, size = self.cell, self.sources * self.classes
-        columns = [np.bincount(cell, column[self.item], size) for column in posterior.T]
-        told = np.stack(columns, 1).astype(float)
+        cells, starts, order = self._by_cell
+        told = np.zeros((self.sources * self.classes, self.classes))
+        if len(order):
+            told[cells] = np.add.reduceat(posterior.take(order, 0), starts, axis=0)
         return told.reshape(self.sources, self.classes, self.classes)
 
     def evidence(self, table: Floats) -> Floats:
         """float[items, classes]: the sum of `table[source * classes + label]` of an item."""
-        cell = self.cell
-        columns = [np.bincount(self.item, column[cell], self.items) for column in table.T.copy()]
-        return np.stack(columns, 1)
+        have, starts, order = self._by_item
+        total = np.zeros((self.items, table.shape[1]))
+        if len(order):
+            total[have] = np.add.reduceat(table.take(order, 0), starts, axis=0)
+        return total
+
+    @cached_property
+    def _by_cell(self) -> tuple[Codes, Codes, Codes]:
+        """Cells that occur, where each begins, and the items of the answers in that order."""
+        return _grouped(self.cell, self.item, self.sources * self.classes)
+
+    @cached_property
+    def _by_item(self) -> tuple[Codes, Codes, Codes]:
+        """Items that occur, where each begins, and the cells of the answers in that order."""
+        return _grouped(self.item, self.cell, self.items)
 
     def sample(self, most: int) -> "Votes":
         """Return the answers on at most so many items that have some, the same ones every time."""
+        chosen = self.some_items(most)
+        return self if len(chosen) == self.items else self.of_items(chosen)
+
+    def some_items(self, most: int) -> Codes:
+        """int[..]: all items, or at most so many that have answers, the same ones every time."""
         have = np.flatnonzero(self.answered())
         if len(have) <= most:
-            return self
-        chosen = np.sort(np.random.default_rng(0).choice(have, most, replace=False))
+            return np.arange(self.items)
+        return np.sort(np.random.default_rng(0).choice(have, most, replace=False))
+
+    def of_items(self, chosen: Codes) -> "Votes":
+        """Return the answers on some items, with codes in that order."""
         place = np.full(self.items, -1)
-        place[chosen] = np.arange(most)
-        kept = place[self.item] >= 0
-        parts = place[self.item[kept]], self.source[kept], self.label[kept]
-        return Votes(*parts, most, self.sources, self.classes)
+        place[chosen] = np.arange(len(chosen))
+        kept = np.flatnonzero(place.take(self.item) >= 0)
+        parts = place.take(self.item.take(kept)), self.source.take(kept), self.label.take(kept)
+        return Votes(*parts, len(chosen), self.sources, self.classes)
 
     def only(self, sources: Sequence[int] | Codes) -> "Votes":
         """Return the answers of some sources, with codes in that order."""
@@ -131,9 +156,31 @@ class Votes:
         return Votes(*parts, self.items, len(sources), self.classes)
 
 
+def _grouped(key: Codes, value: Codes, bound: int) -> tuple[Codes, Codes, Codes]:
+    """Distinct keys, where each begins, and the values in the order of the keys.
+
+    Answers are sorted once; then each sum over them is one pass over memory in order.
+    """
+    if len(key) and (np.diff(key) < 0).any():
+        order = np.argsort(key.astype(np.uint16) if bound <= _RADIX else key, kind="stable")
+        key, value = key.take(order), value.take(order)
+    starts = np.flatnonzero(np.append(True, np.diff(key) != 0)) if len(key) else key
+    return key.take(starts), starts, value
+
+
 def softmax(evidence: Floats) -> Floats:
     """float[.., classes]: probabilities from logarithms, in place."""
-    evidence -= evidence.max(-1, keepdims=True)
+    evidence -= _over_classes(np.maximum, evidence)
     np.exp(evidence, out=evidence)
-    evidence /= evidence.sum(-1, keepdims=True)
+    evidence /= _over_classes(np.add, evidence)
     return evidence
+
+
+def _over_classes(join: np.ufunc, values: Floats) -> Floats:
+    """Reduce the last axis, column by column: its few classes are no loop for numpy."""
+    if values.shape[-1] > _COLUMNS:
+        return cast("Floats", join.reduce(values, -1, keepdims=True))
+    found = values[..., 0].copy()
+    for column in range(1, values.shape[-1]):
+        join(found, values[..., column], out=found)
+    return found[..., None]

@@ -10,9 +10,9 @@ import msgspec
 import numpy as np
 
 from dovetail.base.errors import InvalidInputError
+from dovetail.labels.audit.guessing import features_of, guess
+from dovetail.labels.audit.issues import Issues, find_issues
 from dovetail.labels.combine import wilson
-from dovetail.labels.guessing import features_of, guess
-from dovetail.labels.issues import Issues, find_issues
 from dovetail.labels.votes import Codes
 
 if TYPE_CHECKING:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from dovetail.labels.audit import Audit
+from dovetail.labels.audit.auditor import Audit
 from dovetail.web.commands import json_option, print_json, print_table
 
 __all__ = ["audit"]
@@ -43,7 +43,7 @@ def audit(
     \b
     dovetail labels audit data.parquet --label y --predictions no=p0,yes=p1
     """
-    from dovetail.labels.audit import audit as audited
+    from dovetail.labels.audit.auditor import audit as audited
     from dovetail.labels.tables import column_names, read_columns
 
     known = column_names(table)
