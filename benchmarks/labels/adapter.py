@@ -1,7 +1,7 @@
-"""Dovetail for the shared labels script: weak labels, crowds, label errors.
+"""Dovetail for the shared labels script: weak labels, crowds, label errors, what to label next.
 
 `bench.py PART --ours benchmarks.labels.adapter`, with this repository on PYTHONPATH; PART is weak,
-crowd, crowdlab or issues.
+crowd, crowdlab, issues or al.
 """
 
 from typing import Any
@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 
 from dovetail.labels import Votes, combine_model, combine_votes, find_issues
+from dovetail.labels.learning.strategies import DEFAULT, Pool, choose
 
-__all__ = ["crowd", "crowd_model", "issues", "weak"]
+__all__ = ["crowd", "crowd_model", "issues", "query", "weak"]
 
 
 def weak(matrix: Any, classes: int) -> Any:
@@ -34,3 +35,9 @@ def crowd_model(task: Any, worker: Any, label: Any, probabilities: Any) -> Any:
 def issues(labels: Any, probabilities: Any) -> Any:
     """Return the rows whose label is likely wrong, the surest first."""
     return find_issues(np.asarray(labels), np.asarray(probabilities, float)).suspects
+
+
+def query(probabilities: Any, pool: Any, labelled: Any, batch: int) -> Any:
+    """Return the places in the pool to label next, by the default strategy."""
+    told, points, known = (np.asarray(x, float) for x in (probabilities, pool, labelled))
+    return choose(DEFAULT, Pool(told, points, known), batch)
