@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from dovetail.base import telemetry
+from dovetail.base.artifacts import ArtifactStore, MemoryStore
 from dovetail.base.clock import Clock
 from dovetail.base.sql import Database
 from dovetail.labels.settings import LabelSettings
@@ -79,6 +80,7 @@ class Backend:
         database: the tables.
         clock: what time it is.
         settings: what the operator decided.
+        files: where uploads and snapshots lie.
         on_saved: told of each annotation once it is durable, in the request's thread: be quick.
         on_changed: told of everything else.
         choosers: asked in turn which task is next; the first that names one decides.
@@ -87,6 +89,7 @@ class Backend:
     database: Database
     clock: Clock
     settings: LabelSettings
+    files: ArtifactStore = field(default_factory=MemoryStore)
     on_saved: list[Callable[[Saved], None]] = field(default_factory=list)
     on_changed: list[Callable[[Changed], None]] = field(default_factory=list)
     choosers: list[Callable[[Asked], int | None]] = field(default_factory=list)

@@ -1,5 +1,6 @@
 """The labels piece, as the app finds it."""
 
+from dovetail.base.artifacts import open_store as artifacts_at
 from dovetail.labels.backend import Backend
 from dovetail.labels.handlers import Handlers
 from dovetail.labels.routes import ERRORS, READS, routes
@@ -13,7 +14,8 @@ __all__ = ["piece"]
 
 def build(context: Context, settings: LabelSettings) -> Service:
     """Build the labelling server."""
-    backend = Backend(open_store(context.database_url(NAME)), context.clock, settings)
+    files = artifacts_at(settings.artifacts or str(context.state / "artifacts"))
+    backend = Backend(open_store(context.database_url(NAME)), context.clock, settings, files)
     handlers = Handlers(backend)
     return Service(
         routes=[*routes(handlers), *front_routes(handlers)],

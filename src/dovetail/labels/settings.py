@@ -25,3 +25,10 @@ class LabelSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
         int,
         Meta(ge=1, description="How long a task that was handed out is kept for its annotator."),
     ] = 900
+    artifacts: Annotated[
+        str,
+        Meta(
+            description="Folder or `s3://bucket/prefix` for uploaded files and snapshots; empty "
+            "means `artifacts` in the state folder."
+        ),
+    ] = ""

@@ -9,12 +9,14 @@ from collections.abc import Callable
 from dovetail.labels.backend import Asked, Backend, Changed, Saved
 from dovetail.labels.handlers.annotations import Annotations
 from dovetail.labels.handlers.choosing import Choosing
+from dovetail.labels.handlers.converting import Converting
 from dovetail.labels.handlers.drafts import Drafts
 from dovetail.labels.handlers.exporting import Exporting
 from dovetail.labels.handlers.importing import Importing
 from dovetail.labels.handlers.predictions import Predictions
 from dovetail.labels.handlers.projects import Projects
 from dovetail.labels.handlers.tasks import Tasks
+from dovetail.labels.handlers.uploads import Uploads
 from dovetail.labels.handlers.users import Users
 
 __all__ = ["Handlers"]
@@ -38,6 +40,8 @@ class Handlers:
         self.drafts = Drafts(backend, self.users)
         self.choosing = Choosing(backend, self.projects, self.users)
         self.exporting = Exporting(backend, self.projects)
+        self.converting = Converting(backend, self.projects, self.exporting)
+        self.uploads = Uploads(backend, self.projects, self.importing)
 
     @property
     def on_saved(self) -> list[Callable[[Saved], None]]:

@@ -4,6 +4,7 @@ from starlette.routing import BaseRoute
 
 from dovetail.labels.handlers import Handlers
 from dovetail.labels.routes.errors import ERRORS
+from dovetail.labels.routes.files import file_routes
 from dovetail.labels.routes.kit import Kit
 from dovetail.labels.routes.projects import project_routes
 from dovetail.labels.routes.tasks import task_routes
@@ -21,4 +22,5 @@ def routes(handlers: Handlers) -> list[BaseRoute]:
         *project_routes(handlers, kit),
         *task_routes(handlers, kit),
         *user_routes(handlers, kit),
+        *file_routes(handlers, kit),
     ]

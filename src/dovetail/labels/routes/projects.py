@@ -1,11 +1,12 @@
 """Label Studio's `/api/projects`: projects, imports, the next task, exports."""
 
-from starlette.responses import Response, StreamingResponse
+from starlette.responses import Response
 from starlette.routing import BaseRoute
 
 from dovetail.labels.errors import FieldError
 from dovetail.labels.handlers import Handlers
 from dovetail.labels.handlers.configs import config_of
+from dovetail.labels.routes.files import load_files, sends_files
 from dovetail.labels.routes.kit import Call, Kit, json_response, number_of
 from dovetail.wire.label_studio.entities import ProjectChange
 
@@ -36,7 +37,6 @@ def project_routes(handlers: Handlers, kit: Kit) -> list[BaseRoute]:
         kit.route("DELETE", f"{one}/tasks", api.remove_tasks),
         kit.route("GET", f"{one}/model-versions", api.model_versions),
         kit.route("GET", f"{one}/summary", api.summary),
-        kit.route("GET", f"{one}/export", api.export),
     ]
 
 
@@ -100,6 +100,8 @@ class _Projects:
 
     def load(self, call: Call) -> Response:
         """Import tasks, with annotations and predictions where they have some."""
+        if sends_files(call):
+            return load_files(self._handlers, call)
         names = call.query("preannotated_from_fields")
         report = self._handlers.importing.run(
             call.path("project"),
@@ -147,23 +149,6 @@ class _Projects:
     def summary(self, call: Call) -> Response:
         """What the tasks of a project have in common."""
         return json_response(self._handlers.projects.summary(call.path("project")))
-
-    def export(self, call: Call) -> Response:
-        """Everything of a project as a file; `exportType` says in which format."""
-        project = call.path("project")
-        kind = (call.query("exportType") or call.query("export_type") or "JSON").upper()
-        if kind != "JSON":
-            raise FieldError(f"the format {kind} is unknown", "exportType", fix="use JSON")
-        every = call.flag("download_all_tasks")
-        name = f"project-{project}.json"
-        return StreamingResponse(
-            self._handlers.exporting.stream(project, every=every),
-            media_type="application/json",
-            headers={
-                "Content-Disposition": f'attachment; filename="{name}"',
-                "filename": name,
-            },
-        )
 
 
 def _config(call: Call) -> str:

@@ -1,0 +1,99 @@
+"""Exports in other formats than the JSON that is stored."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+from uuid import uuid4
+
+import msgspec
+from sqlalchemy.engine import Connection
+
+from dovetail.labels.backend import Backend
+from dovetail.labels.errors import FieldError
+from dovetail.labels.formats import FORMATS, convert, offered
+from dovetail.labels.handlers.exporting import Exporting
+from dovetail.labels.handlers.projects import Projects
+
+__all__ = ["Converting", "Download"]
+
+
+@dataclass(frozen=True)
+class Download:
+    """A file that is on its way.
+
+    Attributes:
+        name: what to call it.
+        media_type: of its content.
+        parts: its bytes.
+    """
+
+    name: str
+    media_type: str
+    parts: Iterator[bytes]
+
+
+class _Tasks:
+    """The tasks of a project, as often as a format goes through them, from one snapshot."""
+
+    def __init__(self, exporting: Exporting, c: Connection, project: int, every: bool) -> None:
+        self._exporting, self._c, self._project, self._every = exporting, c, project, every
+
+    def __iter__(self) -> Iterator[Mapping[str, Any]]:
+        for chunk in self._exporting.tasks(self._c, self._project, every=self._every):
+            for task in chunk:
+                yield msgspec.json.decode(task)
+
+
+class Converting:
+    """Exports in all formats.
+
+    Args:
+        backend: the surroundings.
+        projects: of what.
+        exporting: gives the tasks.
+    """
+
+    def __init__(self, backend: Backend, projects: Projects, exporting: Exporting) -> None:
+        self._backend, self._projects, self._exporting = backend, projects, exporting
+
+    def formats(self, project: int) -> list[dict[str, Any]]:
+        """The formats, those first that the project can be exported in.
+
+        Raises:
+            AbsentError: there is no such project.
+        """
+        return offered(self._projects.config(project))
+
+    def export(self, project: int, name: str, *, every: bool = False) -> Download:
+        """Export a project.
+
+        Args:
+            project: which.
+            name: of the format, as Label Studio's `exportType`.
+            every: whether with tasks that nobody annotated.
+
+        Raises:
+            AbsentError: there is no such project.
+            FieldError: the format is unknown, or does not fit the label config.
+        """
+        config = self._projects.config(project)
+        now = self._backend.clock.now()
+        known = FORMATS.get(name.upper())
+        if known is None:
+            raise FieldError(
+                f"there is no export format {name!r}",
+                "exportType",
+                fix=f"take one of {', '.join(FORMATS)}",
+            )
+        called = f"project-{project}-at-{now:%Y-%m-%d-%H-%M}-{uuid4().hex[:8]}.{known.suffix}"
+        if known.name == "JSON":  # as it is stored, without a look inside
+            parts = self._exporting.stream(project, every=every)
+            return Download(called, known.media_type, parts)
+        convert(known.name, (), config, now)  # refuse it before the first byte is sent
+
+        def parts_of() -> Iterator[bytes]:
+            with self._backend.database.reading() as c:
+                tasks = _Tasks(self._exporting, c, project, every)
+                yield from convert(known.name, tasks, config, now).parts
+
+        return Download(called, known.media_type, parts_of())
