@@ -6,6 +6,7 @@ from typing import Any
 import click
 
 from dovetail.labels.audit.cli import audit
+from dovetail.labels.cli_people import invite, payments, people
 from dovetail.web import commands as shared
 from dovetail.web.commands import json_option, print_json, print_table
 
@@ -104,3 +105,6 @@ def combine(
 
 
 commands.add_command(audit)
+commands.add_command(invite)
+commands.add_command(people)
+commands.add_command(payments)

@@ -3,6 +3,7 @@
 from dovetail.base.artifacts import open_store as artifacts_at
 from dovetail.labels.backend import Backend
 from dovetail.labels.handlers import Handlers
+from dovetail.labels.people.joining import joined
 from dovetail.labels.routes import ERRORS, READS, routes
 from dovetail.labels.settings import LabelSettings
 from dovetail.labels.store import NAME, open_store
@@ -17,12 +18,20 @@ def build(context: Context, settings: LabelSettings) -> Service:
     files = artifacts_at(settings.artifacts or str(context.state / "artifacts"))
     backend = Backend(open_store(context.database_url(NAME)), context.clock, settings, files)
     handlers = Handlers(backend)
+    people = joined(context, handlers)
+    every = [*routes(handlers), *front_routes(handlers), *people.routes]
+
+    def stop() -> None:
+        people.stop()
+        backend.database.close()
+
     return Service(
-        routes=[*routes(handlers), *front_routes(handlers)],
+        routes=people.before(every),  # every route of the piece, or it is open to all
         pages=[Page("/labels", "Labels")],
         errors=[ERRORS],
-        reads=READS,
-        stop=backend.database.close,
+        reads=[*READS, *people.reads],
+        start=people.start,
+        stop=stop,
     )
 
 

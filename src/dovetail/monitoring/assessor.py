@@ -333,8 +333,7 @@ def _predicted(reference: Reference, part: Slice) -> Values:
     if reference.task != "multiclass":
         return part.scores
     if part.choices is None:
-        named = part.named.answers if part.named else ()
-        return list(named) if len(named) == len(part.scores) else [None] * len(part.scores)
+        return [None] * len(part.scores)
     return chosen(part.choices, reference.classes)
 
 

@@ -94,6 +94,7 @@ class Choosing:
         self._backend, self._projects, self._users = backend, projects, users
         self.locks = Locks(backend.settings.lock_seconds)
         self._seen: dict[tuple[int, int], int] = {}
+        self._turns: dict[int, threading.Lock] = {}
         backend.on_saved.append(self._on_saved)
 
     def next(self, project: int, user: int) -> bytes:
@@ -104,13 +105,21 @@ class Choosing:
             NothingLeftError: they have answered all that lack answers.
         """
         row = self._projects.row(project)
-        taken = self.locks.taken(project, user)
+        with self._turn(project):  # or two who ask at once are given one last slot
+            task, why = self._pick(row, user)
+            unique = self.locks.take(project, user, task)
+        return self._hand_out(row, user, task, why, unique)
+
+    def _turn(self, project: int) -> threading.Lock:
+        return self._turns.setdefault(project, threading.Lock())
+
+    def _pick(self, row: Row[Any], user: int) -> tuple[int, str]:
+        taken = self.locks.taken(row.id, user)
         for chooser in self._backend.choosers:
-            chosen = chooser(Asked(project, user, frozenset(taken)))
+            chosen = chooser(Asked(row.id, user, frozenset(taken)))
             if chosen is not None:
-                return self._hand_out(row, user, chosen, "chosen by routing")
-        task, why = self._backend.database.read(lambda c: self._choose(c, row, user, taken))
-        return self._hand_out(row, user, task, why)
+                return chosen, "chosen by routing"
+        return self._backend.database.read(lambda c: self._choose(c, row, user, taken))
 
     def _choose(
         self, c: Connection, row: Row[Any], user: int, taken: dict[int, int]
@@ -140,9 +149,7 @@ class Choosing:
             self._seen[(row.id, user)] = found
         return found, f"{sampling.partition(' ')[0]} queue"
 
-    def _hand_out(self, project: Row[Any], user: int, task: int, why: str) -> bytes:
-        unique = self.locks.take(project.id, user, task)
-
+    def _hand_out(self, project: Row[Any], user: int, task: int, why: str, unique: str) -> bytes:
         def read(c: Connection) -> bytes:
             row = task_rows.find(c, task)
             if row is None:
