@@ -1,7 +1,7 @@
-"""Dovetail for the shared labels script: weak labels, crowds, label errors, what to label next.
+"""Dovetail for the shared labels script: label models, label errors, what to label next, routing.
 
 `bench.py PART --ours benchmarks.labels.adapter`, with this repository on PYTHONPATH; PART is weak,
-crowd, crowdlab, issues or al.
+crowd, crowdlab, issues, al or route.
 """
 
 from typing import Any
@@ -10,8 +10,9 @@ import numpy as np
 
 from dovetail.labels import Votes, combine_model, combine_votes, find_issues
 from dovetail.labels.learning.strategies import DEFAULT, Pool, choose
+from dovetail.labels.routing.policy import Target, need
 
-__all__ = ["crowd", "crowd_model", "issues", "query", "weak"]
+__all__ = ["crowd", "crowd_model", "issues", "query", "route", "weak"]
 
 
 def weak(matrix: Any, classes: int) -> Any:
@@ -41,3 +42,9 @@ def query(probabilities: Any, pool: Any, labelled: Any, batch: int) -> Any:
     """Return the places in the pool to label next, by the default strategy."""
     told, points, known = (np.asarray(x, float) for x in (probabilities, pool, labelled))
     return choose(DEFAULT, Pool(told, points, known), batch)
+
+
+def route(task: Any, worker: Any, label: Any, classes: int, items: int, want: float) -> Any:
+    """Return bool[items]: which tasks need another answer, given those bought so far."""
+    votes = Votes(task, worker, label, items, int(np.max(worker)) + 1, classes)
+    return need(votes, Target(quality=want)).wanted
