@@ -4,16 +4,20 @@ A thread owns the file's only writing connection. A job that comes from an event
 may do without the thread: waking it and being woken by it costs more than the job. Such jobs are
 gathered for one turn of the loop and committed at its end, on the loop. Requests that arrive
 meanwhile wait in their sockets and make the next group, so that commits are shared as they are in
-the thread. Where syncing to the disk takes long, or the thread is at work, they go to the thread.
+the thread. Where syncing to the disk takes long, only the sync is left to another thread: the
+statements stay on the loop, where they do not contend for the interpreter's lock with whatever the
+loop reads meanwhile. Where the thread is at work, or another process writes, jobs go to the thread.
 """
 
 import asyncio
+import contextlib
 import queue
 import sqlite3
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
+from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
 
 import sqlalchemy as sa
@@ -35,7 +39,8 @@ _OUTLIER = 2 * SLOW_SECONDS
 _WEIGHT = 1 / 16
 """Of the newest commit in the average."""
 REST = 256
-"""Jobs that go to the thread before the loop tries again whether the disk has become quick."""
+"""Jobs that another thread syncs before the loop tries again whether the disk has become quick;
+turns that go to the thread before the loop tries again whether another process still writes."""
 
 
 class _Outcome(Protocol):
@@ -52,6 +57,15 @@ Done = tuple[_Outcome, Any, BaseException | None]
 _BEGIN = "BEGIN IMMEDIATE"
 
 
+@dataclass(frozen=True, slots=True)
+class _Sync:
+    """Jobs of a loop that have run, and what will have become of them once they are durable."""
+
+    jobs: list[Job]
+    done: Sequence[Done]
+    loop: asyncio.AbstractEventLoop
+
+
 class GroupCommit:
     """The one writer of a SQLite file.
 
@@ -65,8 +79,13 @@ class GroupCommit:
         # Transactions are begun and ended past SQLAlchemy, which takes longer for it than SQLite.
         self._driver: Any = self._connection.connection.driver_connection
         self._own = threading.Lock()  # whoever uses the connection
+        self._at_work = False  # the thread has a job, though it may still wait for its turn
         self._turn: list[Job] = []
-        self._mean_seconds, self._rest, self._patience_ms = 0.0, 0, PATIENCE_MS
+        self._called = False  # the turn will be ended
+        self._syncs: queue.SimpleQueue[_Sync | None] = queue.SimpleQueue()
+        self._syncer: threading.Thread | None = None
+        self._mean_seconds, self._patience_ms = 0.0, PATIENCE_MS
+        self._slow = self._away = 0  # for how many jobs the disk is slow, and turns another writes
         self._jobs: queue.SimpleQueue[Job | None] = queue.SimpleQueue()
         self._closed = False
         self._thread = threading.Thread(target=self._run, name=f"{name}-writer", daemon=True)
@@ -89,39 +108,83 @@ class GroupCommit:
         if self._closed:
             raise UnavailableError("the store is closed", why="the server is stopping")
         self._turn.append((fn, done))
-        if len(self._turn) == 1:
+        if not self._called:
+            self._called = True
             asyncio.get_running_loop().call_soon(self._end_turn)
 
     def _end_turn(self) -> None:
-        jobs, self._turn = self._turn, []
-        if self._rest or self._closed or not self._own.acquire(blocking=False):
-            self._rest = max(0, self._rest - len(jobs))
+        jobs, self._turn, self._called = self._turn, [], False
+        free = not (self._closed or self._at_work) and self._own.acquire(blocking=False)
+        if not free or not self._begin_here():
             self._pass_on(jobs)
-            return
-        try:
-            done = self._commit_here(jobs)
-        finally:
-            self._own.release()
-        if done is None:
-            self._rest = REST
-            self._pass_on(jobs)
+        elif self._slow:
+            self._slow = max(0, self._slow - len(jobs))
+            self._sync_elsewhere(jobs)
         else:
+            try:
+                done = self._commit_here(jobs)
+            finally:
+                self._own.release()
             _tell(done)
 
-    def _commit_here(self, jobs: list[Job]) -> Sequence[Done] | None:
-        """Return what became of jobs; None where another process writes."""
+    def _begin_here(self) -> bool:
+        """Begin a transaction on the loop; where another process writes, leave it."""
+        if self._away:
+            self._away -= 1
+        else:
+            self._wait_at_most(0)  # a loop must not wait for another process
+            try:
+                self._driver.execute(_BEGIN)
+            except sqlite3.OperationalError:
+                self._away = REST
+            else:
+                return True
+        self._own.release()
+        return False
+
+    def _commit_here(self, jobs: list[Job]) -> Sequence[Done]:
         start = time.perf_counter()
-        self._wait_at_most(0)  # a loop must not wait for another process
-        try:
-            self._driver.execute(_BEGIN)
-        except sqlite3.OperationalError:
-            return None
         done = self._commit(jobs)
         took = min(time.perf_counter() - start, _OUTLIER)
         self._mean_seconds += (took - self._mean_seconds) * _WEIGHT
         if self._mean_seconds > SLOW_SECONDS:
-            self._mean_seconds, self._rest = 0.0, REST
+            self._mean_seconds, self._slow = 0.0, REST
         return done
+
+    def _sync_elsewhere(self, jobs: list[Job]) -> None:
+        """Run jobs on the loop, and have another thread commit; jobs that come meanwhile wait."""
+        try:
+            done = self._run_group(jobs)
+        except BaseException as error:
+            self._own.release()
+            if not isinstance(error, Exception):
+                raise
+            _tell(_failed(jobs, error))
+            return
+        self._called = True
+        if self._syncer is None:
+            name = f"{self._thread.name}-sync"
+            self._syncer = threading.Thread(target=self._sync, name=name, daemon=True)
+            self._syncer.start()
+        self._syncs.put(_Sync(jobs, done, asyncio.get_running_loop()))
+
+    def _sync(self) -> None:
+        while (one := self._syncs.get()) is not None:
+            done = one.done
+            try:
+                done = self._close_group(one.jobs, one.done)
+            finally:
+                self._own.release()
+            with contextlib.suppress(RuntimeError):  # the loop has ended: nobody waits
+                one.loop.call_soon_threadsafe(self._synced, done)
+
+    def _synced(self, done: Sequence[Done]) -> None:
+        try:
+            _tell(done)
+        finally:
+            self._called = False
+            if self._turn:
+                self._end_turn()
 
     def _wait_at_most(self, ms: int) -> None:
         """Set how long a transaction may wait for one of another process."""
@@ -142,6 +205,9 @@ class GroupCommit:
             self._closed = True
             self._jobs.put(None)
             self._thread.join()
+            self._syncs.put(None)
+            if self._syncer is not None:
+                self._syncer.join()
             with self._own:
                 self._connection.close()
 
@@ -149,18 +215,27 @@ class GroupCommit:
         job = self._jobs.get()
         while job is not None:
             if isinstance(job[0], Bare):
-                with self._own:
-                    self._wait_at_most(PATIENCE_MS)
+                with self._owning():
                     job[0].run(self._connection, job[1])
                 job = self._jobs.get()
                 continue
             group, job = self._gather(job)
-            with self._own:
-                self._wait_at_most(PATIENCE_MS)
+            with self._owning():
                 done = self._begin_and_commit(group)
             _tell(done)
             if job is _NOTHING:
                 job = self._jobs.get()
+
+    @contextlib.contextmanager
+    def _owning(self) -> Iterator[None]:
+        """Own the connection; from now on the loop begins nothing before the thread is done."""
+        self._at_work = True
+        with self._own:
+            try:
+                self._wait_at_most(PATIENCE_MS)
+                yield
+            finally:
+                self._at_work = False
 
     def _gather(self, first: Job) -> tuple[list[Job], Any]:
         """Return jobs that wait and fit into one transaction, and what was taken after them."""
@@ -185,7 +260,22 @@ class GroupCommit:
     def _commit(self, group: list[Job]) -> Sequence[Done]:
         """Run jobs in the transaction that has begun, and end it; nobody is told before."""
         try:
-            done = self._run_alone(*group[0]) if len(group) == 1 else self._run_each(group)
+            done = self._run_group(group)
+        except Exception as error:
+            return _failed(group, error)
+        return self._close_group(group, done)
+
+    def _run_group(self, group: list[Job]) -> Sequence[Done]:
+        """Run jobs in the transaction that has begun; if that fails as a whole, undo it."""
+        try:
+            return self._run_alone(*group[0]) if len(group) == 1 else self._run_each(group)
+        except BaseException:
+            self._undo()
+            raise
+
+    def _close_group(self, group: list[Job], done: Sequence[Done]) -> Sequence[Done]:
+        """End the transaction; returns what became of its jobs."""
+        try:
             self._end("COMMIT")
         except BaseException as error:
             self._undo()

@@ -333,7 +333,8 @@ def _predicted(reference: Reference, part: Slice) -> Values:
     if reference.task != "multiclass":
         return part.scores
     if part.choices is None:
-        return [None] * len(part.scores)
+        named = part.named.answers if part.named else ()
+        return list(named) if len(named) == len(part.scores) else [None] * len(part.scores)
     return chosen(part.choices, reference.classes)
 
 

@@ -17,6 +17,7 @@ __all__ = [
     "Stated",
     "chosen",
     "first_choices",
+    "names_in",
     "names_of",
     "paired",
     "position",
@@ -31,6 +32,11 @@ Label = float | str
 def table(shares: bytes, rows: int) -> Floats:
     """The probabilities of one response, shape (rows, K)."""
     return np.frombuffer(shares, "<f8").reshape(rows, -1)
+
+
+def names_in(body: bytes) -> list[str | None]:
+    """The classes that one response names, None on rows without one."""
+    return msgspec.json.decode(body, type=list[str | None])
 
 
 def paired(rows: bytes, values: bytes, texts: bytes | None) -> Iterable[tuple[int, Label]]:

@@ -39,6 +39,7 @@ class Inference(msgspec.Struct, frozen=True, gc=False):
         version: Who answered, None on a request.
         scores: One float64 a prediction, None on a request.
         shares: Probabilities of the classes, float64 row by row; None for other models.
+        names: The classes answered by name, a JSON list; None for other models.
         features: The inputs, None on a response and where the request has none as JSON.
     """
 
@@ -52,6 +53,7 @@ class Inference(msgspec.Struct, frozen=True, gc=False):
     scores: bytes | None = None
     features: Features | None = None
     shares: bytes | None = None
+    names: bytes | None = None
 
 
 class Outcomes(msgspec.Struct, frozen=True, gc=False):
@@ -224,6 +226,7 @@ def _response(event: Event, now_ms: int) -> Item | None:
         version=str(version or ""),
         scores=scores.astype("<f8").tobytes(),
         shares=None if shares is None else shares.astype("<f8").tobytes(),
+        names=None if answers.names is None else msgspec.json.encode(answers.names),
     )
     return Item.of(inference)
 

@@ -57,9 +57,19 @@ def _add_sources(ops: Any) -> None:
     t.metadata.create_all(ops.get_bind())
 
 
+def _add_names(ops: Any) -> None:
+    """Add the classes that models name which state no probabilities."""
+    connection = ops.get_bind()
+    t.metadata.create_all(connection)
+    known = {one["name"] for one in sa.inspect(connection).get_columns(t.inferences.name)}
+    if "names" not in known:
+        ops.add_column(t.inferences.name, sa.Column("names", sa.LargeBinary))
+
+
 MIGRATIONS = (
     Migration("receivers of alerts, and what was done with alerts", _add_deliveries),
     Migration("how models stand, and whether their feeds are silent", _add_standings),
     Migration("probabilities of classes, and outcomes that are names", _add_classes),
     Migration("how far tables were read", _add_sources),
+    Migration("classes that are answered by name", _add_names),
 )

@@ -21,6 +21,7 @@ from dovetail.monitoring.calibration import (
     expected_log_loss,
 )
 from dovetail.monitoring.classes import names_of, position
+from dovetail.monitoring.named import named_rows
 from dovetail.monitoring.numeric import Floats
 from dovetail.monitoring.quality.realised import realised
 from dovetail.monitoring.quality.rows import Rows
@@ -115,15 +116,18 @@ def measure(
         versions[part.version] = versions.get(part.version, 0) + len(part.scores)
     known = np.isfinite(labels)
     several = any(p.choices is not None for p in parts)
+    named = any(p.named is not None for p in parts)
     figures = Figures(
         predictions=total,
         outcomes=sum(p.outcomes for p in parts),
         versions=versions,
-        positives=float(labels[known].mean()) if known.any() and not several else None,
+        positives=float(labels[known].mean()) if known.any() and not (several or named) else None,
         mean_score=_mean(scores),
     )
     if several:
         return _of_classes(figures, parts, classes or {})
+    if named:
+        return _of_names(figures, parts, classes or {})
     figures = _realised(figures, scores[known], labels[known])
     return _estimated(figures, parts, calibrations)
 
@@ -152,6 +156,20 @@ def _of_classes(
             said[name] = measured[name].value
             said[f"{name}_interval"] = None if low is None else (low, high)
     return msgspec.structs.replace(figures, **said)
+
+
+def _of_names(
+    figures: Figures, parts: Sequence[Slice], classes: Mapping[str, Sequence[str]]
+) -> Figures:
+    """Add the accuracy of a model that only names classes."""
+    known = [names for p in parts if p.named and (names := classes.get(p.version))]
+    rows = named_rows([p.named for p in parts if p.named], known[-1] if known else ())
+    right = {m.name: m for m in realised(rows)}.get("accuracy") if rows is not None else None
+    if right is None or right.value is None or right.low is None or right.high is None:
+        return figures
+    return msgspec.structs.replace(
+        figures, accuracy=right.value, accuracy_interval=(right.low, right.high)
+    )
 
 
 def _mean(scores: Floats) -> float | None:

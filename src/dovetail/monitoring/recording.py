@@ -24,7 +24,7 @@ __all__ = ["Recorder", "chunks"]
 
 _CHUNK = 400
 _ASKED = ("time_ms", "day", "asked_rows", "schema", "features")
-_ANSWERED = ("version", "rows", "scores", "shares")
+_ANSWERED = ("version", "rows", "scores", "shares", "names")
 _KNOWN = """
 SELECT request_id, model, role, day, asked_rows IS NOT NULL, scores IS NOT NULL
 FROM inferences WHERE request_id IN (SELECT value FROM json_each(?))
@@ -48,6 +48,7 @@ class _Row(msgspec.Struct, gc=False):
     asked_rows: int | None = None
     scores: bytes | None = None
     shares: bytes | None = None
+    names: bytes | None = None
     schema: str | None = None
     features: bytes | None = None
 
@@ -188,7 +189,7 @@ class Recorder:
         if one.asked_rows is None:
             row.answered = True
             row.version, row.rows = one.version, one.rows
-            row.scores, row.shares = one.scores, one.shares
+            row.scores, row.shares, row.names = one.scores, one.shares, one.names
             if not row.asked and not row.is_stored:
                 row.time_ms, row.day = one.time_ms, day_of(one.time_ms)
             return

@@ -90,15 +90,18 @@ class Book:
             for edge in (sa.func.min, sa.func.max)
         )
         query = sa.select(some, first.label("first"), last.label("last"))
-        counts = sa.select(lines.c.need, sa.func.count()).group_by(lines.c.need)
+        unjudged = sa.func.count().filter((lines.c.need == 0) & lines.c.evidence.is_(None))
+        counts = sa.select(lines.c.need, sa.func.count(), unjudged).group_by(lines.c.need)
 
         def work(connection: Connection) -> Standings:
             rows = list(connection.execute(query.order_by(*_order(some, order))).mappings())
             kinds = _kinds(connection, [row["model"] for row in rows if row["alerts"]])
-            held = {_NEEDS[need]: number for need, number in connection.execute(counts)}
+            counted = list(connection.execute(counts))
+            held = {_NEEDS[need]: number for need, number, _ in counted}
             return Standings(
                 total=sum(held.values()),
                 needs=held,
+                unjudged=sum(number for _, _, number in counted),
                 models=[_standing(row, kinds.get(row["model"], set())) for row in rows],
             )
 

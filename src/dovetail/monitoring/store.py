@@ -23,11 +23,13 @@ from dovetail.monitoring.classes import (
     Label,
     Stated,
     first_choices,
+    names_in,
     paired,
     stated,
     table,
 )
 from dovetail.monitoring.intake import Item
+from dovetail.monitoring.named import Named
 from dovetail.monitoring.numeric import Floats
 from dovetail.monitoring.recording import Recorder
 from dovetail.monitoring.tensors import Features, Schema
@@ -71,6 +73,7 @@ class Slice:
         choices: Positions of the classes chosen, NaN where a row has none; None where none has.
         several: Probabilities and outcomes of several classes; None where there are none, or too
             many to be kept in memory.
+        named: Classes that were answered by name, with their outcomes; None where none was.
     """
 
     role: str
@@ -80,6 +83,7 @@ class Slice:
     told: int | None = None
     choices: Floats | None = None
     several: Several | None = None
+    named: Named | None = None
 
     @property
     def outcomes(self) -> int:
@@ -192,7 +196,7 @@ class Store:
         """The same of the days from start to end, both included, that hold any, in one go."""
         i, o = t.inferences.c, t.outcomes.c
         here = (i.model == model) & i.day.between(start, end)
-        asked = (i.day, i.request_id, i.role, i.version, i.rows, i.scores, i.shares)
+        asked = (i.day, i.request_id, i.role, i.version, i.rows, i.scores, i.shares, i.names)
         answers = sa.select(*asked).where(here, i.scores.is_not(None))
         labels = sa.select(o.request_id, o.time_ms, o.event, o.rows, o["values"], o.texts).where(
             o.model == model, o.request_id.in_(sa.select(i.request_id).where(here))
@@ -276,19 +280,24 @@ def _asked(row: Mapping[Any, Any], latest: _Latest) -> Asked:
         scores=scores.tolist(),
         outcomes=latest.listed(row["rows"]),
         shares=table(row["shares"], row["rows"]).tolist() if row["shares"] else [],
+        names=names_in(row["names"]) if row["names"] else [],
     )
 
 
 def _slices(found: list[Any], latest: dict[str, _Latest]) -> list[Slice]:
     parts: dict[tuple[str, str], list[tuple[Floats, Floats, int, Floats | None]]] = {}
     several: dict[tuple[str, str], list[tuple[Floats, list[Label | None]]]] = {}
-    for request_id, role, version, rows, scores, shares in found:
+    named: dict[tuple[str, str], list[Named]] = {}
+    for request_id, role, version, rows, scores, shares, names in found:
         known = latest.get(request_id, _NOTHING)
         choices = None
         if shares:
             answered = table(shares, rows)
             choices = first_choices(answered)
             several.setdefault((role, version), []).append((answered, known.listed(rows)))
+        if names:
+            said = Named(names_in(names), known.listed(rows))
+            named.setdefault((role, version), []).append(said)
         part = (np.frombuffer(scores, "<f8"), known.labels(rows), known.told(rows), choices)
         parts.setdefault((role, version), []).append(part)
     return [
@@ -300,6 +309,7 @@ def _slices(found: list[Any], latest: dict[str, _Latest]) -> list[Slice]:
             sum(told for _, _, told, _ in p),
             _choices([(len(scores), choices) for scores, _, _, choices in p]),
             _several(several.get((role, version), [])),
+            _named(named.get((role, version), [])),
         )
         for (role, version), p in sorted(parts.items())
     ]
@@ -311,6 +321,12 @@ def _several(parts: list[tuple[Floats, list[Label | None]]]) -> Several | None:
         return None
     shares = np.concatenate([shares for shares, _ in parts]).astype(np.float32)
     return Several(shares, [label for _, labels in parts for label in labels])
+
+
+def _named(parts: list[Named]) -> Named | None:
+    if not parts:
+        return None
+    return Named([x for p in parts for x in p.answers], [y for p in parts for y in p.labels])
 
 
 def _choices(parts: list[tuple[int, Floats | None]]) -> Floats | None:

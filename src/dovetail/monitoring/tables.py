@@ -38,6 +38,7 @@ inferences = sa.Table(
     sa.Column("schema", sa.String(32)),
     sa.Column("features", sa.LargeBinary),
     sa.Column("shares", sa.LargeBinary),  # probabilities of classes, float64 row by row
+    sa.Column("names", sa.LargeBinary),  # names of the classes answered, as a JSON list
     sa.UniqueConstraint("request_id", "model", "role"),
     sa.Index("inferences_by_day", "model", "day", "role", "version"),
 )

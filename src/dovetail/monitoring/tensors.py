@@ -20,6 +20,8 @@ FLOATS = ("FP16", "FP32", "FP64", "BF16")
 SINGLES = ("FP32", "FP16", "BF16")
 _CLASSES = 2
 _MOST_CLASSES = 1000
+_LONGEST_NAME = 100
+"""Of a class, in characters; a longer text is what a model wrote."""
 _SUM = 1e-3
 
 
@@ -191,10 +193,12 @@ class Answers:
     Attributes:
         scores: One a row, NaN where the output is no single number, shape (n,).
         shares: Probabilities of three classes or more, shape (n, K); None for other outputs.
+        names: Names of the classes answered, None on rows without one; None for other outputs.
     """
 
     scores: Floats
     shares: Floats | None = None
+    names: list[str | None] | None = None
 
 
 def read_answers(body: dict[str, Any]) -> Answers:
@@ -202,14 +206,17 @@ def read_answers(body: dict[str, Any]) -> Answers:
 
     Taken from the first floating-point output, or the first output where there is none. Shape
     [n] or [n, 1] is the score itself, of [n, 2] it is column 1. A table of three columns or more
-    whose rows add up to 1 is the probabilities of as many classes. Other outputs (texts,
-    embeddings) give NaN: the prediction counts, its performance is unknown.
+    whose rows add up to 1 is the probabilities of as many classes. One short text a row is the
+    name of a class. Other outputs (long texts, embeddings) give NaN: the prediction counts, its
+    performance is unknown.
 
     Raises:
         EventInvalidError: There are no outputs, or one is not what its shape says.
     """
     if "predictions" in body:
-        return _answers(_block(_Tensor("predictions", body["predictions"], [], "FP64")))
+        said = body["predictions"]
+        kind = "BYTES" if isinstance(said, list) and _is_text(said) else "FP64"
+        return _answers(_block(_Tensor("predictions", said, [], kind)))
     tensors = [_tensor(t, "output") for t in _list(body, "outputs") if "data" in t]
     if not tensors:
         raise EventInvalidError("the response has no outputs with data")
@@ -220,7 +227,22 @@ def _answers(block: npt.NDArray[Any]) -> Answers:
     if block.dtype != object and block.shape[1] <= _CLASSES:
         return Answers(np.asarray(block[:, -1], dtype=np.float64))
     scores = np.full(len(block), np.nan)
-    return Answers(scores, block) if _is_shares(block) else Answers(scores)
+    if _is_shares(block):
+        return Answers(scores, block)
+    return Answers(scores, names=_class_names(block))
+
+
+def _is_text(said: list[Any]) -> bool:
+    return any(isinstance(one, str) for one in said)
+
+
+def _class_names(block: npt.NDArray[Any]) -> list[str | None] | None:
+    """The texts of a block of one column, where they are short enough to name classes."""
+    if block.dtype != object or block.shape[1] != 1:
+        return None
+    names: list[str | None] = [one if isinstance(one, str) else None for one in block[:, 0]]
+    fit = all(name is None or len(name) <= _LONGEST_NAME for name in names)
+    return names if fit and _is_text(names) else None
 
 
 def is_shares(row: list[float]) -> bool:

@@ -1,6 +1,7 @@
 """Single events by the hundred: each counted once, answered when durable, none spoilt by others."""
 
 import asyncio
+import time
 from concurrent.futures import ThreadPoolExecutor
 
 import msgspec
@@ -164,4 +165,31 @@ def test_too_many_waiting_calls_are_refused_at_once(tmp_path, log, monkeypatch):
         return await asyncio.gather(*kept)
 
     assert [one.accepted for one in asyncio.run(run())] == [1, 1]
+    database.close()
+
+
+def test_on_a_slow_disk_callers_who_send_again_at_once_share_one_sync(tmp_path, log, monkeypatch):
+    from dovetail.base.clock import SystemClock
+
+    database = Database(f"sqlite:///{tmp_path}/m.db", tables.metadata, name="monitoring")
+    groups: list[int] = []
+
+    class Slow(Store):
+        def adding(self, items, now_ms):
+            groups.append(len(items))
+            work = super().adding(items, now_ms)
+            return lambda connection: (time.sleep(0.3), work(connection))[1]
+
+    async def caller(gathered, name, calls):
+        for k in range(calls):
+            # An answer takes a while to reach a client, and its next call a while to come.
+            await gathered.add(intake.read([log.response(f"{name}-{k}", [0.5])], 1))
+            await asyncio.sleep(0.001)
+
+    async def run():
+        gathered = Gathering(Slow(database), SystemClock(), told)
+        await asyncio.gather(*(caller(gathered, n, 4) for n in range(8)))
+
+    asyncio.run(run())
+    assert groups[1:] == [8] * 3
     database.close()

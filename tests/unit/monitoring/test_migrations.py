@@ -21,6 +21,7 @@ def made_before_classes(url: str) -> None:
     database = opened(url, MIGRATIONS[:2])
     for statement in (
         "ALTER TABLE inferences DROP COLUMN shares",
+        "ALTER TABLE inferences DROP COLUMN names",
         "ALTER TABLE outcomes DROP COLUMN texts",
         "INSERT INTO events (key, arrived_ms) VALUES ('an event of each side was noted', 0)",
         "INSERT INTO inferences (request_id, model, role, version, time_ms, day, rows, asked_rows,"

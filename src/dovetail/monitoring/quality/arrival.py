@@ -25,7 +25,7 @@ def arrival(rows: Rows, *, threshold: float = 0.5) -> Arrival:
     total, labelled = len(rows), int(known.sum())
     groups = _groups(rows)
     table = np.stack([np.bincount(groups[w], minlength=_GROUPS) for w in (known, ~known)])
-    uneven = _chi2(table) if 0 < labelled < total else None
+    uneven = _chi2(table) if 0 < labelled < total and (table.sum(axis=0) > 0).sum() > 1 else None
     weighted = _weighted(rows, groups, table)
     return Arrival(
         predictions=total,
@@ -35,19 +35,30 @@ def arrival(rows: Rows, *, threshold: float = 0.5) -> Arrival:
         uneven=uneven,
         weighted=weighted,
         accuracy_at_worst=_worst(rows, threshold),
-        note=_note(total, labelled, uneven, weighted),
+        note=_note(total, labelled, uneven, weighted, "classes" if rows.named else "scores"),
     )
 
 
 def headline(rows: Rows) -> str:
     """The name of the loss that stands for the task."""
+    if rows.named:
+        return "error"
     return "mae" if rows.task == "regression" else "log_loss"
 
 
 def _groups(rows: Rows) -> np.ndarray:
-    """Ten groups of rows by answer, those of a multi-class model by its highest probability."""
+    """Ten groups of rows by answer.
+
+    Those of a multi-class model by its highest probability, or by the class that it names, where
+    the rare ones are one group.
+    """
     if len(rows) == 0:
         return np.zeros(0, dtype=np.int64)
+    if rows.named:
+        order = np.argsort(-rows.answers.sum(axis=0), kind="stable")
+        rank = np.empty(len(order), dtype=np.int64)
+        rank[order] = np.arange(len(order))
+        return np.asarray(np.minimum(rank[rows.answers.argmax(axis=1)], _GROUPS - 1))
     values = rows.answers.max(axis=1) if rows.answers.ndim > 1 else rows.answers
     cuts = np.unique(np.quantile(values, np.arange(1, _GROUPS) / _GROUPS))
     return np.searchsorted(cuts, values).astype(np.int64)
@@ -95,17 +106,17 @@ def _worst(rows: Rows, threshold: float) -> tuple[float, float] | None:
     return right / len(rows), (right + len(rows) - len(known)) / len(rows)
 
 
-def _note(total: int, labelled: int, uneven: float | None, weighted: Measured) -> str:
+def _note(total: int, labelled: int, uneven: float | None, weighted: Measured, answers: str) -> str:
     if total == 0 or labelled == total:
         return ""
     said = f"{labelled} of {total} labels have arrived"
     if labelled == 0:
         return f"{said}: nothing is realised yet, only estimates can be given"
     if uneven is not None and uneven < _UNEVEN:
-        what = f"{said}, and not alike at all scores: the figures are about the labelled rows"
+        what = f"{said}, and not alike at all {answers}: the figures are about the labelled rows"
         if weighted.value is None:
-            return f"{what}; some scores have no label at all, so they cannot be weighted"
+            return f"{what}; some {answers} have no label at all, so they cannot be weighted"
         return f"{what}; weighted to all rows {weighted.name} is {weighted.value:.4g}"
     if labelled < _ENOUGH * total:
-        return f"{said}, alike at all scores as far as these rows show"
+        return f"{said}, alike at all {answers} as far as these rows show"
     return said

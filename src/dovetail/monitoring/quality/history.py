@@ -12,7 +12,7 @@ from sqlalchemy.engine import Connection
 
 from dovetail.base.sql import Database
 from dovetail.monitoring import tables as t
-from dovetail.monitoring.classes import Label, paired, table
+from dovetail.monitoring.classes import Label, names_in, paired, table
 from dovetail.monitoring.columns import Values, typed
 from dovetail.monitoring.numeric import Floats
 from dovetail.monitoring.performance import Choice
@@ -27,6 +27,7 @@ class Stretch:
         scores: One a row, NaN where the output was no single number, shape (n,).
         shares: Probabilities of K classes, NaN on rows of another width, shape (n, K); None where
             no row has any.
+        names: The classes answered by name, n of them; None where no row has any.
         labels: The outcome stated last: a number or the name of a class, None where there is none
             yet; n of them.
         versions: Who answered, n of them.
@@ -36,6 +37,7 @@ class Stretch:
 
     scores: Floats
     shares: Floats | None
+    names: list[str | None] | None
     labels: list[Label | None]
     versions: list[str]
     values: Values | None
@@ -49,6 +51,7 @@ class _Part:
     version: str
     scores: Floats
     shares: Floats | None
+    names: list[str | None] | None
     labels: list[Label | None]
     feature: list[Any]
 
@@ -77,6 +80,7 @@ class History:
         return Stretch(
             np.concatenate([np.zeros(0), *[part.scores for part in parts]]),
             _shares(parts),
+            _named(parts),
             [label for part in parts for label in part.labels],
             [part.version for part in parts for _ in part.labels],
             typed(values) if by is not None else None,
@@ -88,7 +92,7 @@ class History:
         here = (i.model == model) & (i.day == day) & (i.role == choice.role)
         if choice.version is not None:
             here &= i.version == choice.version
-        asked = [i.request_id, i.version, i.rows, i.scores, i.shares]
+        asked = [i.request_id, i.version, i.rows, i.scores, i.shares, i.names]
         made = sa.select(*asked).where(here, i.scores.is_not(None))
         if by is not None:
             joined = t.inferences.outerjoin(t.schemas, t.schemas.c.digest == i.schema)
@@ -115,6 +119,7 @@ class History:
                 row.version,
                 np.frombuffer(row.scores, "<f8"),
                 None if row.shares is None else table(row.shares, row.rows),
+                None if row.names is None else names_in(row.names),
                 [known.get(number) for number in range(row.rows)],
                 [] if by is None else _feature(row, by, schemas),
             )
@@ -136,6 +141,12 @@ def _shares(parts: list[_Part]) -> Floats | None:
         for part in parts
     ]
     return np.concatenate(fit)
+
+
+def _named(parts: list[_Part]) -> list[str | None] | None:
+    if all(part.names is None for part in parts):
+        return None
+    return [name for part in parts for name in part.names or [None] * len(part.labels)]
 
 
 def _feature(row: Any, name: str, schemas: dict[bytes, Schema]) -> list[Any]:

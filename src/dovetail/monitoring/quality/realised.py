@@ -18,6 +18,8 @@ from dovetail.wire.monitoring import Measured
 
 _RESAMPLES = 1000
 _FEW = 3
+_CELLS = 4_000_000
+"""Of tables of confusions that are held at the same time."""
 
 
 def realised(rows: Rows, *, threshold: float = 0.5) -> list[Measured]:
@@ -43,12 +45,17 @@ def realised(rows: Rows, *, threshold: float = 0.5) -> list[Measured]:
 
 
 def row_losses(rows: Rows) -> Floats:
-    """The loss of each labelled row: log-loss, or the absolute error of a regression."""
+    """The loss of each labelled row.
+
+    Log-loss; the absolute error of a regression; 1 for a wrong class that was only named.
+    """
     if rows.task == "regression":
         return np.asarray(np.abs(rows.answers - rows.labels), dtype=np.float64)
     if rows.task == "binary":
         return scoring.log_losses(rows.answers, rows.labels)
     chosen = rows.answers[np.arange(len(rows)), rows.labels.astype(np.int64)]
+    if rows.named:
+        return np.asarray(1 - chosen, dtype=np.float64)
     return np.asarray(-np.log(np.clip(chosen, 1e-15, 1.0)), dtype=np.float64)
 
 
@@ -115,27 +122,35 @@ def confusion(rows: Rows) -> npt.NDArray[np.int64]:
 def _multiclass(rows: Rows) -> list[Measured]:
     p, y = rows.answers, rows.labels.astype(np.int64)
     right = p.argmax(axis=1) == y
-    errors = p.copy()
-    errors[np.arange(len(y)), y] -= 1
     table = confusion(rows)
+    # Of names, only those that occur are classes; others wait for their first outcome.
+    seen = np.flatnonzero((table.sum(axis=0) + table.sum(axis=1) > 0) | (not rows.named))
     found = [
-        _macro_auc(rows),
-        intervals.mean("log_loss", row_losses(rows), floor=0),
-        intervals.mean("brier", (errors**2).sum(axis=1), floor=0),
         share("accuracy", int(right.sum()), len(y)),
-        _macro_f1(table),
+        _macro_f1(table[np.ix_(seen, seen)]),
         share("micro_f1", int(right.sum()), len(y)),  # of one choice a row, accuracy
-        calibration_error(p.max(axis=1), right.astype(np.float64)),
     ]
-    for k, name in enumerate(rows.classes):
+    if not rows.named:
+        errors = p.copy()
+        errors[np.arange(len(y)), y] -= 1
+        found = [
+            _macro_auc(rows),
+            intervals.mean("log_loss", row_losses(rows), floor=0),
+            intervals.mean("brier", (errors**2).sum(axis=1), floor=0),
+            *found,
+            calibration_error(p.max(axis=1), right.astype(np.float64)),
+        ]
+    for k in seen:
+        name = rows.classes[k]
         hits = int(table[k, k])
         asked, true = int(table[:, k].sum()), int(table[k].sum())
         found += [
             share(f"precision of {name}", hits, asked),
             share(f"recall of {name}", hits, true),
             f1(f"f1 of {name}", hits, asked + true - 2 * hits),
-            _one_against_rest(f"auc of {name}", p[:, k], (y == k).astype(np.float64)),
         ]
+        if not rows.named:
+            found.append(_one_against_rest(f"auc of {name}", p[:, k], (y == k).astype(np.float64)))
     return found
 
 
@@ -178,12 +193,23 @@ def _macro_f1(table: np.ndarray) -> Measured:
     """The mean F1 over classes; its interval from resampling the table of confusions."""
     n, width = int(table.sum()), len(table)
     value = float(_f1_of(table[None]).mean())
-    drawn = np.random.default_rng(0).multinomial(n, table.ravel() / n, _RESAMPLES)
-    again = _f1_of(drawn.reshape(-1, width, width)).mean(axis=1)
+    random, at_once = np.random.default_rng(0), max(1, _CELLS // width**2)
+    again = np.concatenate(
+        [
+            _f1_of(random.multinomial(n, table.ravel() / n, size).reshape(-1, width, width)).mean(
+                axis=1
+            )
+            for size in _portions(_RESAMPLES, at_once)
+        ]
+    )
     low, high = np.quantile(again, [0.025, 0.975])
     return Measured(
         name="f1", value=value, low=float(low), high=float(high), interval="bootstrap", rows=n
     )
+
+
+def _portions(total: int, most: int) -> list[int]:
+    return [min(most, total - start) for start in range(0, total, most)]
 
 
 def _f1_of(tables: np.ndarray) -> Floats:

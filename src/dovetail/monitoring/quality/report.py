@@ -54,7 +54,7 @@ def describe(
         confusion=confusion(known).tolist() if rows.classes and len(known) else [],
         class_reliability=[
             reliability(known.answers[:, k], (known.labels == k).astype(np.float64))
-            for k in range(len(rows.classes) if len(known) else 0)
+            for k in range(len(rows.classes) if len(known) and not rows.named else 0)
         ],
     )
 
@@ -65,7 +65,7 @@ def _figures(rows: Rows, threshold: float, functions: Mapping[str, Business]) ->
 
 def _reliability(rows: Rows) -> list[Point]:
     known = rows.at(rows.known)
-    if rows.task == "regression" or len(known) == 0:
+    if rows.task == "regression" or rows.named or len(known) == 0:
         return []
     if rows.task == "binary":
         return reliability(known.answers, known.labels)

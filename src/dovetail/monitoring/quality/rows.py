@@ -33,6 +33,7 @@ class Rows:
         classes: Names of the K classes, in the order of the columns of the answers.
         refused: Rows left out because their answer cannot be read.
         kept: Positions of the other rows in what was read; empty for rows made otherwise.
+        named: The model named a class and stated no probability: its answers are 1 for that class.
     """
 
     task: Task
@@ -41,6 +42,7 @@ class Rows:
     classes: tuple[str, ...] = ()
     refused: int = 0
     kept: npt.NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
+    named: bool = False
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -52,7 +54,8 @@ class Rows:
 
     def at(self, which: npt.NDArray[Any]) -> "Rows":
         """The rows at a mask or at positions."""
-        return Rows(self.task, self.answers[which], self.labels[which], self.classes)
+        answers, labels = self.answers[which], self.labels[which]
+        return Rows(self.task, answers, labels, self.classes, named=self.named)
 
     @classmethod
     def read(
@@ -95,7 +98,8 @@ class Rows:
 def join(parts: Sequence[Rows]) -> Rows:
     """Put rows of one task after each other."""
     first = parts[0]
-    if any((p.task, p.classes) != (first.task, first.classes) for p in parts):
+    kind = (first.task, first.classes, first.named)
+    if any((p.task, p.classes, p.named) != kind for p in parts):
         raise RowsInvalidError("rows of different tasks or classes cannot be joined")
     return Rows(
         first.task,
@@ -103,6 +107,7 @@ def join(parts: Sequence[Rows]) -> Rows:
         np.concatenate([p.labels for p in parts]),
         first.classes,
         sum(p.refused for p in parts),
+        named=first.named,
     )
 
 

@@ -8,6 +8,7 @@ from msgspec import Struct
 
 from dovetail.monitoring.classes import names_of, position
 from dovetail.monitoring.errors import RowsInvalidError
+from dovetail.monitoring.named import Named, named_rows, numbered_names
 from dovetail.monitoring.numeric import Floats
 from dovetail.monitoring.performance import Choice
 from dovetail.monitoring.quality.business import Business
@@ -63,7 +64,8 @@ def measure(
             f"no request of '{model}' has the feature '{asked.by}'",
             why="the window's requests carry no such column, or none as JSON",
         )
-    rows = _rows(stretch, asked.task or _task(stretch, references), references)
+    task = asked.task or _task(stretch, references)
+    rows = _named(stretch, task, references) or _rows(stretch, task, references)
     values = stretch.values
     if values is not None:
         values = (
@@ -78,12 +80,26 @@ def measure(
     )
 
 
+def _named(stretch: Stretch, task: Task, references: Mapping[str, Reference]) -> Rows | None:
+    """The rows of a model that names or numbers its classes; None for one that says more."""
+    if stretch.shares is not None or task == "regression":
+        return None
+    known = [one for v in stretch.versions[::-1] if (one := references.get(v)) and one.classes]
+    classes = known[0].classes if known else []
+    names = stretch.names
+    if names is None:
+        if task != "multiclass":
+            return None
+        names = numbered_names(stretch.scores, classes)
+    return named_rows([Named(names, stretch.labels)], classes)
+
+
 def _task(stretch: Stretch, references: Mapping[str, Reference]) -> Task:
     """What the references say; without any, what the answers and labels look like."""
     said = {references[v].task for v in set(stretch.versions) if v in references}
     if len(said) == 1:
         return said.pop()
-    if stretch.shares is not None:
+    if stretch.shares is not None or stretch.names is not None:
         return "multiclass"
     labels = [y for y in stretch.labels if y is not None]
     scores = stretch.scores[np.isfinite(stretch.scores)]
@@ -123,7 +139,7 @@ def _estimated(
     rows: Rows, stretch: Stretch, references: Mapping[str, Reference], threshold: float
 ) -> Estimated | None:
     """By each version's calibration; None where one has none, or for a regression."""
-    if rows.task == "regression" or len(rows) == 0:
+    if rows.task == "regression" or rows.named or len(rows) == 0:
         return None
     versions = np.array(stretch.versions, dtype=object)[rows.kept]
     probabilities = np.empty(rows.answers.shape)

@@ -9,7 +9,7 @@ from dovetail.wire.monitoring import Alert, Figures, Point
 
 __all__ = ["calibration_chart", "evidence_chart", "figure_chart"]
 
-_TITLES = {"auc": "ROC AUC", "log_loss": "Log-loss"}
+_TITLES = {"auc": "ROC AUC", "log_loss": "Log-loss", "accuracy": "Accuracy"}
 _EVIDENCE = {
     "drift": "Evidence that the inputs have changed (log10)",
     "performance": "Evidence that losses have risen (log10)",
@@ -25,7 +25,7 @@ def figure_chart(
     """A chart of one figure.
 
     Args:
-        name: "auc" or "log_loss".
+        name: "auc", "log_loss" or "accuracy".
         lines: For each role the figures by the first day of their period.
         alerts: Drawn where they were raised.
         reference: The figure on the reference.
@@ -122,7 +122,7 @@ def _series(
     bounds = [getattr(f, f"{name}_interval") if interval else None for f in held]
     return Series(
         label=label,
-        values=[getattr(f, name) for f in held],
+        values=[getattr(f, name, None) for f in held],  # no accuracy is estimated
         low=[b[0] if b else None for b in bounds] if interval else [],
         high=[b[1] if b else None for b in bounds] if interval else [],
         quiet=not interval,

@@ -13,6 +13,7 @@ from dovetail.monitoring.performance import Choice
 from dovetail.monitoring.reference import Reference
 from dovetail.monitoring.ui.cards import Card, Deed, cards, deeds
 from dovetail.monitoring.ui.charts import calibration_chart, evidence_chart, figure_chart
+from dovetail.monitoring.ui.confusion import Confusions, confusions
 from dovetail.monitoring.ui.links import VersionLink
 from dovetail.monitoring.ui.measures import Measures
 from dovetail.monitoring.ui.verdict import Verdict, verdict
@@ -57,6 +58,7 @@ class ModelPage(msgspec.Struct, frozen=True, kw_only=True):
         quality: All figures of the latest days, which are `quality_days`.
         names: How figures are written whose names are abbreviations.
         calibration: Probabilities beside what came true.
+        confusions: Which classes are taken for which; None for a model without classes.
         columns: What the rows can be split by.
         by: What they are split by.
         segment_columns: The columns of the table of segments.
@@ -82,6 +84,7 @@ class ModelPage(msgspec.Struct, frozen=True, kw_only=True):
     names: dict[str, str]
     quality_days: list[str]
     calibration: Chart | None
+    confusions: Confusions | None
     columns: list[str]
     by: str
     segment_columns: list[dict[str, str]]
@@ -134,6 +137,7 @@ def model_page(
         names=NAMES,
         quality_days=quality_days,
         calibration=calibration_chart(quality.reliability) if quality else None,
+        confusions=confusions(quality),
         columns=columns,
         by=by,
         segment_columns=_segment_columns(quality, by),
@@ -188,6 +192,7 @@ def _charts(
     made = [
         figure_chart("auc", lines, alerts, before.auc if before else None),
         figure_chart("log_loss", lines, alerts, before.log_loss if before else None),
+        figure_chart("accuracy", lines, alerts),
     ]
     return [chart for chart in made if chart is not None]
 

@@ -9,7 +9,7 @@ from dovetail.monitoring.handlers import Monitoring
 from dovetail.monitoring.standing import ORDERS
 from dovetail.monitoring.standing_routes import number
 from dovetail.web.sorting import Sort
-from dovetail.wire.monitoring import Need, Standing
+from dovetail.wire.monitoring import Need, Standing, Standings
 
 __all__ = ["Line", "Overview", "overview_page"]
 
@@ -66,7 +66,7 @@ def overview_page(monitoring: Monitoring, request: Request) -> Overview:
     found = monitoring.standings.find(search=search, order=order, limit=_ROWS, offset=offset)
     after = offset + _ROWS
     return Overview(
-        verdict=_verdict(found.total, found.needs, search),
+        verdict=_verdict(found, search),
         total=found.total,
         needs=found.needs,
         lines=[_line(one) for one in found.models],
@@ -80,19 +80,26 @@ def overview_page(monitoring: Monitoring, request: Request) -> Overview:
     )
 
 
-def _verdict(total: int, needs: dict[Need, int], search: str) -> str:
-    alarms, warns, seen = (needs.get(need, 0) for need in ("alarm", "warn", "seen"))
+def _verdict(found: Standings, search: str) -> str:
+    total = found.total
+    alarms, warns, seen = (found.needs.get(need, 0) for need in ("alarm", "warn", "seen"))
     whose = f"that fit “{search}”" if search else "watched"
     if not total:
         return f"No model {whose}." if search else ""
     models = "1 model is" if total == 1 else f"{total:,} models are"
     models = f"{models} {whose}" if not search else f"{total:,} models fit “{search}”"
     if not alarms + warns + seen:
-        return f"{models}; none needs anybody."
+        if found.unjudged == total:
+            return f"{models}; none is judged yet."
+        rest = f" {found.unjudged:,} not judged yet." if found.unjudged else ""
+        return f"{models}; none needs anybody.{rest}"
     parts = [f"{alarms:,} with an open alarm"] if alarms else []
     parts += [f"{warns:,} with an open warning"] if warns else []
     parts += [f"{seen:,} acknowledged"] if seen else []
-    return f"{models}: {', '.join(parts)}, {total - alarms - warns - seen:,} quiet."
+    quiet = total - alarms - warns - seen - found.unjudged
+    parts += [f"{quiet:,} quiet"] if quiet else []
+    parts += [f"{found.unjudged:,} not judged yet"] if found.unjudged else []
+    return f"{models}: {', '.join(parts)}."
 
 
 def _line(one: Standing) -> Line:

@@ -117,6 +117,8 @@ def _performance(
     known = [r.performance.auc for r in references if r.performance and r.performance.auc]
     before = f", {known[-1]:.3f} on the reference" if known else ""
     now = f"AUC {recent.auc:.3f}" if recent.auc is not None else ""
+    if recent.accuracy is not None:
+        now = f"accuracy {recent.accuracy:.3f}"
     if alert is not None:
         since = alert.facts.get("since") or alert.day
         note = f"worse since about {since}{before}"

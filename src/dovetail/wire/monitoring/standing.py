@@ -50,9 +50,11 @@ class Standings(Struct, frozen=True, kw_only=True):
     Attributes:
         total: How many fit.
         needs: How many of them need what.
+        unjudged: How many of those that need nobody have no closed day that says so.
         models: Some of them, in the order asked for.
     """
 
     total: int
     needs: dict[Need, int]
+    unjudged: int = 0
     models: list[Standing]

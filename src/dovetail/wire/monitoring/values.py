@@ -41,6 +41,8 @@ class Figures(msgspec.Struct, frozen=True, kw_only=True):
         log_loss_interval: Its interval.
         brier: Realised mean squared error of the probability.
         brier_interval: Its interval.
+        accuracy: Realised share of right answers, of a model that names classes.
+        accuracy_interval: Its interval.
         estimated_auc: The AUC to expect of all predictions, outcome known or not.
         estimated_log_loss: The log-loss to expect of them.
         assumption: What the estimates rest on.
@@ -57,6 +59,8 @@ class Figures(msgspec.Struct, frozen=True, kw_only=True):
     log_loss_interval: Interval | None = None
     brier: float | None = None
     brier_interval: Interval | None = None
+    accuracy: float | None = None
+    accuracy_interval: Interval | None = None
     estimated_auc: float | None = None
     estimated_log_loss: float | None = None
     assumption: str | None = None
@@ -194,6 +198,7 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
         scores: One a row.
         outcomes: What came true, one a row: a number, or the name of a class.
         shares: Probabilities of the classes, one list a row; empty for other models.
+        names: The class answered, one a row, of a model that only names it; empty for others.
     """
 
     request_id: str
@@ -204,6 +209,7 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
     scores: list[float | None] = []
     outcomes: list[float | str | None] = []
     shares: list[list[float | None]] = []
+    names: list[str | None] = []
 
 
 class AlertChange(msgspec.Struct, frozen=True, kw_only=True):
