@@ -2,9 +2,12 @@
 
 from dovetail.base.artifacts import open_store as artifacts_at
 from dovetail.labels.backend import Backend
+from dovetail.labels.exports.handlers import Snapshots
+from dovetail.labels.exports.routes import snapshot_routes
 from dovetail.labels.handlers import Handlers
 from dovetail.labels.people.joining import joined
 from dovetail.labels.routes import ERRORS, READS, routes
+from dovetail.labels.routes.kit import Kit
 from dovetail.labels.settings import LabelSettings
 from dovetail.labels.store import NAME, open_store
 from dovetail.labels.ui.front import front_routes
@@ -19,7 +22,13 @@ def build(context: Context, settings: LabelSettings) -> Service:
     backend = Backend(open_store(context.database_url(NAME)), context.clock, settings, files)
     handlers = Handlers(backend)
     people = joined(context, handlers)
-    every = [*routes(handlers), *front_routes(handlers), *people.routes]
+    snapshots = Snapshots(backend, handlers.projects, handlers.exporting, handlers.users)
+    every = [
+        *routes(handlers),
+        *snapshot_routes(snapshots, Kit(handlers)),
+        *front_routes(handlers),
+        *people.routes,
+    ]
 
     def stop() -> None:
         people.stop()

@@ -16,6 +16,7 @@ __all__ = [
     "http",
     "http2",
     "label_studio",
+    "labels",
     "lenient",
     "mlflow",
     "monitoring",

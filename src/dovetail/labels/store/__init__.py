@@ -8,12 +8,12 @@ from collections.abc import Sequence
 
 from dovetail.base.migrations import Migration
 from dovetail.base.sql import Database
-from dovetail.labels.store import uploads
+from dovetail.labels.store import snapshots, uploads
 from dovetail.labels.store.tables import metadata
 
 __all__ = ["NAME", "open_store"]
 
-_ELSEWHERE = (uploads,)  # modules that add tables to the same metadata
+_ELSEWHERE = (snapshots, uploads)  # modules that add tables to the same metadata
 
 NAME = "labels"
 MIGRATIONS: Sequence[Migration] = ()

@@ -1,0 +1,59 @@
+"""Snapshots of projects: which there are; their files lie in the artifact store."""
+
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection, Row
+
+from dovetail.labels.store.tables import metadata
+
+__all__ = ["add", "find", "latest", "listed", "snapshots"]
+
+snapshots = sa.Table(
+    "snapshots",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True, autoincrement=True),
+    sa.Column("project_id", sa.ForeignKey("projects.id", ondelete="CASCADE"), nullable=False),
+    sa.Column("name", sa.String(128), nullable=False),
+    sa.Column("version", sa.Integer, nullable=False),
+    sa.Column("digest", sa.String(64), nullable=False),
+    sa.Column("folder", sa.Text, nullable=False),
+    sa.Column("created_by", sa.Text, nullable=False),
+    sa.Column("created_at", sa.String(32), nullable=False),
+    sa.Column("manifest", sa.Text, nullable=False),
+    sa.UniqueConstraint("project_id", "name", "version"),
+    sqlite_autoincrement=True,
+)
+
+
+def add(c: Connection, values: dict[str, Any]) -> Row[Any]:
+    """Write down a snapshot as the next version of its name and return it."""
+    of = (snapshots.c.project_id == values["project_id"]) & (snapshots.c.name == values["name"])
+    last = c.scalar(sa.select(sa.func.max(snapshots.c.version)).where(of))
+    made = c.execute(sa.insert(snapshots).values(**values, version=(last or 0) + 1))
+    assert made.inserted_primary_key is not None
+    row = c.execute(sa.select(snapshots).where(snapshots.c.id == made.inserted_primary_key[0]))
+    return row.one()
+
+
+def listed(c: Connection, project: int, name: str = "") -> list[Row[Any]]:
+    """The snapshots of a project, of one name or all, newest first."""
+    chosen = sa.select(snapshots).where(snapshots.c.project_id == project)
+    if name:
+        chosen = chosen.where(snapshots.c.name == name)
+    return list(c.execute(chosen.order_by(snapshots.c.id.desc())))
+
+
+def latest(c: Connection, project: int, name: str, version: int | None = None) -> Row[Any] | None:
+    """The newest snapshot of a name, or one version of it."""
+    of = (snapshots.c.project_id == project) & (snapshots.c.name == name)
+    if version is not None:
+        of = of & (snapshots.c.version == version)
+    chosen = sa.select(snapshots).where(of).order_by(snapshots.c.version.desc())
+    return c.execute(chosen.limit(1)).first()
+
+
+def find(c: Connection, project: int, number: int) -> Row[Any] | None:
+    """The snapshot of a number, if it is of that project."""
+    of = (snapshots.c.project_id == project) & (snapshots.c.id == number)
+    return c.execute(sa.select(snapshots).where(of)).first()
