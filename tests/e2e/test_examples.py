@@ -15,7 +15,6 @@ STORIES = {
     "loop_recipe": ("lightgbm", "champion: version "),
     "point_in_time": ("polars", "delay_mean_3h"),
     "serve_onnx": ("onnx", "prices: [18.0, 25.5]"),
-    "train_from_labels": ("lightgbm", "champion: version 1"),
     "track_with_mlflow": ("mlflow", "best run: rate 0.1", "champion: version 1"),
     "versioned_table": ("deltalake", "written once: True", "refused: ", "rows are there: 200 True"),
     "watch_a_model": ("", "day 2", "wind moved +1.0 standard deviations"),

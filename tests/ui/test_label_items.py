@@ -1,8 +1,5 @@
 """Items with what was said of them: every kind is shown, and nothing of them ever runs."""
 
-import base64
-import struct
-import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -11,6 +8,7 @@ import pytest
 from playwright.sync_api import Page, expect
 from starlette.applications import Starlette
 from starlette.requests import Request
+from tests.ui.label_server import png
 
 from dovetail.labels.ui.reading import reading
 from dovetail.web import pages
@@ -36,20 +34,6 @@ MARKUP = """<View><HyperText name="page" value="$page"/>
 <HyperTextLabels name="part" toName="page"><Label value="A"/></HyperTextLabels></View>"""
 ROWS = """<View><Table name="row" value="$row"/><Rating name="stars" toName="row"/>
 <TextArea name="why" toName="row"/></View>"""
-
-
-def png(width: int, height: int) -> str:
-    """A grey picture as a data URL."""
-
-    def chunk(kind: bytes, data: bytes) -> bytes:
-        return (
-            struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
-        )
-
-    head = struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0)
-    rows = zlib.compress((b"\0" + b"\x80" * width) * height)
-    body = chunk(b"IHDR", head) + chunk(b"IDAT", rows) + chunk(b"IEND", b"")
-    return "data:image/png;base64," + base64.b64encode(b"\x89PNG\r\n\x1a\n" + body).decode()
 
 
 def region(name: str, to: str, kind: str, **value: Any) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from dovetail.labels.routes import ERRORS, READS, routes
 from dovetail.labels.routes.kit import Kit
 from dovetail.labels.settings import LabelSettings
 from dovetail.labels.store import NAME, open_store
-from dovetail.labels.ui.front import front_routes
+from dovetail.labels.ui.pages import page_routes
 from dovetail.web.piece import Context, Page, Piece, Service
 
 __all__ = ["piece"]
@@ -26,7 +26,7 @@ def build(context: Context, settings: LabelSettings) -> Service:
     every = [
         *routes(handlers),
         *snapshot_routes(snapshots, Kit(handlers)),
-        *front_routes(handlers),
+        *page_routes(handlers, people.people.room.access.standing),
         *people.routes,
     ]
 

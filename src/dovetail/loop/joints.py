@@ -10,7 +10,6 @@ from dovetail.wire import governance as governing
 from dovetail.wire import mlflow, open_inference, openlineage
 from dovetail.wire import monitoring as watching
 from dovetail.wire.http import HttpClient
-from dovetail.wire.label_studio import client as labelling
 
 __all__ = ["Joints"]
 
@@ -25,7 +24,6 @@ class Joints:
         monitoring: performance and alerts.
         governance: evidence and the record.
         lineage: where OpenLineage events go.
-        labels: Label Studio's REST API, for recipes that train from what people say.
     """
 
     registry: mlflow.Client
@@ -33,7 +31,6 @@ class Joints:
     monitoring: watching.Client | None = None
     governance: governing.Client | None = None
     lineage: openlineage.Client | None = None
-    labels: labelling.Client | None = None
 
     @classmethod
     def connect(cls, connect: Callable[[str], Endpoint], is_on: Callable[[str], bool]) -> "Joints":
@@ -54,9 +51,6 @@ class Joints:
             else None,
             governance=governor.open(governing.Client) if governor else None,
             lineage=governor.open(openlineage.Client) if governor else None,
-            labels=connect("labels").open(labelling.Client, timeout=120)
-            if is_on("labels")
-            else None,
         )
 
     def __enter__(self) -> Self:
@@ -70,7 +64,7 @@ class Joints:
         trace: TracebackType | None,
     ) -> None:
         """Close every client."""
-        optional = (self.monitoring, self.governance, self.lineage, self.labels)
-        for client in (self.registry, self.serving, *optional):
+        clients = (self.registry, self.serving, self.monitoring, self.governance, self.lineage)
+        for client in clients:
             if isinstance(client, HttpClient):
                 client.close()

@@ -15,6 +15,7 @@ from dovetail.labels.handlers.exporting import Exporting
 from dovetail.labels.handlers.importing import Importing
 from dovetail.labels.handlers.predictions import Predictions
 from dovetail.labels.handlers.projects import Projects
+from dovetail.labels.handlers.queueing import Queueing
 from dovetail.labels.handlers.tasks import Tasks
 from dovetail.labels.handlers.uploads import Uploads
 from dovetail.labels.handlers.users import Users
@@ -39,6 +40,7 @@ class Handlers:
         self.predictions = Predictions(backend, self.users)
         self.drafts = Drafts(backend, self.users)
         self.choosing = Choosing(backend, self.projects, self.users)
+        self.queueing = Queueing(backend, self.projects, self.choosing)
         self.exporting = Exporting(backend, self.projects)
         self.converting = Converting(backend, self.projects, self.exporting)
         self.uploads = Uploads(backend, self.projects, self.importing)

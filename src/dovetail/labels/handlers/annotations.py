@@ -46,6 +46,8 @@ class Annotations:
     def create(self, task: int, fields: Fields, user: int, *, is_admin: bool = False) -> bytes:
         """Save an annotation and return it as JSON; it is durable then.
 
+        One that its author sends again, because no answer reached them, is returned as it is.
+
         Args:
             task: of which task.
             fields: as they came.
@@ -59,7 +61,13 @@ class Annotations:
             FieldError: a field cannot be used.
         """
         row, save = self.saving(task, fields, user, is_admin=is_admin)
-        return self.tell(self._backend.database.write(save), row)
+        try:
+            return self.tell(self._backend.database.write(save), row)
+        except DuplicateError:
+            sent = self._backend.database.read(lambda c: rows.find_unique(c, row["unique_id"]))
+            if sent is None or (sent.task_id, sent.completed_by) != (task, row["completed_by"]):
+                raise
+            return annotation_json(sent, self._users.people())
 
     def saving(
         self, task: int, fields: Fields, user: int, *, is_admin: bool = False

@@ -2,10 +2,7 @@
 
 import random
 import threading
-import time
-import uuid
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from msgspec import Raw
@@ -13,6 +10,7 @@ from sqlalchemy.engine import Connection, Row
 
 from dovetail.labels.backend import Asked, Backend, Saved
 from dovetail.labels.errors import AbsentError, NothingLeftError
+from dovetail.labels.handlers.locks import Locks
 from dovetail.labels.handlers.projects import Projects, options_of
 from dovetail.labels.handlers.shapes import annotation_json, draft_json, joined, prediction_json
 from dovetail.labels.handlers.users import Users
@@ -22,63 +20,7 @@ from dovetail.labels.store import predictions as prediction_rows
 from dovetail.labels.store import tasks as task_rows
 from dovetail.wire.label_studio.entities import NextTask, spliced
 
-__all__ = ["Choosing", "Locks"]
-
-
-@dataclass
-class _Lock:
-    task: int
-    until: float
-    unique_id: str
-
-
-class Locks:
-    """Which task is with whom, for a while.
-
-    They are kept in memory: one that is lost costs a second answer to one task, and no answer.
-
-    Args:
-        seconds: how long.
-    """
-
-    def __init__(self, seconds: float) -> None:
-        self._seconds = seconds
-        self._held: dict[int, dict[int, _Lock]] = {}  # by project and user
-        self._guard = threading.Lock()
-
-    def mine(self, project: int, user: int) -> int | None:
-        """Return the task that a user has; None where they have none."""
-        lock = self._held.get(project, {}).get(user)
-        return lock.task if lock is not None and lock.until > time.monotonic() else None
-
-    def taken(self, project: int, user: int) -> dict[int, int]:
-        """Return how many others have each task."""
-        now = time.monotonic()
-        counted: dict[int, int] = {}
-        with self._guard:
-            for holder, lock in self._held.get(project, {}).items():
-                if holder != user and lock.until > now:
-                    counted[lock.task] = counted.get(lock.task, 0) + 1
-        return counted
-
-    def take(self, project: int, user: int, task: int) -> str:
-        """Give a user a task and return the id of the lock."""
-        with self._guard:
-            held = self._held.setdefault(project, {})
-            now = time.monotonic()
-            for holder in [h for h, lock in held.items() if lock.until <= now]:
-                del held[holder]
-            old = held.get(user)
-            unique = old.unique_id if old is not None and old.task == task else str(uuid.uuid4())
-            held[user] = _Lock(task, now + self._seconds, unique)
-            return unique
-
-    def free(self, project: int, user: int, task: int) -> None:
-        """Take a task back from a user who has answered it."""
-        with self._guard:
-            lock = self._held.get(project, {}).get(user)
-            if lock is not None and lock.task == task:
-                del self._held[project][user]
+__all__ = ["Choosing"]
 
 
 class Choosing:
@@ -105,12 +47,13 @@ class Choosing:
             NothingLeftError: they have answered all that lack answers.
         """
         row = self._projects.row(project)
-        with self._turn(project):  # or two who ask at once are given one last slot
+        with self.turn(project):  # or two who ask at once are given one last slot
             task, why = self._pick(row, user)
             unique = self.locks.take(project, user, task)
         return self._hand_out(row, user, task, why, unique)
 
-    def _turn(self, project: int) -> threading.Lock:
+    def turn(self, project: int) -> threading.Lock:
+        """Return what whoever hands out tasks of a project holds meanwhile."""
         return self._turns.setdefault(project, threading.Lock())
 
     def _pick(self, row: Row[Any], user: int) -> tuple[int, str]:

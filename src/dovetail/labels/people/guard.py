@@ -177,6 +177,7 @@ _SHOWN: dict[str, Shown] = {
     "annotation": redaction.annotation,
     "annotations": redaction.annotations,
     "project": redaction.project,
+    "queue": redaction.queue,
 }
 
 

@@ -8,7 +8,7 @@ data, and fields of the data that are not shown to anybody.
 from collections.abc import Callable, Collection
 from typing import Any
 
-__all__ = ["Shown", "annotation", "annotations", "project", "projects", "task"]
+__all__ = ["Shown", "annotation", "annotations", "project", "projects", "queue", "task"]
 
 Shown = Callable[[Any, int, Collection[str]], Any]
 """What is shown of a JSON value: the value, who looks, and the fields that the config shows."""
@@ -68,6 +68,19 @@ def task(value: Any, user: int, fields: Collection[str]) -> Any:
     if isinstance(data, dict):
         shown["data"] = {key: data[key] for key in data if key in fields}
     return shown
+
+
+def queue(value: Any, _: int, fields: Collection[str]) -> Any:
+    """Return the items that a desk loads ahead: what the label config shows, and no counts."""
+    if not isinstance(value, dict):
+        return value
+    items = [
+        {**one, "data": {key: one["data"][key] for key in one["data"] if key in fields}}
+        if isinstance(one.get("data"), dict)
+        else one
+        for one in value.get("items", [])
+    ]
+    return {"items": items, "left": None}
 
 
 def annotation(value: Any, user: int, _: Collection[str]) -> Any:

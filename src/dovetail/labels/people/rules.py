@@ -27,6 +27,7 @@ class Rule:
 
 _PROJECT, _TASK = "/api/projects/{project:int}", "/api/tasks/{task:int}"
 _ANNOTATION, _DRAFT = "/api/annotations/{annotation:int}", "/api/drafts/{draft:int}"
+_DESK = "/labels/projects/{project:int}"
 _CHANGE = Rule("annotation", is_own=True, has_answer=True)
 
 RULES: dict[tuple[str, str], Rule] = {
@@ -46,6 +47,11 @@ RULES: dict[tuple[str, str], Rule] = {
     ("PATCH", _ANNOTATION): _CHANGE,
     ("PUT", _ANNOTATION): _CHANGE,
     ("DELETE", _ANNOTATION): Rule(is_own=True),
+    ("GET", "/api/labels/projects/{project:int}/queue"): Rule("queue"),
+    ("GET", f"{_DESK}/label"): Rule(),
+    ("GET", f"{_DESK}/label.json"): Rule(),
+    ("GET", "/labels"): Rule(place="self"),
+    ("GET", "/labels.json"): Rule(place="self"),
     ("GET", _DRAFT): Rule(is_own=True),
     ("PATCH", _DRAFT): Rule(is_own=True),
     ("DELETE", _DRAFT): Rule(is_own=True),
@@ -76,7 +82,9 @@ RULES |= {
     for method in methods.split()
 }
 
-READ_BY_POST = ("/api/projects/validate", "/api/projects/{project:int}/validate")
+READ_BY_POST = (
+    "/api/projects/validate", "/api/projects/{project:int}/validate", "/api/labels/config/preview"
+)  # fmt: skip
 
 OWN_PATHS = (
     r"/api/(projects|tasks|annotations|predictions|drafts|comments)(/.*)?",

@@ -17,6 +17,7 @@ __all__ = [
     "drop_drafts",
     "find",
     "find_draft",
+    "find_unique",
     "for_tasks",
     "remove",
     "remove_draft",
@@ -31,6 +32,12 @@ def add(c: Connection, values: dict[str, Any]) -> int:
 def find(c: Connection, number: int) -> Row[Any] | None:
     """Return an annotation."""
     return c.execute(sa.select(annotations).where(annotations.c.id == number)).first()
+
+
+def find_unique(c: Connection, unique_id: str) -> Row[Any] | None:
+    """Return the annotation that its author gave this id."""
+    query = sa.select(annotations).where(annotations.c.unique_id == unique_id)
+    return c.execute(query).first()
 
 
 def for_tasks(c: Connection, tasks: Sequence[int]) -> dict[int, list[Row[Any]]]:

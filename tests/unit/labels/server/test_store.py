@@ -88,10 +88,12 @@ def test_an_annotation_lives(on_database):
 
 
 def test_an_annotation_is_not_taken_twice(on_database):
-    task = on_database.load(on_database.project(), texts(1))[0]
+    task, other = on_database.load(on_database.project(), texts(2))
     body = {"result": GOOD, "unique_id": "4f7f"}
-    on_database.post(f"/api/tasks/{task}/annotations/", body)
-    refused = on_database.post(f"/api/tasks/{task}/annotations/", body, status=409)
+    first = on_database.post(f"/api/tasks/{task}/annotations/", body)
+    again = on_database.post(f"/api/tasks/{task}/annotations/", {**body, "result": []})
+    assert (again["id"], again["result"]) == (first["id"], GOOD)
+    refused = on_database.post(f"/api/tasks/{other}/annotations/", body, status=409)
     assert "4f7f" in refused["detail"]
     assert on_database.get(f"/api/tasks/{task}")["total_annotations"] == 1
 

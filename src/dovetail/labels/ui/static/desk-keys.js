@@ -5,11 +5,13 @@ import { isField } from "./elements.js";
 /** What keys can do. @typedef {object} Deeds
  * @property {() => void} save @property {() => void} skip @property {() => void} undo
  * @property {(step: 1 | -1) => void} walk @property {() => import("./sitting.js").Sitting | null} sitting
+ * @property {() => boolean} isBusy Whether an item is on its way.
  * @property {Map<string, import("./keys.js").Target>} keys */
 
 /** Listens for one desk. */
 export class DeskKeys {
   #goUntil = 0;
+  /** Keys pressed while an item was on its way: meant for that item. @type {KeyboardEvent[]} */ #later = [];
 
   /** @param {Deeds} deeds */
   constructor(deeds) {
@@ -19,6 +21,11 @@ export class DeskKeys {
       event.preventDefault();
       event.stopPropagation();
     }, { capture: true });
+  }
+
+  /** Do what was asked for while an item was on its way. */
+  replay() {
+    for (let event = this.#later.shift(); event && !this.deeds.isBusy(); event = this.#later.shift()) this.#act(event);
   }
 
   /** Whether a key is for the desk, not for a dialog, the browser or the navigation. @param {KeyboardEvent} event */
@@ -32,6 +39,7 @@ export class DeskKeys {
   /** @param {KeyboardEvent} event @returns {boolean} Whether it did something. */
   #act(event) {
     const { deeds } = this;
+    if (deeds.isBusy()) { this.#later.push(event); return true; }
     const command = event.ctrlKey || event.metaKey;
     if (isField(event.target)) return this.#inField(event, command);
     if (command && event.key.toLowerCase() === "z") { deeds.undo(); return true; }

@@ -24,6 +24,8 @@ class LabelDesk extends HTMLElement {
   /** What was open before the answer that is open again. @type {import("./queue.js").Item | null} */ #waiting = null;
   #timer = new Timer();
   #pressed = 0;
+  #isBusy = false;
+  #unsent = 0;
 
   connectedCallback() {
     if (this.bar) return;
@@ -40,11 +42,11 @@ class LabelDesk extends HTMLElement {
     this.place = make("div", { class: "work" });
     this.say = make("output", { class: "say", "aria-live": "polite" });
     this.append(this.bar.root, this.say, this.place);
-    this.outbox.addEventListener("state", () => this.bar?.state(/** @type {Outbox} */ (this.outbox)));
+    this.outbox.addEventListener("state", () => this.#onState());
     this.queue.addEventListener("filled", () => { if (!this.#sitting) this.#next(); });
     this.drafts = new Drafts(facts.project, facts.user);
-    new DeskKeys({
-      keys: this.keys, sitting: () => this.#sitting, save: () => this.#save(false), skip: () => this.#save(true),
+    this.hands = new DeskKeys({
+      keys: this.keys, isBusy: () => this.#isBusy, sitting: () => this.#sitting, save: () => this.#save(false), skip: () => this.#save(true),
       undo: () => this.#undo(), walk: (step) => this.#walk(step),
     });
     document.addEventListener("keydown", () => { this.#pressed = performance.now(); }, { capture: true });
@@ -55,6 +57,15 @@ class LabelDesk extends HTMLElement {
   async #begin() {
     await this.outbox?.open();
     await this.queue?.fill();
+  }
+
+  /** Show what is saved; when the last answer has arrived, what comes next may depend on it. */
+  #onState() {
+    const outbox = /** @type {Outbox} */ (this.outbox);
+    const before = this.#unsent;
+    this.#unsent = outbox.waiting.length;
+    this.bar?.state(outbox);
+    if (before && !this.#unsent && !this.#sitting) this.queue?.fill([]);
   }
 
   /** Whether one choice is the whole answer, so that it is saved at once. */
@@ -68,12 +79,13 @@ class LabelDesk extends HTMLElement {
   /** Show the next item, or say why there is none. */
   #next() {
     this.#open = null;
-    const item = this.#waiting ?? this.queue?.take();
+    const queue = /** @type {Queue} */ (this.queue);
+    const item = this.#waiting ?? queue.take();
     this.#waiting = null;
     if (item) return this.#show(item, null);
+    if (this.#sitting) queue.empty = false;
     this.#sitting = null;
     this.bar?.verb("Save", false);
-    const queue = /** @type {Queue} */ (this.queue);
     const text = queue.problem || (queue.empty ? "Nothing is left to label here." : "Loading…");
     this.place?.replaceChildren(make("div", { class: "empty", role: "status" }, make("p", { text }),
       ...(queue.empty ? [make("p", {}, make("a", { href: `/labels/projects/${this.facts?.project}`, text: "To the project" }))] : [])));
@@ -124,7 +136,7 @@ class LabelDesk extends HTMLElement {
     const { prediction } = item;
     if (!prediction) return null;
     const sure = prediction.score === null ? "" : `, ${Math.round(prediction.score * 100)} % sure`;
-    return make("p", { class: "origin pre" }, make("b", { text: "Pre-labelled" }), ` by ${prediction.model_version || "a model"}${sure}. Enter accepts, Delete clears.`);
+    return make("p", { class: "origin pre" }, make("b", { text: "Pre-labelled" }), ` by ${prediction.model_version || "a model"}${sure}. `, make("span", { class: "by-key", text: "Enter accepts, Delete clears." }));
   }
 
   /** @param {string} markup */
@@ -173,11 +185,21 @@ class LabelDesk extends HTMLElement {
     const at = this.#open ? history.indexOf(this.#open) : history.length;
     const saved = history[at - 1];
     if (!saved) return this.#tell("There is nothing to take back.");
+    return this.#reopen(saved);
+  }
+
+  /** Show a saved answer; keys pressed meanwhile are meant for it. @param {Saved} saved */
+  async #reopen(saved) {
+    this.#isBusy = true;
     const item = await this.#load(saved.task);
-    if (!item) return this.#tell("The server does not hand out that item now.");
-    if (!this.#open && this.#sitting) this.#waiting = this.#sitting.item;
-    this.#show({ ...item, prediction: null }, saved);
-    return undefined;
+    this.#isBusy = false;
+    if (!item) {
+      this.#tell("The server does not hand out that item now.");
+    } else {
+      if (!this.#open && this.#sitting) this.#waiting = this.#sitting.item;
+      this.#show({ ...item, prediction: null }, saved);
+    }
+    this.hands?.replay();
   }
 
   /** @type {Map<number, import("./queue.js").Item>} */ #seen = new Map();
@@ -213,7 +235,7 @@ class LabelDesk extends HTMLElement {
     const history = this.outbox?.history ?? [];
     const next = history[history.indexOf(this.#open) + 1];
     if (!next) return this.#next();
-    return this.#load(next.task).then((item) => (item ? this.#show({ ...item, prediction: null }, next) : this.#next()));
+    return this.#reopen(next);
   }
 }
 

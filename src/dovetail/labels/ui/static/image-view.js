@@ -75,7 +75,7 @@ export class ImageView {
   draw(selected = this.#selected) {
     this.#selected = selected;
     this.boxes.classList.toggle("draws", this.draws);
-    const focused = document.activeElement?.getAttribute("data-id");
+    const focused = this.boxes.contains(document.activeElement) && (selected || document.activeElement?.getAttribute("data-id"));
     const regions = this.answers.marksOf(this.shown.name);
     this.boxes.replaceChildren(...regions.map((region) => this.#boxOf(region)));
     if (focused) /** @type {HTMLElement | null} */ (this.boxes.querySelector(`[data-id="${CSS.escape(focused)}"]`))?.focus();

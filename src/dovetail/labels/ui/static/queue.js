@@ -59,7 +59,7 @@ export class Queue extends EventTarget {
       const answer = await fetch(`${this.address}${mark}count=${2 * AHEAD}&without=${[...new Set(held)].join(",")}`, {
         headers: { Accept: "application/json" }, redirect: "error", signal: AbortSignal.timeout(60_000),
       });
-      if (!answer.ok) throw new Error(answer.status === 401 || answer.status === 403 ? "You are signed out, or may not label here." : `The server answered ${answer.status}.`);
+      if (!answer.ok) throw new Error(await reasonOf(answer));
       const said = await answer.json();
       this.#add(said.items);
       this.left = said.left;
@@ -84,4 +84,11 @@ export class Queue extends EventTarget {
       for (const address of picturesOf(this.config, item.data)) new Image().src = address;
     }
   }
+}
+
+/** Why the server hands out nothing. @param {Response} answer */
+async function reasonOf(answer) {
+  if (answer.status === 401) return "You are signed out.";
+  const said = await answer.json().catch(() => ({}));
+  return said.detail ?? said.title ?? `The server answered ${answer.status}.`;
 }

@@ -218,10 +218,9 @@ export class TextView {
     } else {
       if (direction === "forward") selection.collapseToEnd();
       else selection.collapseToStart();
-      selection.modify("move", direction, size);
-      if (size === "line") selection.modify("move", "backward", "word");
-      if (direction === "backward" && size === "word") selection.modify("extend", "forward", "word");
-      else selection.modify("extend", "forward", event.altKey ? "character" : "word");
+      if (size === "line") selection.modify("move", direction, "line");
+      if (size === "line" || direction === "backward") selection.modify("move", "backward", size === "line" ? "word" : size);
+      selection.modify("extend", "forward", size === "line" ? "word" : size);
     }
     const focus = selection.focusNode;
     (focus instanceof Element ? focus : focus?.parentElement)?.scrollIntoView({ block: "nearest" });
