@@ -7,6 +7,7 @@ import click
 
 from dovetail.labels.audit.cli import audit
 from dovetail.labels.cli_people import invite, payments, people
+from dovetail.labels.learning.cli import backend, learn
 from dovetail.web import commands as shared
 from dovetail.web.commands import json_option, print_json, print_table
 
@@ -108,3 +109,5 @@ commands.add_command(audit)
 commands.add_command(invite)
 commands.add_command(people)
 commands.add_command(payments)
+commands.add_command(backend)
+commands.add_command(learn)

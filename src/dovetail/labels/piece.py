@@ -5,6 +5,7 @@ from dovetail.labels.backend import Backend
 from dovetail.labels.exports.handlers import Snapshots
 from dovetail.labels.exports.routes import snapshot_routes
 from dovetail.labels.handlers import Handlers
+from dovetail.labels.learning import setting_up
 from dovetail.labels.people.joining import joined
 from dovetail.labels.routes import ERRORS, READS, routes
 from dovetail.labels.routes.kit import Kit
@@ -22,15 +23,22 @@ def build(context: Context, settings: LabelSettings) -> Service:
     backend = Backend(open_store(context.database_url(NAME)), context.clock, settings, files)
     handlers = Handlers(backend)
     people = joined(context, handlers)
+    learning = setting_up.Learning(context, backend)
     snapshots = Snapshots(backend, handlers.projects, handlers.exporting, handlers.users)
     every = [
         *routes(handlers),
         *snapshot_routes(snapshots, Kit(handlers)),
         *page_routes(handlers, people.people.room.access.standing),
         *people.routes,
+        *learning.routes,
     ]
 
+    def start() -> None:
+        people.start()
+        learning.start()
+
     def stop() -> None:
+        learning.stop()
         people.stop()
         backend.database.close()
 
@@ -38,8 +46,8 @@ def build(context: Context, settings: LabelSettings) -> Service:
         routes=people.before(every),  # every route of the piece, or it is open to all
         pages=[Page("/labels", "Labels")],
         errors=[ERRORS],
-        reads=[*READS, *people.reads],
-        start=people.start,
+        reads=[*READS, *people.reads, *setting_up.READS],
+        start=start,
         stop=stop,
     )
 

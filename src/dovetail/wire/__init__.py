@@ -15,6 +15,7 @@ __all__ = [
     "history",
     "http",
     "http2",
+    "label_learner",
     "label_studio",
     "labels",
     "lenient",

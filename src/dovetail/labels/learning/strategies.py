@@ -23,7 +23,8 @@ __all__ = ["DEFAULT", "GROUP", "Pool", "Strategy", "choose", "strategy", "strate
 GROUP = "dovetail.labels.strategies"
 DEFAULT = "typical-margin"
 _NEAR = 20  # neighbours that make a place dense
-_REACH = 1.5  # times the usual distance to a neighbour: within it a pick stands for the others
+_REACH = 1.75  # times the usual distance to a neighbour: within it a pick stands for the others
+_DENSE = 0.25  # how much density counts beside doubt
 _CANDIDATES = 1_500  # items that are compared with each other
 _CLUSTERS = 500
 
@@ -170,7 +171,7 @@ def by_typical_margin(pool: Pool, count: int) -> Codes:
         return some[:count]
     close = np.partition(apart, near, axis=1)[:, : near + 1]
     usual = max(float(np.median(close)), 1e-12)
-    worth = pool.unsure()[some] / np.sqrt(close.sum(1) / near + 1e-3 * usual)
+    worth = pool.unsure()[some] / (close.sum(1) / near + 1e-3 * usual) ** _DENSE
     alone = np.full(len(points), np.inf)
     found = np.zeros(count, np.int64)
     open_ = np.ones(len(points), bool)

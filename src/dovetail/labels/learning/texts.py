@@ -124,7 +124,7 @@ def _words(plain: npt.NDArray[np.uint8], owner: Codes) -> tuple[Codes, Codes]:
 def _pieces(plain: npt.NDArray[np.uint8], owner: Codes) -> tuple[Codes, Codes]:
     # A run of other characters counts as one space.
     twice = (plain[1:] == 32) & (plain[:-1] == 32) & (owner[1:] == owner[:-1])
-    kept = np.concatenate([[True], ~twice])
+    kept = np.concatenate([[True], ~twice])[: len(plain)]
     plain, owner = plain[kept].astype(np.uint64), owner[kept]
     rows, columns = [], []
     hashes = np.zeros(len(plain), np.uint64)

@@ -146,6 +146,10 @@ class SetupRequest(Struct, frozen=True, kw_only=True):
             f"hostname={self.hostname!r}, access_token={token!r})"
         )
 
+    def __rich_repr__(self) -> list[tuple[str, Any]]:
+        """Likewise for tracebacks that show variables."""
+        return [(name, getattr(self, name)) for name in ("project", "schema", "hostname")]
+
 
 class SetupResponse(Struct, frozen=True, kw_only=True):
     """Which version of the model answers from now on."""
@@ -169,6 +173,10 @@ class PredictParams(Struct, frozen=True, kw_only=True, omit_defaults=True):
     def __repr__(self) -> str:
         """The context only."""
         return f"PredictParams(context={self.context!r})"
+
+    def __rich_repr__(self) -> list[tuple[str, Any]]:
+        """Likewise."""
+        return [("context", self.context)]
 
 
 class PredictRequest(Struct, frozen=True, kw_only=True):

@@ -7,6 +7,7 @@ from dovetail.wire.label_studio.backend import (
     Client,
     Event,
     Prediction,
+    PredictParams,
     ProjectFacts,
     SetupRequest,
     Task,
@@ -48,10 +49,14 @@ def test_setup_sends_label_studios_own_names(client, script):
     }
 
 
-def test_the_token_of_setup_is_not_in_its_repr():
-    said = SetupRequest(project="1.2", schema="<View/>", access_token="very-secret")
-    assert "very-secret" not in repr(said)
-    assert "very-secret" not in f"{said}"
+def test_secrets_are_in_no_repr_and_in_no_traceback_with_variables():
+    from rich.pretty import pretty_repr
+
+    setup = SetupRequest(project="1.2", schema="<View/>", access_token="very-secret")
+    params = PredictParams(context={"result": []}, login="ann", password="very-secret")
+    for said in (setup, params):
+        assert "very-secret" not in f"{said} {said!r} {pretty_repr(said)}"
+        assert "very-secret" not in pretty_repr([said])
 
 
 def test_predict_keeps_regions_word_for_word_and_in_order(client, script):
