@@ -4,6 +4,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
+from sqlalchemy.engine import Connection
+
 from dovetail.base import telemetry
 from dovetail.base.artifacts import ArtifactStore, MemoryStore
 from dovetail.base.clock import Clock
@@ -83,6 +85,8 @@ class Backend:
         files: where uploads and snapshots lie.
         on_saved: told of each annotation once it is durable, in the request's thread: be quick.
         on_changed: told of everything else.
+        recorders: told of every change within its transaction, so that what they write is
+            durable exactly where the change is.
         choosers: asked in turn which task is next; the first that names one decides.
     """
 
@@ -92,11 +96,17 @@ class Backend:
     files: ArtifactStore = field(default_factory=MemoryStore)
     on_saved: list[Callable[[Saved], None]] = field(default_factory=list)
     on_changed: list[Callable[[Changed], None]] = field(default_factory=list)
+    recorders: list[Callable[[Connection, Changed], None]] = field(default_factory=list)
     choosers: list[Callable[[Asked], int | None]] = field(default_factory=list)
 
     def now(self) -> str:
         """Return the time as it is stored."""
         return instant(self.clock.now())
+
+    def record(self, c: Connection, action: str, project: int, numbers: Sequence[int]) -> None:
+        """Tell of a change within its transaction; an error there undoes the change."""
+        for recorder in self.recorders:
+            recorder(c, Changed(action, project, numbers))
 
     def saved(self, event: Saved) -> None:
         """Tell who wants to hear of annotations; one that fails does not keep the others."""

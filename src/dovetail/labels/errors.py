@@ -1,25 +1,33 @@
 """What can be wrong with a labelling request.
 
-InvalidInputError
-`- FieldError              label-field       one field of a request, as Label Studio reports it
-|- LabelConfigError     label-config      the labelling interface
-`- TasksError           label-tasks       tasks that are to be imported
-NotFoundError
-|- AbsentError             label-absent      no such project, task, annotation...
-`- NothingLeftError        label-nothing-left  no task remains for this annotator
-ConflictError
-`- DuplicateError          label-duplicate   an annotation with this unique_id exists
+    InvalidInputError
+    `- FieldError              label-field         one field of a request
+       |- LabelConfigError     label-config        the labelling interface
+       |- OutboundError        label-outbound      an address that may not be called
+       |  `- UnknownHostError  label-unknown-host  a host that cannot be looked up now
+       |- BackendError         label-backend       an ML backend that does not answer as one
+       `- TasksError           label-tasks         tasks that are to be imported
+    NotFoundError
+    |- AbsentError             label-absent        no such project, task, annotation...
+    `- NothingLeftError        label-nothing-left  no task remains for this annotator
+    ConflictError
+    `- DuplicateError          label-duplicate     an annotation with this unique_id exists
+
+A field's error is written as Label Studio writes it, under `validation_errors`.
 """
 
 from dovetail.base.errors import ConflictError, InvalidInputError, NotFoundError
 
 __all__ = [
     "AbsentError",
+    "BackendError",
     "DuplicateError",
     "FieldError",
     "LabelConfigError",
     "NothingLeftError",
+    "OutboundError",
     "TasksError",
+    "UnknownHostError",
 ]
 
 
@@ -49,6 +57,28 @@ class LabelConfigError(FieldError):
 
     def __init__(self, what: str, *, why: str = "", fix: str = "") -> None:
         super().__init__(what, "label_config", why=why, fix=fix)
+
+
+class OutboundError(FieldError):
+    """An address may not be called from here."""
+
+    code = "label-outbound"
+
+    def __init__(self, what: str) -> None:
+        fix = "name its host under [labels] outbound_allow, if it is to be called"
+        super().__init__(what.replace("Webhook URL", "URL"), "url", fix=fix)
+
+
+class UnknownHostError(OutboundError):
+    """The name server does not say where a host is; that may pass."""
+
+    code = "label-unknown-host"
+
+
+class BackendError(FieldError):
+    """An ML backend cannot be used."""
+
+    code = "label-backend"
 
 
 class TasksError(FieldError):

@@ -2,6 +2,7 @@
 
 from dovetail.base.artifacts import open_store as artifacts_at
 from dovetail.labels.backend import Backend
+from dovetail.labels.connections import Connections
 from dovetail.labels.exports.handlers import Snapshots
 from dovetail.labels.exports.routes import snapshot_routes
 from dovetail.labels.handlers import Handlers
@@ -9,6 +10,7 @@ from dovetail.labels.learning import setting_up
 from dovetail.labels.people.joining import joined
 from dovetail.labels.routes import ERRORS, READS, routes
 from dovetail.labels.routes.kit import Kit
+from dovetail.labels.routes.tokens import OPEN, open_routes
 from dovetail.labels.settings import LabelSettings
 from dovetail.labels.store import NAME, open_store
 from dovetail.labels.ui.pages import page_routes
@@ -24,9 +26,11 @@ def build(context: Context, settings: LabelSettings) -> Service:
     handlers = Handlers(backend)
     people = joined(context, handlers)
     learning = setting_up.Learning(context, backend)
+    connections = Connections(handlers, context)
     snapshots = Snapshots(backend, handlers.projects, handlers.exporting, handlers.users)
     every = [
         *routes(handlers),
+        *connections.routes(),
         *snapshot_routes(snapshots, Kit(handlers)),
         *page_routes(handlers, people.people.room.access.standing),
         *people.routes,
@@ -36,17 +40,21 @@ def build(context: Context, settings: LabelSettings) -> Service:
     def start() -> None:
         people.start()
         learning.start()
+        connections.start()
 
     def stop() -> None:
+        connections.stop()
         learning.stop()
         people.stop()
         backend.database.close()
 
     return Service(
-        routes=people.before(every),  # every route of the piece, or it is open to all
+        # Every route of the piece is guarded, but those that ask for a proof of their own.
+        routes=[*people.before(every), *open_routes(context.tokens, handlers)],
         pages=[Page("/labels", "Labels")],
         errors=[ERRORS],
         reads=[*READS, *people.reads, *setting_up.READS],
+        open=OPEN,
         start=start,
         stop=stop,
     )

@@ -21,6 +21,28 @@ class LabelSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     max_page: Annotated[int, Meta(ge=1, description="Tasks that one page may list at most.")] = (
         10_000
     )
+    outbound_allow: Annotated[
+        tuple[str, ...],
+        Meta(
+            description="Hosts, `*.example.org`, addresses or networks where webhooks and ML "
+            "backends may be although they are not public, also over plain HTTP. Loopback is "
+            "allowed where the server itself answers on loopback without tokens."
+        ),
+    ] = ()
+    secret_key: Annotated[
+        str,
+        Meta(
+            description="What headers of webhooks and passwords of ML backends are encrypted "
+            "under, 32 characters or more, the same on all servers of one database; empty means a "
+            "key made in the state folder."
+        ),
+    ] = ""
+    webhook_retries: Annotated[
+        int, Meta(ge=0, description="How often a delivery that failed in passing is repeated.")
+    ] = 6
+    webhook_timeout: Annotated[
+        float, Meta(gt=0, description="Seconds for one attempt to deliver.")
+    ] = 10.0
     lock_seconds: Annotated[
         int,
         Meta(ge=1, description="How long a task that was handed out is kept for its annotator."),

@@ -7,6 +7,7 @@ from dovetail.base.artifacts import ArtifactStore, S3Store
 from dovetail.base.artifacts import open_store as artifacts_at
 from dovetail.base.errors import MissingExtraError
 from dovetail.base.sql import Database
+from dovetail.base.vault import Vault
 from dovetail.tracking.backend import Backend
 from dovetail.tracking.handlers.webhooks import Webhooks
 from dovetail.tracking.paths import SCHEME
@@ -42,7 +43,6 @@ from dovetail.tracking.ui import (
 from dovetail.tracking.webhooks.courier import Courier
 from dovetail.tracking.webhooks.policy import Policy
 from dovetail.tracking.webhooks.sender import Sender
-from dovetail.tracking.webhooks.vault import Vault
 from dovetail.web.piece import Context, Piece, Service
 
 __all__ = ["build", "open_store", "piece"]

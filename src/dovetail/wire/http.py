@@ -164,7 +164,8 @@ class HttpClient:
             timeout=timeout,
             auth=basic if basic and not token else None,
             headers={"Authorization": f"Bearer {token}"} if token else None,
-            trust_env=parsed.host not in LOOPBACK,  # a proxy for the world is none for ourselves
+            # A proxy for the world is none for ourselves, and a given transport is not passed by.
+            trust_env=transport is None and parsed.host not in LOOPBACK,
             verify=parsed.scheme == "https",  # certificates are not even read for plain HTTP
         )
 

@@ -38,7 +38,7 @@ class Handlers:
         self.tasks = Tasks(backend, self.projects, self.users, self.importing)
         self.annotations = Annotations(backend, self.users)
         self.predictions = Predictions(backend, self.users)
-        self.drafts = Drafts(backend, self.users)
+        self.drafts = Drafts(backend, self.users, self.annotations)
         self.choosing = Choosing(backend, self.projects, self.users)
         self.queueing = Queueing(backend, self.projects, self.choosing)
         self.exporting = Exporting(backend, self.projects)

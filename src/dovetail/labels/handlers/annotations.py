@@ -120,6 +120,7 @@ class Annotations:
         )
         found = rows.find(c, number)
         assert found is not None
+        self._backend.record(c, "ANNOTATION_CREATED", found.project_id, [number])
         return found
 
     def get(self, number: int) -> bytes:
@@ -192,6 +193,7 @@ class Annotations:
             cancelled=int(found.was_cancelled) - int(old.was_cancelled),
             ground_truth=int(found.ground_truth) - int(old.ground_truth),
         )
+        self._backend.record(c, "ANNOTATION_UPDATED", old.project_id, [number])
         return found
 
     def remove(self, number: int, user: int) -> None:
@@ -217,6 +219,7 @@ class Annotations:
                 cancelled=-int(old.was_cancelled),
                 ground_truth=-int(old.ground_truth),
             )
+            self._backend.record(c, "ANNOTATIONS_DELETED", old.project_id, [number])
             return old
 
         self._backend.saved(_event("deleted", self._backend.database.write(write)))

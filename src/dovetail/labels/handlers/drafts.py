@@ -2,10 +2,12 @@
 
 from typing import Any
 
+from msgspec import Raw
 from sqlalchemy.engine import Connection, Row
 
 from dovetail.labels.backend import Backend
 from dovetail.labels.errors import AbsentError
+from dovetail.labels.handlers.annotations import Annotations
 from dovetail.labels.handlers.fields import Fields
 from dovetail.labels.handlers.shapes import draft_json, joined
 from dovetail.labels.handlers.users import Users
@@ -21,10 +23,11 @@ class Drafts:
     Args:
         backend: the surroundings.
         users: whose.
+        annotations: what drafts come from and become.
     """
 
-    def __init__(self, backend: Backend, users: Users) -> None:
-        self._backend, self._users = backend, users
+    def __init__(self, backend: Backend, users: Users, annotations: Annotations) -> None:
+        self._backend, self._users, self._annotations = backend, users, annotations
 
     def create(self, task: int, fields: Fields, user: int, annotation: int | None = None) -> bytes:
         """Save a draft of a task, or of changes to an annotation, and return it as JSON.
@@ -56,6 +59,20 @@ class Drafts:
             return rows.find_draft(c, rows.add_draft(c, row))
 
         return self._shown(self._backend.database.write(write))
+
+    def from_annotation(self, number: int, user: int) -> bytes:
+        """Turn an annotation into a draft of the caller and return it as JSON.
+
+        Raises:
+            AbsentError: there is no such annotation.
+        """
+        row = self._backend.database.read(lambda c: rows.find(c, number))
+        if row is None:
+            raise AbsentError("annotation", number)
+        fields = Fields({"result": Raw(row.result)})
+        made = self.create(row.task_id, fields, user)
+        self._annotations.remove(number, user)
+        return made
 
     def list(self, task: int, user: int, annotation: int | None = None) -> bytes:
         """Return the caller's drafts of a task as a JSON list."""

@@ -110,6 +110,8 @@ class Importing:
                     options["model_version"] = batch.last_version
                     text = msgspec.json.encode(options).decode()
                     project_rows.change(c, project, {"options": text})
+            if numbers:
+                self._backend.record(c, "TASKS_CREATED", project, numbers)
             return numbers
 
         numbers = self._backend.database.write(store)

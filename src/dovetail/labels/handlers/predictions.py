@@ -50,6 +50,21 @@ class Predictions:
         number = self.add([row])[0]
         return self.get(number)
 
+    def load(self, project: int, found: Sequence[Fields]) -> int:
+        """Save predictions that each name their task and return how many they were.
+
+        Raises:
+            AbsentError: a task is not there.
+            FieldError: a field cannot be used, or a task is in another project.
+        """
+        now, said = self._backend.now(), []
+        for index, fields in enumerate(found):
+            task = fields.optional("task", int)
+            if task is None:
+                raise FieldError(f"prediction {index} names no task", "task")
+            said.append({**prediction_row(fields, now), "task_id": task})
+        return len(self.add(said, project))
+
     def add(self, said: Sequence[dict[str, Any]], project: int | None = None) -> list[int]:
         """Save predictions in one transaction and return their ids.
 

@@ -14,7 +14,7 @@ from dovetail.labels.handlers.configs import config_of, is_bulk
 from dovetail.labels.handlers.users import Users
 from dovetail.labels.store import projects as rows
 from dovetail.wire.label_studio.config import LabelConfig
-from dovetail.wire.label_studio.entities import Project, ProjectChange
+from dovetail.wire.label_studio.entities import Project, ProjectChange, UserSimple
 
 __all__ = ["Projects", "options_of"]
 
@@ -54,7 +54,13 @@ class Projects:
             "created_by": user,
             "created_at": self._backend.now(),
         }
-        number = self._backend.database.write(lambda c: rows.add(c, row))
+
+        def write(c: sa.Connection) -> int:
+            number = rows.add(c, row)
+            self._backend.record(c, "PROJECT_CREATED", number, [number])
+            return number
+
+        number = self._backend.database.write(write)
         self._backend.changed(Changed("PROJECT_CREATED", number, [number]))
         return self.get(number, user)
 
@@ -71,7 +77,7 @@ class Projects:
         row, done = self._backend.database.read(read)
         if row is None:
             raise AbsentError("project", number)
-        return self._project(row, done)
+        return self.shown(row, done)
 
     def row(self, number: int) -> Row[Any]:
         """Return a project as it is stored.
@@ -95,7 +101,7 @@ class Projects:
         total, found = self._backend.database.read(
             lambda c: rows.list_page(c, title=title, numbers=numbers, limit=limit, offset=offset)
         )
-        return total, [self._project(row, 0) for row in found]
+        return total, [self.shown(row, 0) for row in found]
 
     def change(self, number: int, change: ProjectChange, user: int) -> Project:
         """Change a project.
@@ -117,7 +123,12 @@ class Projects:
             merged = {**options_of(before), **_checked(values)}
             columns["options"] = msgspec.json.encode(merged).decode()
         if columns:
-            self._backend.database.write(lambda c: rows.change(c, number, columns))
+
+            def write(c: sa.Connection) -> None:
+                rows.change(c, number, columns)
+                self._backend.record(c, "PROJECT_UPDATED", number, [number])
+
+            self._backend.database.write(write)
             self._backend.changed(Changed("PROJECT_UPDATED", number, [number]))
         return self.get(number, user)
 
@@ -127,8 +138,13 @@ class Projects:
         Raises:
             AbsentError: there is none.
         """
-        if not self._backend.database.write(lambda c: rows.remove(c, number)):
-            raise AbsentError("project", number)
+
+        def write(c: sa.Connection) -> None:
+            if not rows.remove(c, number):
+                raise AbsentError("project", number)
+            self._backend.record(c, "PROJECT_DELETED", number, [number])
+
+        self._backend.database.write(write)
         self._backend.changed(Changed("PROJECT_DELETED", number, [number]))
 
     def model_versions(self, number: int) -> dict[str, int]:
@@ -153,7 +169,23 @@ class Projects:
             "created_at": row.created_at,
         }
 
-    def _project(self, row: Row[Any], done: int) -> Project:
+    def annotators(self, number: int) -> Sequence[UserSimple]:
+        """Return who has annotated in a project.
+
+        Raises:
+            AbsentError: there is no such project.
+        """
+        self.row(number)
+        found = self._backend.database.read(lambda c: rows.annotators(c, number))
+        return [self._users.simple(user) for user in found]
+
+    def shown(self, row: Row[Any], done: int = 0) -> Project:
+        """Return a stored project as the API shows it.
+
+        Args:
+            row: the project with its counts.
+            done: tasks that the caller has annotated.
+        """
         options = options_of(row)
         cancelled, truth = row.cancelled, row.ground_truth
         return Project(

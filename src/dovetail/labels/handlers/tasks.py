@@ -184,6 +184,7 @@ class Tasks:
             if row is None:
                 raise AbsentError("task", number)
             rows.remove(c, row.project_id, [number])
+            self._backend.record(c, "TASKS_DELETED", row.project_id, [number])
             return int(row.project_id)
 
         project = self._backend.database.write(write)
@@ -191,7 +192,14 @@ class Tasks:
 
     def remove_many(self, project: int, numbers: Sequence[int]) -> int:
         """Delete tasks of a project and return how many there were."""
-        gone = self._backend.database.write(lambda c: rows.remove(c, project, numbers))
+
+        def write(c: Connection) -> int:
+            gone = rows.remove(c, project, numbers)
+            if gone:
+                self._backend.record(c, "TASKS_DELETED", project, numbers)
+            return gone
+
+        gone = self._backend.database.write(write)
         if gone:
             self._backend.changed(Changed("TASKS_DELETED", project, numbers))
         return gone

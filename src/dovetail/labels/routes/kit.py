@@ -126,7 +126,13 @@ class Kit:
         self._most, self._most_import = settings.max_body_mb << 20, settings.max_import_mb << 20
 
     def route(
-        self, method: str, path: str, endpoint: Endpoint, *, is_import: bool = False
+        self,
+        method: str,
+        path: str,
+        endpoint: Endpoint,
+        *,
+        is_import: bool = False,
+        is_anonymous: bool = False,
     ) -> Route:
         """Return a route; its function runs in a thread, with the body read.
 
@@ -135,6 +141,7 @@ class Kit:
             path: without a last slash.
             endpoint: what answers.
             is_import: whether the body may be as large as an import.
+            is_anonymous: whether callers are nobody in particular, and get no row as a user.
         """
         most = self._most_import if is_import else self._most
 
@@ -144,7 +151,7 @@ class Kit:
             principal: Principal = request.state.principal
 
             def run() -> Response:
-                user = self._handlers.users.id_of(principal.name)
+                user = 0 if is_anonymous else self._handlers.users.id_of(principal.name)
                 return endpoint(Call(request, body, user, principal))
 
             return await run_in_threadpool(run)

@@ -6,6 +6,7 @@ from starlette.routing import BaseRoute
 from dovetail.labels.errors import FieldError
 from dovetail.labels.handlers import Handlers
 from dovetail.labels.handlers.configs import config_of
+from dovetail.labels.handlers.fields import items
 from dovetail.labels.routes.files import load_files, sends_files
 from dovetail.labels.routes.kit import Call, Kit, json_response, number_of
 from dovetail.wire.label_studio.entities import ProjectChange
@@ -35,6 +36,8 @@ def project_routes(handlers: Handlers, kit: Kit) -> list[BaseRoute]:
         kit.route("GET", f"{one}/tasks", api.tasks),
         kit.route("POST", f"{one}/tasks", api.add_task),
         kit.route("DELETE", f"{one}/tasks", api.remove_tasks),
+        kit.route("POST", f"{one}/import/predictions", api.load_predictions, is_import=True),
+        kit.route("GET", f"{one}/annotators", api.annotators),
         kit.route("GET", f"{one}/model-versions", api.model_versions),
         kit.route("GET", f"{one}/summary", api.summary),
     ]
@@ -112,6 +115,17 @@ class _Projects:
             preannotated=[name for name in names.split(",") if name],
         )
         return json_response(report, 201)
+
+    def load_predictions(self, call: Call) -> Response:
+        """Save predictions of tasks that are there already."""
+        call.value()
+        found = items(call.body, "predictions")
+        made = self._handlers.predictions.load(call.path("project"), found)
+        return json_response({"created": made}, 201)
+
+    def annotators(self, call: Call) -> Response:
+        """Who has annotated in a project."""
+        return json_response(self._handlers.projects.annotators(call.path("project")))
 
     def next(self, call: Call) -> Response:
         """The task that the caller is to label next."""

@@ -5,12 +5,9 @@ from starlette.routing import BaseRoute
 
 from dovetail.labels.errors import FieldError
 from dovetail.labels.handlers import Handlers
-from dovetail.labels.handlers.filters import Query, read_query
 from dovetail.labels.routes.kit import Call, Kit, json_response, number_of
 
 __all__ = ["task_routes"]
-
-PAGE = 100
 
 
 def task_routes(handlers: Handlers, kit: Kit) -> list[BaseRoute]:
@@ -19,7 +16,6 @@ def task_routes(handlers: Handlers, kit: Kit) -> list[BaseRoute]:
     task, annotation = "/api/tasks/{task:int}", "/api/annotations/{annotation:int}"
     prediction, draft = "/api/predictions/{prediction:int}", "/api/drafts/{draft:int}"
     return [
-        kit.route("GET", "/api/tasks", api.list),
         kit.route("POST", "/api/tasks", api.create),
         kit.route("GET", task, api.get),
         kit.route("PATCH", task, api.change),
@@ -34,6 +30,7 @@ def task_routes(handlers: Handlers, kit: Kit) -> list[BaseRoute]:
         kit.route("PATCH", annotation, said.change_annotation),
         kit.route("PUT", annotation, said.change_annotation),
         kit.route("DELETE", annotation, said.remove_annotation),
+        kit.route("POST", f"{annotation}/convert-to-draft", said.to_draft),
         kit.route("GET", "/api/predictions", said.list_predictions),
         kit.route("POST", "/api/predictions", said.predict),
         kit.route("GET", prediction, said.get_prediction),
@@ -51,20 +48,6 @@ class _Tasks:
 
     def __init__(self, handlers: Handlers) -> None:
         self._tasks = handlers.tasks
-
-    def list(self, call: Call) -> Response:
-        """A page of tasks of a project, filtered and ordered as `query` says."""
-        said = call.query("query")
-        query = read_query(said) if said else Query()
-        page = self._tasks.page(
-            call.number("project"),
-            call.user,
-            number=call.number("page", 1) or 1,
-            size=call.number("page_size", PAGE) or PAGE,
-            is_whole=call.query("fields") != "task_only",
-            query=query,
-        )
-        return json_response(page)
 
     def create(self, call: Call) -> Response:
         """Make a task in the project that the body names."""
@@ -125,6 +108,10 @@ class _Said:
         """Delete an annotation."""
         self._annotations.remove(call.path("annotation"), call.user)
         return Response(status_code=204)
+
+    def to_draft(self, call: Call) -> Response:
+        """Take an annotation back as a draft of its annotator."""
+        return json_response(self._drafts.from_annotation(call.path("annotation"), call.user), 201)
 
     def list_predictions(self, call: Call) -> Response:
         """Predictions of a task or a project."""

@@ -5,18 +5,27 @@ HTTP, users' rights or Label Studio's words.
 """
 
 from collections.abc import Sequence
+from typing import Any
 
 from dovetail.base.migrations import Migration
 from dovetail.base.sql import Database
-from dovetail.labels.store import snapshots, uploads
+from dovetail.labels.store import backends, hooks, snapshots, uploads, views
 from dovetail.labels.store.tables import metadata
 
 __all__ = ["NAME", "open_store"]
 
-_ELSEWHERE = (snapshots, uploads)  # modules that add tables to the same metadata
-
 NAME = "labels"
-MIGRATIONS: Sequence[Migration] = ()
+# Modules that add tables to the same metadata.
+_ELSEWHERE = (backends, hooks, snapshots, uploads, views)
+
+
+def _make_missing(operations: Any) -> None:
+    metadata.create_all(operations.get_bind())
+
+
+MIGRATIONS: Sequence[Migration] = (
+    Migration("tables of webhooks, views, ML backends, uploads and snapshots", _make_missing),
+)
 
 
 def open_store(url: str) -> Database:

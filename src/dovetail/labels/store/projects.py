@@ -10,6 +10,7 @@ from dovetail.labels.store.tables import annotations, counts, predictions, proje
 
 __all__ = [
     "add",
+    "annotators",
     "bump",
     "change",
     "done_by",
@@ -135,6 +136,17 @@ def done_by(c: Connection, number: int, user: int) -> int:
         annotations.c.project_id == number, annotations.c.completed_by == user
     )
     return int(c.execute(query).scalar_one())
+
+
+def annotators(c: Connection, number: int) -> list[int]:
+    """Return the ids of who has annotated in a project."""
+    query = (
+        sa.select(annotations.c.completed_by)
+        .where(annotations.c.project_id == number, annotations.c.completed_by.is_not(None))
+        .distinct()
+        .order_by(annotations.c.completed_by)
+    )
+    return [int(row[0]) for row in c.execute(query)]
 
 
 def model_versions(c: Connection, number: int) -> dict[str, int]:

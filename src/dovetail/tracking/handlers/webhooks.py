@@ -17,6 +17,7 @@ from sqlalchemy.engine import Connection
 from dovetail.base import telemetry
 from dovetail.base.errors import DovetailError
 from dovetail.base.sql import Database
+from dovetail.base.vault import Vault
 from dovetail.tracking import paging
 from dovetail.tracking.backend import Backend
 from dovetail.tracking.errors import InvalidParameterError
@@ -26,7 +27,6 @@ from dovetail.tracking.validation import missing
 from dovetail.tracking.webhooks.outbox import notice_of
 from dovetail.tracking.webhooks.policy import Policy
 from dovetail.tracking.webhooks.sender import Outcome, Sender
-from dovetail.tracking.webhooks.vault import Vault
 from dovetail.wire.mlflow import (
     EVENTS,
     CreateWebhook,

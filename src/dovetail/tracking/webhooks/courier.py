@@ -20,9 +20,9 @@ from sqlalchemy.engine import Connection, Row
 from dovetail.base import telemetry
 from dovetail.base.errors import DovetailError
 from dovetail.base.sql import Database
+from dovetail.base.vault import Vault
 from dovetail.tracking.store import deliveries
 from dovetail.tracking.webhooks.sender import Outcome, Sender
-from dovetail.tracking.webhooks.vault import Vault
 
 __all__ = ["Courier"]
 

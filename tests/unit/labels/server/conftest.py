@@ -80,3 +80,17 @@ def start(tmp_path: Path) -> Callable[..., Any]:
         return run_piece(piece, settings, state=tmp_path, **server)
 
     return run
+
+
+@pytest.fixture
+def api_of() -> Iterator[Callable[..., Api]]:
+    """A client of a running server, perhaps with a token."""
+    made: list[Api] = []
+
+    def client(server: Any, token: str = "") -> Api:
+        made.append(Api(server.url, token))
+        return made[-1]
+
+    yield client
+    for one in made:
+        one.http.close()

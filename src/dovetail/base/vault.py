@@ -1,4 +1,4 @@
-"""Secrets of webhooks, kept so that a copy of the database does not give them away.
+"""Secrets, of webhooks for example, kept so that a copy of the database does not give them away.
 
 A secret has to be read again to sign with, so a hash will not do. It is encrypted with HMAC-SHA256
 in counter mode and authenticated with HMAC-SHA256 over all of it, which needs nothing but the
@@ -30,6 +30,7 @@ class Vault:
     Args:
         key: what they are sealed under; empty means that of the file.
         file: where a key is kept that was made here, readable by its owner only.
+        setting: what names the key, for messages.
 
     Raises:
         SettingsError: the key is too short.
@@ -40,10 +41,11 @@ class Vault:
         's3cret'
     """
 
-    def __init__(self, key: str, file: Path) -> None:
+    def __init__(self, key: str, file: Path, setting: str = "[tracking] webhook_key") -> None:
+        self._setting = setting
         if key and len(key) < SHORTEST:
             raise SettingsError(
-                f"[tracking] webhook_key has {len(key)} characters",
+                f"{setting} has {len(key)} characters",
                 fix=f"give at least {SHORTEST}, for example from: openssl rand -hex 32",
             )
         self._key, self._file = key.encode(), file
@@ -77,7 +79,7 @@ class Vault:
             raise IntegrityError(
                 "the secret of the webhook cannot be opened",
                 why="it was stored under another key",
-                fix="set [tracking] webhook_key to the same on all servers, or set the secret anew",
+                fix=f"set {self._setting} to the same on all servers, or set the secret anew",
             )
         nonce, rest = hidden[:NONCE], hidden[NONCE:]
         return _xor(rest, _stream(key, nonce, len(rest))).decode()

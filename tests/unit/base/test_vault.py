@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from dovetail.base.errors import IntegrityError, SettingsError
-from dovetail.tracking.webhooks.vault import Vault
+from dovetail.base.vault import Vault
 
 KEY = "k" * 32
 
