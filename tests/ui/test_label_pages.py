@@ -54,10 +54,11 @@ def first_task(client: httpx.Client, project: int) -> int:
         ("/labels/new", 45_000),
         ("/labels/projects/{project}", 45_000),
         ("/labels/projects/{project}/settings", 45_000),
+        ("/labels/projects/{project}/exports", 30_000),
         ("/labels/projects/{project}/label", 45_000),
         ("/labels/tasks/{task}", 45_000),
     ],
-    ids=["list", "new", "project", "settings", "desk", "task"],
+    ids=["list", "new", "project", "settings", "exports", "desk", "task"],
 )
 def test_a_page_keeps_what_all_pages_promise(
     page: Page,
@@ -77,6 +78,19 @@ def test_a_page_keeps_what_all_pages_promise(
     page.set_viewport_size({"width": 390, "height": 844})
     assert page.evaluate("document.documentElement.scrollWidth") <= 390, "it scrolls sideways"
     page.screenshot(path=f"test-results/{name}-narrow.png", full_page=True)
+
+
+def test_a_snapshot_is_made_and_one_that_cannot_be_says_why(
+    page: Page, client: httpx.Client, project: int
+) -> None:
+    page.goto(f"{client.base_url}/labels/projects/{project}/exports")
+    page.get_by_label("Name").fill("gold")
+    page.get_by_role("button", name="Make a snapshot").click()
+    expect(page.get_by_role("row", name="gold@1")).to_contain_text("kind: 1 ")
+    page.get_by_label("Name").evaluate("(field) => field.removeAttribute('pattern')")
+    page.get_by_label("Name").fill("1 bad")
+    page.get_by_role("button", name="Make a snapshot").click()
+    expect(page.locator("output.wrong")).to_contain_text("a snapshot cannot be called '1 bad'")
 
 
 def test_tasks_are_filtered_ordered_and_paged_by_links(

@@ -32,7 +32,7 @@ def build(context: Context, settings: LabelSettings) -> Service:
         *routes(handlers),
         *connections.routes(),
         *snapshot_routes(snapshots, Kit(handlers)),
-        *page_routes(handlers, people.people.room.access.standing),
+        *page_routes(handlers, people.people.room.access.standing, snapshots),
         *people.routes,
         *learning.routes,
     ]

@@ -10,6 +10,7 @@ from starlette.routing import BaseRoute
 from dovetail.labels.handlers import Handlers
 from dovetail.labels.routes.kit import Kit
 from dovetail.labels.ui.desk import Desk, desk_page, desk_routes
+from dovetail.labels.ui.exports import ExportsPage, Snapshotted, exports_page
 from dovetail.labels.ui.overview import Overview, Standing, overview
 from dovetail.labels.ui.policy import ITEM_POLICY
 from dovetail.labels.ui.project import ProjectPage, project_page
@@ -32,12 +33,13 @@ class Form(msgspec.Struct, frozen=True, kw_only=True):
     starters: tuple[Starter, ...]
 
 
-def page_routes(handlers: Handlers, standing: Standing) -> list[BaseRoute]:
+def page_routes(handlers: Handlers, standing: Standing, snapshots: Snapshotted) -> list[BaseRoute]:
     """The pages.
 
     Args:
         handlers: Where they are from.
         standing: The projects that a person was invited to, by their name; None for nobody's.
+        snapshots: What was exported under a name.
     """
 
     def projects(request: Request) -> Overview:
@@ -68,6 +70,10 @@ def page_routes(handlers: Handlers, standing: Standing) -> list[BaseRoute]:
         """How far a project is, and its tasks."""
         return project_page(handlers, request)
 
+    def exports(request: Request) -> ExportsPage:
+        """What leaves a project: snapshots and files."""
+        return exports_page(handlers, snapshots, request)
+
     def desk(request: Request) -> Desk:
         """The desk where people label."""
         return desk_page(handlers, request)
@@ -84,6 +90,7 @@ def page_routes(handlers: Handlers, standing: Standing) -> list[BaseRoute]:
         *page_route("/labels", projects, template="labels/projects.html", title="Labels"),
         *item_page("/labels/new", new, template=form, title="New project"),
         *item_page(f"{one}/settings", settings, template=form, title=_settings),
+        *page_route(f"{one}/exports", exports, template="labels/exports.html", title=_exports),
         *item_page(f"{one}/label", desk, template="labels/desk.html", title=_desk),
         *item_page(one, project, template="labels/project.html", title=_project),
         *item_page("/labels/tasks/{task:int}", task, template="labels/task.html", title=_task),
@@ -92,6 +99,10 @@ def page_routes(handlers: Handlers, standing: Standing) -> list[BaseRoute]:
 
 def _project(page: Any) -> str:
     return str(page.name)
+
+
+def _exports(page: Any) -> str:
+    return f"Exports of {page.name}"
 
 
 def _settings(page: Any) -> str:
