@@ -6,6 +6,7 @@ from typing import Any
 import click
 
 from dovetail.labels.audit.cli import audit
+from dovetail.labels.cli_files import export, import_, projects, snapshots
 from dovetail.labels.cli_people import invite, payments, people
 from dovetail.labels.learning.cli import backend, learn
 from dovetail.web import commands as shared
@@ -111,3 +112,7 @@ commands.add_command(people)
 commands.add_command(payments)
 commands.add_command(backend)
 commands.add_command(learn)
+commands.add_command(projects)
+commands.add_command(import_)
+commands.add_command(export)
+commands.add_command(snapshots)

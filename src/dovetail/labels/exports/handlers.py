@@ -12,7 +12,7 @@ import dovetail
 from dovetail.base.errors import InvalidInputError
 from dovetail.labels.backend import Backend, Changed
 from dovetail.labels.errors import AbsentError
-from dovetail.labels.exports.comparing import compare, lines_of, verify
+from dovetail.labels.exports.comparing import compare, verify
 from dovetail.labels.exports.making import Made, make
 from dovetail.labels.exports.tables import table
 from dovetail.labels.handlers.exporting import Exporting
@@ -172,13 +172,13 @@ class Snapshots:
         return _snapshot(row), str(row.folder)
 
     def file(self, project: int, reference: str, name: str) -> Iterator[bytes]:
-        """The lines of one of a snapshot's files.
+        """One of a snapshot's files.
 
         Raises:
             AbsentError: there is no such snapshot.
         """
         _, folder = self._found(project, reference)
-        return (line + b"\n" for line in lines_of(self._backend.files, folder, name))
+        return self._backend.files.open(f"{folder}/{name}")
 
     def table(self, project: int, reference: str, format: TableFormat) -> Iterator[bytes]:
         """A row a task: its data, and each control's label.

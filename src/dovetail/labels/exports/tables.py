@@ -18,6 +18,7 @@ from dovetail.base.extras import require
 from dovetail.labels.exports.comparing import labels_of, lines_of
 from dovetail.labels.exports.making import TASKS
 from dovetail.labels.formats.flat import defuse
+from dovetail.labels.formats.streams import gathered
 from dovetail.wire.labels import Label, Snapshot, TableFormat
 
 __all__ = ["MEDIA_TYPES", "table"]
@@ -47,7 +48,7 @@ def table(
     """
     rows = _rows(store, snapshot, folder)
     if format == "jsonl":
-        return (msgspec.json.encode(row) + b"\n" for row in rows)
+        return gathered(msgspec.json.encode(row) + b"\n" for row in rows)
     if format == "csv":
         return _csv(list(rows))
     require("polars", extra="labels", feature="training tables in Parquet")

@@ -11,6 +11,7 @@ from dovetail.base.errors import InvalidInputError
 from dovetail.labels.formats.coco import as_coco
 from dovetail.labels.formats.conll import as_conll
 from dovetail.labels.formats.flat import as_csv, as_json_min
+from dovetail.labels.formats.streams import gathered
 from dovetail.labels.formats.yolo import as_voc, as_yolo, as_yolo_obb
 from dovetail.wire.label_studio.config import LabelConfig
 
@@ -170,4 +171,5 @@ def convert(name: str, tasks: Tasks, config: LabelConfig, moment: datetime) -> E
             why="its label config has nothing that the format holds",
             fix=f"take one of {', '.join(able)}",
         )
-    return Export(found.make(tasks, config, moment), found.suffix, found.media_type)
+    parts = gathered(found.make(tasks, config, moment))
+    return Export(parts, found.suffix, found.media_type)

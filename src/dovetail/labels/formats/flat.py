@@ -48,19 +48,11 @@ def as_csv(
     """Write a line for each annotation.
 
     Args:
-        tasks: exported tasks; gone through three times, for the columns come first.
+        tasks: exported tasks; gone through twice, for the columns come first.
         config: the label config.
         separator: "," or a tab.
     """
-    inputs: set[str] = set()
-    outputs: set[str] = set()
-    for row in rows(tasks, config):
-        inputs.update(row.data)
-        outputs.update(row.outputs)
-    clashing = inputs & outputs
-    columns: set[str] = set(_ALWAYS)
-    for row in rows(tasks, config):
-        columns.update(_record(row, clashing))
+    columns, clashing = _columns(tasks, config)
     buffer = io.StringIO()
     writer = csv.DictWriter(
         buffer, sorted(columns), quoting=csv.QUOTE_NONNUMERIC, delimiter=separator
@@ -72,6 +64,32 @@ def as_csv(
         if buffer.tell() > _CHUNK:
             yield _drain(buffer)
     yield _drain(buffer)
+
+
+def _columns(tasks: Iterable[Mapping[str, Any]], config: LabelConfig) -> tuple[set[str], set[str]]:
+    """All columns, and the fields of the data that are called as a control is."""
+    inputs: set[str] = set()
+    outputs: set[str] = set()
+    others = set(_ALWAYS)
+    for row in rows(tasks, config):
+        inputs.update(row.data)
+        outputs.update(row.outputs)
+        if row.task is not None:
+            others.add("id")
+        if row.agreement is not None:
+            others.add("agreement")
+        if row.answer.get("history"):
+            others.add("history")
+        for name, values in row.outputs.items():
+            if _is_chat(values):
+                others.add(f"{name}_transcript")
+    clashing = inputs & outputs
+    fields = {f"_data_{name}" if name in clashing else name for name in inputs}
+    return fields | outputs | others, clashing
+
+
+def _is_chat(values: list[dict[str, Any]]) -> bool:
+    return any(value["type"] in ("Chat", "chatmessage") for value in values)
 
 
 def _drain(buffer: io.StringIO) -> bytes:
@@ -86,7 +104,7 @@ def _record(row: Row, clashing: set[str]) -> dict[str, Any]:
     for name, values in row.outputs.items():
         said = pretty(values)
         record[name] = said if isinstance(said, str) else _json(said)
-        if any(value["type"] in ("Chat", "chatmessage") for value in values):
+        if _is_chat(values):
             record[f"{name}_transcript"] = _transcript(said)
     for name, value in row.data.items():
         column = f"_data_{name}" if name in clashing else name

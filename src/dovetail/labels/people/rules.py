@@ -36,6 +36,7 @@ RULES: dict[tuple[str, str], Rule] = {
     ("GET", "/api/projects"): Rule("projects", place="none"),
     ("GET", _PROJECT): Rule("project"),
     ("GET", f"{_PROJECT}/next"): Rule("task"),
+    ("GET", "/data/upload/{project:int}/{name}"): Rule(),
     ("GET", _TASK): Rule("task"),
     ("GET", f"{_TASK}/annotations"): Rule("annotations"),
     ("POST", f"{_TASK}/annotations"): Rule("annotation", is_answer=True, has_answer=True),

@@ -31,7 +31,7 @@ def file_routes(handlers: Handlers, kit: Kit) -> list[BaseRoute]:
         kit.route("GET", f"{one}/export", api.export),
         kit.route("GET", f"{one}/export/formats", api.formats),
         kit.route("GET", f"{one}/file-uploads", api.listed),
-        kit.route("GET", "/data/upload/{path:path}", api.show),
+        kit.route("GET", "/data/upload/{project:int}/{name}", api.show),
     ]
 
 
@@ -86,7 +86,7 @@ class _Files:
 
     def show(self, call: Call) -> Response:
         """A picture, sound or film that was uploaded, or the part that a Range header asks for."""
-        path = call.request.path_params["path"]
+        path = f"{call.path('project')}/{call.request.path_params['name']}"
         uploads = self._handlers.uploads
         found = uploads.stat(path)
         headers = {

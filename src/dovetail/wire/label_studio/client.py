@@ -246,6 +246,29 @@ class Client(HttpClient):
         )
         return self.decode(answer, Imported)
 
+    def upload(self, project: int, files: Sequence[tuple[str, bytes]]) -> Imported:
+        """Upload files: tables and JSON are read, pictures and the like become tasks.
+
+        Args:
+            project: The project's number.
+            files: Name and content of each.
+        """
+        request = self._http.build_request(
+            "POST",
+            f"{self.url}/api/projects/{project}/import",
+            params=[("return_task_ids", "true")],
+            files=[("file", (name, content)) for name, content in files],
+        )
+        body = request.read()
+        answer = self.send(
+            "POST",
+            f"/api/projects/{project}/import",
+            query=[("return_task_ids", "true")],
+            content=body,
+            headers={"Content-Type": request.headers["Content-Type"]},
+        )
+        return self.decode(answer, Imported)
+
     def tasks(self, project: int, *, page_size: int = PAGE, fields: str = "all") -> Iterator[Raw]:
         """All tasks of a project, page by page, in the order of their numbers.
 

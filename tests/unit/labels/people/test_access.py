@@ -167,3 +167,16 @@ def test_a_project_that_does_not_exist_is_not_found(build: Callable[..., Any]) -
     world = build(1)
     for path in ("members", "gold", "disagreements", "agreement", "annotators"):
         world.boss.get(f"/api/labels/projects/99/{path}", status=404)
+
+
+def test_an_annotator_sees_the_pictures_of_their_projects_only(build: Callable[..., Any]) -> None:
+    first, second = build(1), build(1)
+    shown = []
+    for world in (first, second):
+        path = f"/api/projects/{world.project}/import"
+        world.boss.http.post(path, files={"file": ("a.png", b"\x89PNG")})
+        found = world.boss.get(f"/api/projects/{world.project}/export?download_all_tasks=1")
+        shown.append(found[-1]["data"]["text"])
+    ann = first.invite("ann")
+    assert ann.http.get(shown[0]).content == b"\x89PNG"
+    ann.get(shown[1], status=403)
