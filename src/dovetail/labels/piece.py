@@ -14,6 +14,8 @@ from dovetail.labels.routes.tokens import OPEN, open_routes
 from dovetail.labels.settings import LabelSettings
 from dovetail.labels.store import NAME, open_store
 from dovetail.labels.ui.pages import page_routes
+from dovetail.labels.ui.people import people_page_routes
+from dovetail.labels.ui.review import review_routes
 from dovetail.web.piece import Context, Page, Piece, Service
 
 __all__ = ["piece"]
@@ -35,6 +37,8 @@ def build(context: Context, settings: LabelSettings) -> Service:
         *page_routes(handlers, people.people.room.access.standing, snapshots),
         *people.routes,
         *learning.routes,
+        *review_routes(people.people),
+        *people_page_routes(people.people),
     ]
 
     def start() -> None:

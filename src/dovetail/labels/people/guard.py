@@ -144,6 +144,9 @@ class Guard:
         for name, table in _PLACES.items():
             if name in params:
                 return self._project_of(table, int(params[name]))
+        if "path" in params:  # of a file that was uploaded to a project
+            first = str(params["path"]).partition("/")[0]
+            return int(first) if first.isdecimal() and len(first) < 10 else None
         said = QueryParams(scope["query_string"]).get("project", "")
         return int(said) if said.isdecimal() and len(said) < 10 else None
 

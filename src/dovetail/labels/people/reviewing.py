@@ -90,6 +90,7 @@ class Reviews:
         *,
         state: str = "pending",
         after: int = 0,
+        skip: int = 0,
         limit: int = 50,
     ) -> ReviewPage:
         """Return answers in a state: pending, accepted, fixed or rejected.
@@ -102,6 +103,7 @@ class Reviews:
             reviewer: Who asks: their own answers are marked, for they may not judge these.
             state: Which.
             after: Annotations above this number only.
+            skip: So many of these are left out.
             limit: So many at most.
 
         Raises:
@@ -124,6 +126,7 @@ class Reviews:
             counts[where] += 1
             if where == state and row.id > after:
                 found.append(row)
+        found = found[max(skip, 0) :]
         shown = found[:limit]
         return ReviewPage(
             state=state,

@@ -52,7 +52,7 @@ def overview(handlers: Handlers, standing: Standing, request: Request) -> Overvi
     mine = None if principal.may("editor") else standing(principal.name)
     total, found = handlers.projects.list(
         title=ask,
-        numbers=[*mine] if mine is not None else [],
+        numbers=[] if mine is None else [*mine] or [0],  # no number at all would mean all
         limit=PAGE,
         offset=(page - 1) * PAGE,
     )
