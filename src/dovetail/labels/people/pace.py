@@ -20,6 +20,8 @@ PAUSE_MS = 30 * 60 * 1000
 """After so long without an answer a new session begins."""
 FEWEST = 20
 """So many answers at least before anything is said about how somebody works."""
+_SHORTEST_MS = 5 * 60 * 1000
+"""Shorter sessions say nothing about tiredness; scripts that save by the hundred have such."""
 _SHOWN = 8
 _FALSE_ALARMS = 0.01
 _FAST = 5.0
@@ -165,7 +167,9 @@ def _trend(name: str, mine: Sequence[Given], right: Mapping[int, float]) -> Tren
         says.append(f"the share of right answers {word} by {abs(held[0]):.0%} an hour")
     known = pace is not None or held is not None
     text = "; ".join(says) if says else "no trend seen" if known else "too few answers to tell"
-    factor, slowest, quickest = [math.exp(x) for x in pace] if pace else [None] * 3
+    factor, slowest, quickest = (
+        [math.exp(min(max(x, -50.0), 50.0)) for x in pace] if pace else [None] * 3
+    )
     change, falls, rises = held or (None, None, None)
     return Trend(
         person=name,
@@ -195,7 +199,7 @@ def _slope(
             for given in part
             if (y := value(given)) is not None
         ]
-        if len(told) < 3:
+        if len(told) < 3 or part[-1].at_ms - part[0].at_ms < _SHORTEST_MS:
             continue
         kept += 1
         middle_x = sum(x for x, _ in told) / len(told)

@@ -1,6 +1,6 @@
 """The page about the people of a project: who they are, how good, and how sure that is."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from urllib.parse import parse_qsl
 
@@ -15,11 +15,11 @@ from dovetail.base.errors import InvalidInputError
 from dovetail.labels.errors import AbsentError
 from dovetail.labels.people.agreement import Agreement, Pair
 from dovetail.labels.people.estimates import Estimate
-from dovetail.labels.people.golden import GoldReport
+from dovetail.labels.people.golden import AddGold, GoldReport
 from dovetail.labels.people.members import Invitation, Member
 from dovetail.labels.people.pace import Check, Trend
 from dovetail.labels.people.people import People
-from dovetail.labels.people.plan import Plan
+from dovetail.labels.people.plan import Plan, read_plan
 from dovetail.labels.people.quality import Confused
 from dovetail.labels.routes.kit import read_body
 from dovetail.labels.store import tables as t
@@ -152,6 +152,11 @@ class _Content:
             members.remove(project, int(who), principal)
         elif deed == "requalify" and who.isdecimal():
             members.requalify(project, int(who))
+        elif deed == "gold":
+            wanted = AddGold(used_for=fields.get("used_for", "both"), ground_truth=True)
+            self._people.gold.add(project, wanted, principal.name)
+        elif deed == "plan":
+            self._people.put_plan(project, _planned(self._room.plans.of(project), fields))
         else:
             raise InvalidInputError(f"there is nothing to do called {deed[:40]!r}")
         return RedirectResponse(f"/labels/projects/{project}/people", 303)
@@ -182,3 +187,16 @@ class _Content:
         first = self._room.backend.clock.now().replace(day=1)
         last = first - timedelta(days=1)
         return f"{last:%Y-%m}-01", f"{last:%Y-%m-%d}"
+
+
+def _planned(plan: Plan, fields: Mapping[str, str]) -> Plan:
+    """A plan with what a form says of the share of gold and of everybody's rate."""
+    changed = msgspec.to_builtins(plan)
+    if "gold_share" in fields:
+        try:
+            changed["gold_share"] = float(fields["gold_share"]) / 100
+        except ValueError:
+            raise InvalidInputError("the share of gold is no number") from None
+    if "amount" in fields:
+        changed["pay"] |= {name: fields.get(name, "") for name in ("amount", "per", "currency")}
+    return read_plan(changed)

@@ -303,3 +303,8 @@ def test_steady_people_show_no_trend() -> None:
     (found,) = pace.trends(answers, {g.annotation: 1.0 for g in answers})
     assert found.text == "No trend seen."
     assert pace.trends(answers[:5], {})[0].text == "Too few answers to tell."
+
+
+def test_a_script_that_saves_by_the_hundred_is_not_called_tired() -> None:
+    answers = [Given(n, n, "bot", n * 3, 1.0 + n % 7, {"c": "a"}) for n in range(300)]
+    assert pace.trends(answers, {})[0].text == "Too few answers to tell."
