@@ -401,3 +401,40 @@ def test_two_annotators_never_hold_one_task(labels: Labels) -> None:
     labels.http.headers["Authorization"] = f"Token {labels.secret('owner')}"
     assert [len(one) for one in held] == [15, 15]
     assert not held[0] & held[1]
+
+
+def test_instructions_and_examples_stand_beside_the_item(ann: Page, labels: Labels) -> None:
+    project = labels.project(expert_instruction="<p>Say <b>spam</b> to adverts.</p>")
+    labels.load(project, texts(1))
+    example = {"data": {"text": "Buy now"}, "answer": "spam", "why": "It sells."}
+    labels.call("PUT", f"/api/labels/projects/{project}/people", {"examples": [example]})
+    open_desk(ann, labels, project)
+    side = ann.locator(".side")
+    expect(side.locator(".prose b")).to_have_text("spam")
+    expect(side.locator(".example")).to_contain_text("Buy now")
+    expect(side.locator(".example")).to_contain_text("spam It sells.")
+    press(ann, "h")
+    expect(side.locator(".prose")).to_be_hidden()
+
+
+def test_an_annotator_with_a_viewers_token_labels_what_they_were_invited_to(
+    browser: Browser, labels: Labels
+) -> None:
+    project, other = labels.project(), labels.project()
+    (task,) = labels.load(project, texts(1))
+    labels.secret("vera", "viewer")
+    body = {"name": "vera", "role": "annotator"}
+    labels.call("POST", f"/api/labels/projects/{project}/members", body)
+    context = labels.context(browser, "vera")
+    page = context.new_page()
+    page.goto(f"{labels.url}/labels")
+    expect(page.get_by_role("table").locator("tbody tr")).to_have_count(1)
+    page.get_by_role("link", name="Label Moods").click()
+    page.wait_for_selector("label-desk .item")
+    press(page, "1")
+    all_sent(page)
+    assert choices(labels, task) == [["spam"]]
+    answer = page.goto(f"{labels.url}/labels/projects/{other}/label")
+    assert answer is not None
+    assert answer.status == 403
+    context.close()

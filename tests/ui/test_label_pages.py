@@ -129,14 +129,31 @@ def test_a_project_is_made_from_a_starter_and_a_file(
     expect(preview.locator(".problem")).to_contain_text("no tag has that name")
     config.fill(right)
     expect(preview.get_by_role("button", name="positive")).to_be_visible()
-    file = tmp_path / "tasks.json"
-    file.write_text('[{"text": "one"}, {"text": "two"}]')
+    file = tmp_path / "tasks.csv"
+    file.write_text("number,words\n1,Good soup\n2,Cold soup\n")
     page.get_by_label("Title").fill("Reviews")
     page.locator("#file").set_input_files(file)
+    expect(preview).to_contain_text("2 tasks with number, words.")
+    expect(preview).to_contain_text("The file has no field text.")
+    preview.get_by_role("button", name="words").click()
+    expect(preview.locator(".text")).to_have_text("Good soup")
+    expect(config).to_have_value(right.replace("$text", "$words"))
     page.get_by_role("button", name="Make the project").click()
     page.wait_for_url("**/labels/projects/*")
     expect(page.get_by_role("heading", name="Reviews")).to_be_visible()
     expect(page.get_by_role("table", name="Tasks").locator("tbody tr")).to_have_count(2)
+
+
+def test_a_file_that_cannot_be_read_says_why(
+    page: Page, client: httpx.Client, tmp_path: Path
+) -> None:
+    file = tmp_path / "tasks.json"
+    file.write_text('[{"text": "one"')
+    page.goto(f"{client.base_url}/labels/new")
+    page.locator("#file").set_input_files(file)
+    expect(page.locator("output.wrong")).to_contain_text("tasks.json")
+    answer = client.post("/api/labels/files/peek?name=a.exe", content=b"x")
+    assert answer.json()["title"] == "a.exe lists no tasks"
 
 
 def test_a_hostile_config_is_refused_with_its_reason(page: Page, client: httpx.Client) -> None:

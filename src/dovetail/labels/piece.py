@@ -34,7 +34,7 @@ def build(context: Context, settings: LabelSettings) -> Service:
         *routes(handlers),
         *connections.routes(),
         *snapshot_routes(snapshots, Kit(handlers)),
-        *page_routes(handlers, people.people.room.access.standing, snapshots),
+        *page_routes(handlers, people.people, snapshots),
         *people.routes,
         *learning.routes,
         *review_routes(people.people),

@@ -87,7 +87,8 @@ RULES |= {
 }
 
 READ_BY_POST = (
-    "/api/projects/validate", "/api/projects/{project:int}/validate", "/api/labels/config/preview"
+    "/api/projects/validate", "/api/projects/{project:int}/validate", "/api/labels/config/preview",
+    "/api/labels/files/peek",
 )  # fmt: skip
 
 OWN_PATHS = (

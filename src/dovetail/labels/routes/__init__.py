@@ -12,7 +12,7 @@ from dovetail.labels.routes.users import user_routes
 
 __all__ = ["ERRORS", "READS", "routes"]
 
-READS = (r"/api/projects(/\d+)?/validate/?", r"/api/labels/config/preview")
+READS = (r"/api/projects(/\d+)?/validate/?", r"/api/labels/(config/preview|files/peek)")
 
 
 def routes(handlers: Handlers) -> list[BaseRoute]:

@@ -8,10 +8,11 @@ from starlette.requests import Request
 from starlette.routing import BaseRoute
 
 from dovetail.labels.handlers import Handlers
+from dovetail.labels.people.people import People
 from dovetail.labels.routes.kit import Kit
 from dovetail.labels.ui.desk import Desk, desk_page, desk_routes
 from dovetail.labels.ui.exports import ExportsPage, Snapshotted, exports_page
-from dovetail.labels.ui.overview import Overview, Standing, overview
+from dovetail.labels.ui.overview import Overview, overview
 from dovetail.labels.ui.policy import ITEM_POLICY
 from dovetail.labels.ui.project import ProjectPage, project_page
 from dovetail.labels.ui.starters import STARTERS, Starter
@@ -33,18 +34,18 @@ class Form(msgspec.Struct, frozen=True, kw_only=True):
     starters: tuple[Starter, ...]
 
 
-def page_routes(handlers: Handlers, standing: Standing, snapshots: Snapshotted) -> list[BaseRoute]:
+def page_routes(handlers: Handlers, people: People, snapshots: Snapshotted) -> list[BaseRoute]:
     """The pages.
 
     Args:
         handlers: Where they are from.
-        standing: The projects that a person was invited to, by their name; None for nobody's.
+        people: Who was invited where, and what they are told.
         snapshots: What was exported under a name.
     """
 
     def projects(request: Request) -> Overview:
         """Which projects there are, and how far they are."""
-        return overview(handlers, standing, request)
+        return overview(handlers, people.room.access.standing, request)
 
     def new(_: Request) -> Form:
         """The form that makes a project."""
@@ -76,7 +77,7 @@ def page_routes(handlers: Handlers, standing: Standing, snapshots: Snapshotted) 
 
     def desk(request: Request) -> Desk:
         """The desk where people label."""
-        return desk_page(handlers, request)
+        return desk_page(handlers, people, request)
 
     def task(request: Request) -> TaskPage:
         """A task with all that was said of it."""

@@ -6,14 +6,14 @@ import { Bar, Timer } from "./bar.js";
 import { DeskKeys } from "./desk-keys.js";
 import { Drafts } from "./drafts.js";
 import { make, newUuid } from "./elements.js";
+import { guide } from "./guide.js";
 import { keysOf } from "./keys.js";
 import { Outbox } from "./outbox.js";
 import { Queue } from "./queue.js";
-import { sanitise } from "./sanitise.js";
 import { Sitting } from "./sitting.js";
 
 /** @typedef {import("./outbox.js").Saved} Saved */
-/** @typedef {{project: number, title: string, user: string, config: import("./answers.js").Config, queue: string, blind: boolean, instruction: string, total: number, done: number}} Facts */
+/** @typedef {{project: number, title: string, user: string, config: import("./answers.js").Config, queue: string, blind: boolean, instruction: string, examples: import("./guide.js").Example[], standing: string, total: number, done: number}} Facts */
 
 /** How many items are held for going back without the server. */
 const SEEN = 30;
@@ -25,6 +25,7 @@ class LabelDesk extends HTMLElement {
   #timer = new Timer();
   #pressed = 0;
   #isBusy = false;
+  /** What stands beside every item. @type {Node[] | null} */ told = null;
   #unsent = 0;
 
   connectedCallback() {
@@ -109,7 +110,7 @@ class LabelDesk extends HTMLElement {
     const note = this.#origin(item, saved, draft !== null);
     if (note) side.append(note);
     side.append(sitting.controls.root, sitting.side);
-    if (facts.instruction) side.append(this.#instruction(facts.instruction));
+    side.append(...this.#guide());
     this.place?.replaceChildren(make("div", { class: "item", "data-task": item.id }, sitting.view.root), side);
     if (this.bar) this.bar.withdraw.hidden = !saved;
     this.#verb();
@@ -139,12 +140,11 @@ class LabelDesk extends HTMLElement {
     return make("p", { class: "origin pre" }, make("b", { text: "Pre-labelled" }), ` by ${prediction.model_version || "a model"}${sure}. `, make("span", { class: "by-key", text: "Enter accepts, Delete clears." }));
   }
 
-  /** @param {string} markup */
-  #instruction(markup) {
-    const open = matchMedia("(min-width: 761px)").matches;
-    const details = make("details", { class: "instruction", open }, make("summary", { text: "Instructions" }));
-    details.append(make("div", { class: "prose" }, sanitise(markup)));
-    return details;
+  /** What annotators are told: made once, it stands beside every item. */
+  #guide() {
+    const { instruction, examples, standing, config } = /** @type {Facts} */ (this.facts);
+    this.told ??= guide(instruction, examples, standing, config);
+    return this.told;
   }
 
   #verb() {

@@ -6,6 +6,7 @@ import { keysOf } from "./keys.js";
 import { Sitting } from "./sitting.js";
 
 /** @typedef {{name: string, config: string, data: Record<string, any>}} Starter */
+/** @typedef {{count: number, fields: string[], first: Record<string, any>}} Peeked */
 /** @typedef {{config: import("./answers.js").Config, data: Record<string, any>, fields: string[], notes: string[]}} Preview */
 
 /** What a server says of a refusal, in a sentence. @param {Response} answer */
@@ -15,7 +16,12 @@ async function refusal(answer) {
   return fields.join(" ") || said.detail || said.title || `The server answered ${answer.status}.`;
 }
 
+/** Files that list tasks, and how large one may be to be looked into before it is sent. */
+const TABLES = /\.(json|jsonl|ndjson|csv|tsv|parquet)$/i;
+const LOOKED = 50_000_000;
+
 class ProjectMaker extends HTMLElement {
+  /** What the chosen file holds; null where there is none, or it lists no tasks. @type {Peeked | null} */ #file = null;
   #timer = 0;
   #asked = 0;
   /** The project that was made, so that a failed upload does not make a second one. */ #made = 0;
@@ -37,6 +43,7 @@ class ProjectMaker extends HTMLElement {
       clearTimeout(this.#timer);
       this.#timer = setTimeout(() => this.#show(), 250);
     });
+    /** @type {HTMLElement} */ (form.elements.namedItem("file")).addEventListener("change", () => this.#look());
     form.addEventListener("submit", (event) => { event.preventDefault(); this.#save(); });
     if (!this.config.value) this.#start(0);
     else this.#show();
@@ -55,6 +62,43 @@ class ProjectMaker extends HTMLElement {
     this.#show();
   }
 
+  /** Look into the chosen file: the preview then shows its first task. */
+  async #look() {
+    const field = /** @type {HTMLInputElement} */ (this.form?.elements.namedItem("file"));
+    const file = field.files?.[0];
+    this.#file = null;
+    this.#say("");
+    if (file && TABLES.test(file.name) && file.size <= LOOKED) {
+      const answer = await fetch(`/api/labels/files/peek?name=${encodeURIComponent(file.name)}`, { method: "POST", body: file }).catch(() => null);
+      if (answer?.ok) this.#file = await answer.json();
+      else if (answer) this.#say(await refusal(answer), true);
+    }
+    await this.#show();
+  }
+
+  /** What the file says to the fields that the config shows. @param {string[]} fields @returns {Node[]} */
+  #fields(fields) {
+    const file = this.#file;
+    if (!file) return [make("p", { class: "note", text: fields.length ? `Each task needs: ${fields.join(", ")}.` : "No field of the tasks is shown." })];
+    const missing = fields.filter((field) => !file.fields.includes(field.split(/[.[]/)[0]));
+    const said = make("p", { class: "note", text: `${file.count.toLocaleString("en")} tasks with ${file.fields.join(", ")}.` });
+    return [said, ...missing.map((field) => this.#offer(field, file.fields))];
+  }
+
+  /** Offer the file's fields for one that it lacks. @param {string} field @param {string[]} fields */
+  #offer(field, fields) {
+    const buttons = fields.slice(0, 12).map((one) => make("button", {
+      type: "button", text: one,
+      onclick: () => {
+        if (!this.config) return;
+        const escaped = field.replace(/[^\w]/g, "\\$&");
+        this.config.value = this.config.value.replace(new RegExp(`\\$${escaped}(?![\\w])`, "g"), () => `$${one}`);
+        this.#show();
+      },
+    }));
+    return make("div", { class: "problem level-warn", role: "status" }, make("p", { text: `The file has no field ${field}. Show instead:` }), make("p", { class: "templates" }, ...buttons));
+  }
+
   /** Show the config at work, or what is wrong with it. */
   async #show() {
     const asked = ++this.#asked;
@@ -69,9 +113,8 @@ class ProjectMaker extends HTMLElement {
     this.config?.removeAttribute("aria-invalid");
     const { config, data, fields, notes } = /** @type {Preview} */ (await answer.json());
     if (asked !== this.#asked) return;
-    const sitting = new Sitting(config, { id: 0, data, prediction: null }, keysOf(config), null);
-    const needs = fields.length ? `Each task needs: ${fields.join(", ")}.` : "No field of the tasks is shown.";
-    this.preview?.replaceChildren(sitting.view.root, sitting.controls.root, sitting.side, make("p", { class: "note", text: needs }), ...notes.map((text) => make("p", { class: "note kept", text })));
+    const sitting = new Sitting(config, { id: 0, data: this.#file?.first ?? data, prediction: null }, keysOf(config), null);
+    this.preview?.replaceChildren(sitting.view.root, sitting.controls.root, sitting.side, ...this.#fields(fields), ...notes.map((text) => make("p", { class: "note kept", text })));
   }
 
   /** Make or change the project, then send the files. */
