@@ -1,83 +1,35 @@
 """Is this table labelled well enough to train on?
 
 Put together from what is in the table: labels, a model's out-of-sample predictions, who labelled,
-which rows are the same. `cli_audit.py` prints it.
+which rows are nearly the same. `cli.py` prints it, `report.py` makes a page of it.
 """
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import msgspec
 import numpy as np
 
 from dovetail.base.errors import InvalidInputError
-from dovetail.labels.audit.guessing import features_of, guess
-from dovetail.labels.audit.issues import Issues, find_issues
+from dovetail.labels.audit.alike import Odd, excerpts, group, odd
+from dovetail.labels.audit.findings import Annotator, Audit, Class, Confusion, Suspect
+from dovetail.labels.audit.guessing import guess
+from dovetail.labels.audit.noise import Noise, by_gold, by_predictions
+from dovetail.labels.audit.people import by_answers, by_suspects
+from dovetail.labels.audit.prospects import learning_curve
+from dovetail.labels.audit.reading import Columns, Given, read
+from dovetail.labels.audit.verdict import Case, actions_of, reasons_of, rows_to_ask, silent
 from dovetail.labels.combine import wilson
-from dovetail.labels.votes import Codes
+from dovetail.labels.crowdlab import combine_model
+from dovetail.labels.votes import Codes, Floats
 
 if TYPE_CHECKING:
     import polars as pl
 
-__all__ = ["Annotator", "Audit", "Class", "Suspect", "audit"]
+__all__ = ["audit", "audit_columns"]
 
-_TOO_WRONG = 0.2  # of a class's labels: past it, neither count nor suspects can be relied on
-_FEW = 20
-
-
-class Suspect(msgspec.Struct, frozen=True):
-    """A row whose label is likely wrong; rows count from 0."""
-
-    row: int
-    label: str
-    likely: str
-
-
-class Class(msgspec.Struct, frozen=True):
-    """A label: how many rows have it, and how many of these are wrong by estimate."""
-
-    label: str
-    rows: int
-    wrong: float
-
-
-class Annotator(msgspec.Struct, frozen=True):
-    """Who labelled, and the share of their labels that is not suspect, with a 95 % interval."""
-
-    name: str
-    rows: int
-    accuracy: float
-    lower: float
-    upper: float
-
-
-class Audit(msgspec.Struct, frozen=True):
-    """What an audit found.
-
-    Attributes:
-        rows: Rows with a label.
-        accuracy: Estimated share of right labels.
-        lower: Lower end of its 95 % interval, from the number of rows alone.
-        upper: Upper end.
-        classes: Each label, in order.
-        suspects: Rows likely wrong, the surest first.
-        annotators: Who labelled, the least accurate first.
-        contradictions: Rows that equal another in all else but have another label.
-        leaks: Rows that equal a row of another split.
-        enough: Whether it is good enough to train on.
-        reasons: Why not, and what would help.
-    """
-
-    rows: int
-    accuracy: float
-    lower: float
-    upper: float
-    classes: list[Class]
-    suspects: list[Suspect]
-    annotators: list[Annotator]
-    contradictions: int
-    leaks: int
-    enough: bool
-    reasons: list[str]
+_EXCERPTS = 2000
+_CONFUSIONS = 20
+_REVERSE = 0.25  # of the rows of one way, below which the other way is rare
 
 
 def audit(
@@ -103,103 +55,157 @@ def audit(
     Raises:
         InvalidInputError: a label has no predictions, or these are no probabilities.
     """
-    rows = np.flatnonzero(table[label].is_not_null().to_numpy())
-    table = table[rows]
-    given = [str(x) for x in table[label].to_list()]
-    names = list(predictions) or sorted(set(given))
-    place = {name: code for code, name in enumerate(names)}
-    lacking = next((x for x in given if x not in place), None)
-    if lacking is not None or not given:
-        what = (
-            f"the label {lacking!r} has no column of predictions" if given else "no row has a label"
-        )
-        raise InvalidInputError(what, fix="give a column for each class with --predictions")
-    codes = np.array([place[x] for x in given])
-    apart = [name for name in (label, annotator, split, *predictions.values()) if name]
-    features = table.drop(apart)
-    if predictions:
-        shown = np.stack([_numbers(table, predictions[name]) for name in names], 1)
-    else:
-        shown = guess(features_of(features), codes, len(names))
-    issues = find_issues(codes, shown)
-    classes = _classes(names, codes, issues)
-    share, lower, upper = wilson(len(given) - issues.wrong, len(given))
-    contradictions, leaks = _same(features, table, label, split)
-    reasons = _reasons(classes, lower, target, contradictions, leaks)
-    suspects = [
-        Suspect(int(rows[r]), names[codes[r]], names[c])
-        for r, c in zip(issues.suspects, issues.likely, strict=True)
-    ]
-    people = _annotators(table, annotator, issues) if annotator else []
-    found = suspects, people, contradictions, leaks, not reasons, reasons
-    return Audit(len(given), share, lower, upper, classes, *found)
+    return audit_columns(table, Columns(label, predictions, annotator, split=split), target)
 
 
-def _numbers(table: "pl.DataFrame", name: str) -> np.ndarray:
+def audit_columns(
+    table: "pl.DataFrame", columns: Columns, target: float = 0.95, price: float = 0.0
+) -> Audit:
+    """Audit a table with all that is known of it.
+
+    Args:
+        table: Its rows; those without a label are left out.
+        columns: Which column holds what.
+        target: Share of right labels that is good enough.
+        price: What one label costs.
+
+    Raises:
+        InvalidInputError: a label has no predictions, or these are no probabilities.
+    """
+    given = read(table, columns)
+    near = group(given.features, given.kinds)
+    shown = given.shown
+    if shown is None:
+        shown = guess(given.features, given.kinds, given.label, len(given.names), near)
+    return _found(_Seen(given, near, shown), target, price)
+
+
+@dataclass
+class _Seen:
+    """A table with what is known of each row."""
+
+    given: Given
+    near: Codes
+    shown: Floats
+
+
+def _found(seen: _Seen, target: float, price: float) -> Audit:
+    given = seen.given
+    noise, label, people = _noise(seen)
+    suspects = noise.issues.suspects
+    usable, curve = True, None
     try:
-        return table[name].to_numpy().astype(float)
-    except (TypeError, ValueError) as error:
-        raise InvalidInputError(
-            f"column {name!r} holds values that are no probabilities"
-        ) from error
+        curve = learning_curve(
+            given.features, given.kinds, label, suspects, seen.near, len(given.names)
+        )
+    except InvalidInputError:  # no column is of use to a plain model
+        usable = False
+    classes = _classes(given.names, label, noise, seen.shown)
+    names = [given.names[code] for code in label]
+    oddities = _Oddities(seen, names)
+    apart, leaks = oddities.labels, oddities.splits
+    case = Case(
+        classes, noise, target, apart.rows, leaks.rows, curve, price, given.votes is not None,
+        _agreed(label, seen.shown), given.shown is not None,
+    )  # fmt: skip
+    reasons, note = reasons_of(case), silent(curve, usable)
+    return Audit(
+        rows=len(label),
+        accuracy=noise.accuracy,
+        lower=noise.lower,
+        upper=noise.upper,
+        basis=noise.basis,
+        classes=classes,
+        suspects=_suspects(seen, noise, label),
+        annotators=people,
+        confusions=_confusions(given.names, noise),
+        contradictions=apart.rows,
+        leaks=leaks.rows,
+        contradicting=apart.groups,
+        leaking=leaks.groups,
+        ask=[int(given.rows[row]) for row in rows_to_ask(case, label, suspects)],
+        actions=actions_of(case),
+        enough=not reasons,
+        reasons=reasons,
+        notes=[note] if note else [],
+    )
 
 
-def _classes(names: list[str], codes: Codes, issues: Issues) -> list[Class]:
-    rows = np.bincount(codes, minlength=len(names))
-    wrong = issues.joint.sum(1) - np.diag(issues.joint)
-    return [Class(n, int(r), float(w)) for n, r, w in zip(names, rows, wrong, strict=True)]
+def _noise(seen: _Seen) -> tuple[Noise, Codes, list[Annotator]]:
+    """How right labels are, the labels themselves, and who gave them."""
+    given, shown = seen.given, seen.shown
+    if given.votes is None:
+        noise = by_gold(given.label, shown, given.gold)
+        return noise, given.label, by_suspects(given.who, noise.issues) if given.who else []
+    _, posterior = combine_model(given.votes, shown)
+    label = posterior.argmax(1)
+    people = by_answers(given.votes, posterior, given.people) if given.people else []
+    if (given.gold >= 0).sum():
+        return by_gold(label, shown, given.gold), label, people
+    plain = by_predictions(label, shown)
+    sure = float(posterior.max(1).sum())
+    accuracy, lower, upper = wilson(sure, len(label))
+    return Noise(plain.issues, accuracy, lower, upper, "people", []), label, people
 
 
-def _annotators(table: "pl.DataFrame", annotator: str, issues: Issues) -> list[Annotator]:
-    who = [str(x) for x in table[annotator].to_list()]
-    names, code = np.unique(who, return_inverse=True)
-    rows = np.bincount(code)
-    wrong = np.bincount(code[issues.suspects], minlength=len(names))
-    found = [
-        Annotator(str(name), int(n), *wilson(float(n - w), int(n)))
-        for name, n, w in zip(names, rows, wrong, strict=True)
+class _Oddities:
+    """Rows that are nearly the same, but for their labels or their splits."""
+
+    def __init__(self, seen: _Seen, names: list[str]) -> None:
+        given, near = seen.given, seen.near
+        several = np.unique(near[near != np.arange(len(near))])
+        shown = [""] * len(near)
+        for row, text in excerpts(given.features, given.kinds, several[:_EXCERPTS]).items():
+            shown[row] = text
+        self.labels = odd(near, names, given.rows, shown)
+        self.splits = odd(near, given.part, given.rows, shown) if given.part else Odd(0, [])
+
+
+def _suspects(seen: _Seen, noise: Noise, label: Codes) -> list[Suspect]:
+    given, issues = seen.given, noise.issues
+    texts = excerpts(given.features, given.kinds, issues.suspects[:_EXCERPTS])
+    return [
+        Suspect(
+            int(given.rows[row]), given.names[label[row]], given.names[likely],
+            round(float(chance), 4), texts.get(int(row), ""),
+        )
+        for row, likely, chance in zip(issues.suspects, issues.likely, issues.chance, strict=True)
+    ]  # fmt: skip
+
+
+def _agreed(label: Codes, shown: Floats) -> float:
+    """Share of labels that are the likeliest prediction, beyond chance (Cohen's kappa)."""
+    said, classes = shown.argmax(1), shown.shape[1]
+    met = np.bincount(label, minlength=classes) @ np.bincount(said, minlength=classes)
+    chance = float(met) / len(label) ** 2
+    return (float((said == label).mean()) - chance) / max(1.0 - chance, 1e-9)
+
+
+def _classes(names: list[str], label: Codes, noise: Noise, shown: Floats) -> list[Class]:
+    joint = noise.issues.joint
+    rows = np.bincount(label, minlength=len(names))
+    wrong, missed = joint.sum(1) - np.diag(joint), joint.sum(0) - np.diag(joint)
+    kept = np.ones(len(label), bool)
+    kept[noise.issues.suspects] = False
+    many = np.bincount(label[kept], minlength=len(names))
+    hit = np.bincount(label[kept], shown.argmax(1)[kept] == label[kept], len(names))
+    recall = hit / np.maximum(many, 1)
+    return [
+        Class(name, int(n), float(w), float(m), float(r))
+        for name, n, w, m, r in zip(names, rows, wrong, missed, recall, strict=True)
     ]
-    return sorted(found, key=lambda one: one.accuracy)
 
 
-def _same(
-    features: "pl.DataFrame", table: "pl.DataFrame", label: str, split: str
-) -> tuple[int, int]:
-    """Rows that equal another in all features: with another label, and in another split."""
-    if not features.width:
-        return 0, 0
-    values = features.to_dict(as_series=False)
-    kinds: dict[tuple[str, ...], tuple[set[str], set[str], list[int]]] = {}
-    labels = table[label].to_list()
-    splits = table[split].to_list() if split else [""] * len(labels)
-    for row, key in enumerate(zip(*values.values(), strict=True)):
-        told = kinds.setdefault(tuple(map(repr, key)), (set(), set(), []))
-        told[0].add(str(labels[row]))
-        told[1].add(str(splits[row]))
-        told[2].append(row)
-    apart = sum(len(rows) for said, _, rows in kinds.values() if len(said) > 1)
-    leaks = sum(len(rows) for _, parts, rows in kinds.values() if len(parts) > 1)
-    return apart, leaks
-
-
-def _reasons(
-    classes: list[Class], lower: float, target: float, contradictions: int, leaks: int
-) -> list[str]:
-    """Say what is not good enough, and what would help."""
-    said = []
-    if lower < target:
-        said.append(f"labels may be only {lower:.1%} right, below {target:.1%}: check the suspects")
-    for one in classes:
-        if one.rows < _FEW:
-            said.append(f"{one.label!r} has {one.rows} rows: label {_FEW - one.rows} more")
-        elif one.wrong > _TOO_WRONG * one.rows:
-            share = one.wrong / one.rows
-            said.append(
-                f"{share:.0%} of {one.label!r} look wrong, more than predictions can tell: "
-                "label 100 of them by hand again"
-            )
-    if contradictions:
-        said.append(f"{contradictions} rows equal others but have other labels: settle them")
-    if leaks:
-        said.append(f"{leaks} rows are in several splits: keep each in one")
-    return said
+def _confusions(names: list[str], noise: Noise) -> list[Confusion]:
+    joint = noise.issues.joint
+    off = joint - np.diag(np.diag(joint))
+    given = np.maximum(joint.sum(1), 1e-9)
+    found = []
+    for place in np.argsort(-off, axis=None, kind="stable")[:_CONFUSIONS]:
+        one, other = divmod(int(place), len(names))
+        if off[one, other] < 1:
+            break
+        ways = "one way" if off[other, one] < _REVERSE * off[one, other] else "both ways"
+        share = float(off[one, other] / given[one])
+        found.append(Confusion(names[one], names[other], float(off[one, other]), share, ways))
+    return found

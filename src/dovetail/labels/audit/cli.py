@@ -1,20 +1,30 @@
-"""`dovetail labels audit`: is this table labelled well enough to train on?"""
+"""`dovetail labels audit`: is this data set labelled well enough to train on?"""
 
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from dovetail.labels.audit.auditor import Audit
-from dovetail.web.commands import json_option, print_json, print_table
+from dovetail.web.commands import json_option, print_json
+
+if TYPE_CHECKING:
+    import polars as pl
+
+    from dovetail.labels.audit.findings import Audit
+    from dovetail.labels.audit.reading import Columns
 
 __all__ = ["audit"]
 
-_SHOWN = 10
+_FILE = click.Path(dir_okay=False, path_type=Path)
 
 
 @click.command()
-@click.argument("table", type=click.Path(exists=True, dir_okay=False, path_type=Path))
-@click.option("--label", required=True, help="Column of the label.")
+@click.argument(
+    "table", required=False, type=click.Path(exists=True, dir_okay=False, path_type=Path)
+)
+@click.option("--from", "project", help="URL of a Label Studio project, in place of TABLE.")
+@click.option("--token", envvar="DOVETAIL_TOKEN", help="API token of that server.")
+@click.option("--label", default="", help="Column of the label; of a project, the control.")
 @click.option(
     "--predictions",
     default="",
@@ -22,40 +32,96 @@ _SHOWN = 10
     help="Columns of out-of-sample probabilities; all that are named p_<label>, if not given.",
 )
 @click.option("--annotator", default="", help="Column of who labelled.")
+@click.option("--item", default="", help="Column of what is labelled, if several people did it.")
 @click.option("--split", default="", help="Column of the split, such as train and test.")
+@click.option("--gold", default="", help="Column of the right label, empty where not known.")
+@click.option("--ignore", default="", metavar="COLUMN,...", help="Columns to leave out.")
 @click.option(
     "--target",
     type=click.FloatRange(0, 1),
     default=0.95,
+    show_default=True,
     help="Share of right labels that is good enough.",
 )
+@click.option("--cost-per-label", type=click.FloatRange(0), default=0.0, help="What one costs.")
+@click.option("--html", type=_FILE, help="Write a report to this file as well.")
 @json_option
 def audit(
-    table: Path, label: str, predictions: str, annotator: str, split: str, target: float,
-    as_json: bool,
+    *, table: Path | None, project: str | None, token: str | None, target: float,
+    cost_per_label: float, html: Path | None, as_json: bool, **names: str,
 ) -> None:  # fmt: skip
-    """Audit the labels of TABLE: how many are right, which are not, what would help.
+    """Audit the labels of TABLE, or of a project: how many are right, which are not, what helps.
 
-    The exit code is 1 where they are not good enough to train on. Predictions must come from a
-    model that did not see the rows it predicts: of cross-validation, or of another data set.
-    Without any, a plain model of the table's other columns is cross-validated.
+    The exit code is 0 where they are good enough to train on, 1 where they are not, and 2 where
+    that cannot be told. Predictions must come from a model that did not see the rows it predicts:
+    of cross-validation, or of another data set. Without any, a plain model of the other columns is
+    cross-validated.
 
     \b
-    dovetail labels audit data.parquet --label y --predictions no=p0,yes=p1
+    dovetail labels audit data.parquet --label y --predictions no=p0,yes=p1 --html audit.html
+    dovetail labels audit --from http://localhost:8080/projects/1 --token $TOKEN
     """
-    from dovetail.labels.audit.auditor import audit as audited
-    from dovetail.labels.tables import column_names, read_columns
+    from dovetail.labels.audit.auditor import audit_columns
 
-    known = column_names(table)
-    told = _named(predictions, known, label)
-    read = read_columns(table, list(dict.fromkeys([*known, label, *told.values()])))
-    for name in (annotator, split):
-        if name and name not in known:
-            raise click.UsageError(f"'{table}' has no column {name!r}")
-    found = audited(read, label, told, annotator=annotator, split=split, target=target)
-    print_json(found) if as_json else _show(found)
+    if (table is None) == (project is None):
+        raise click.UsageError("name a table, or a project with --from")
+    read, columns = (
+        _of_project(str(project), token, names) if table is None else _of_file(table, names)
+    )
+    found = audit_columns(read, columns, target, cost_per_label)
+    title = table.name if table else str(project)
+    if html is not None:
+        _write_html(found, html, title, columns)
+    if as_json:
+        print_json(found)
+    else:
+        from dovetail.labels.audit.text import print_audit
+
+        print_audit(found, columns.key or "row")
     if not found.enough:
         raise click.exceptions.Exit(1)
+
+
+def _of_file(path: Path, names: dict[str, str]) -> tuple["pl.DataFrame", "Columns"]:
+    from dovetail.labels.audit.files import read_table
+    from dovetail.labels.audit.reading import Columns
+
+    if not names["label"]:
+        raise click.UsageError("name the column of the label with --label")
+    ignore = tuple(x.strip() for x in names["ignore"].split(",") if x.strip())
+    texts = [names[key] for key in ("label", "annotator", "item", "split", "gold") if names[key]]
+    if len(set(texts)) < len(texts):
+        raise click.UsageError("--label, --annotator, --item, --split and --gold differ")
+    table = read_table(path, [*texts, *ignore])
+    told = _named(names["predictions"], table.columns, names["label"])
+    known: dict[str, Any] = {
+        key: names[key] for key in ("annotator", "item", "split", "gold") if names[key]
+    }
+    lacking = next((column for column in told.values() if column not in table.columns), None)
+    if lacking is not None:
+        raise click.UsageError(f"'{path}' has no column {lacking!r}")
+    return table, Columns(names["label"], told, ignore=ignore, **known)
+
+
+def _of_project(
+    url: str, token: str | None, names: dict[str, str]
+) -> tuple["pl.DataFrame", "Columns"]:
+    from dovetail.labels.audit.project import read_project
+
+    given = [f"--{key}" for key, value in names.items() if value and key not in ("label",)]
+    if given:
+        raise click.UsageError(f"{given[0]} is for tables: a project says that itself")
+    return read_project(url, token or "", names["label"])
+
+
+def _write_html(found: "Audit", html: Path, title: str, columns: "Columns") -> None:
+    from dovetail.base.errors import InvalidInputError
+    from dovetail.labels.audit.report import report_html
+
+    try:
+        html.write_text(report_html(found, title, columns.key or "row"), encoding="utf-8")
+    except OSError as error:
+        raise InvalidInputError(f"'{html}' cannot be written", why=str(error)) from error
 
 
 def _named(text: str, known: list[str], label: str) -> dict[str, str]:
@@ -67,31 +133,3 @@ def _named(text: str, known: list[str], label: str) -> dict[str, str]:
         name.split("=", 1) if "=" in name else [name.removeprefix("p_"), name] for name in names
     ]
     return {one: column for one, column in pairs}
-
-
-def _show(found: Audit) -> None:
-    print_table(
-        ["label", "rows", "wrong, about"],
-        [[one.label, one.rows, round(one.wrong)] for one in found.classes],
-    )
-    if found.annotators:
-        print_table(
-            ["annotator", "rows", "not suspect", "from", "to"],
-            [
-                [a.name, a.rows, f"{a.accuracy:.1%}", f"{a.lower:.1%}", f"{a.upper:.1%}"]
-                for a in found.annotators[:_SHOWN]
-            ],
-        )
-    print_table(
-        ["suspect row", "label", "likely"],
-        [[one.row, one.label, one.likely] for one in found.suspects[:_SHOWN]],
-    )
-    if len(found.suspects) > _SHOWN:
-        click.echo(f"and {len(found.suspects) - _SHOWN} more suspects; all with --json")
-    click.echo(
-        f"{found.accuracy:.1%} of {found.rows:,} labels are right by estimate "
-        f"({found.lower:.1%} to {found.upper:.1%})"
-    )
-    for reason in found.reasons:
-        click.echo(f"- {reason}")
-    click.echo("Good enough to train on" if found.enough else "Not good enough to train on")

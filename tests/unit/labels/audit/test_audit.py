@@ -120,7 +120,7 @@ def test_wrong_use_is_explained(tmp_path: Path) -> None:
     with pytest.raises(InvalidInputError, match="'p_0' holds values that are no probabilities"):
         audited(pl.DataFrame({"y": [0], "p_0": ["high"], "p_1": [0.1]}))
     path = tmp_path / "bare.csv"
-    path.write_text("y\n1\n")
+    path.write_text("y\n" + "1\n2\n" * 10)
     with pytest.raises(InvalidInputError, match="no column tells anything about the label"):
         CliRunner().invoke(commands, ["audit", str(path), "--label", "y"], catch_exceptions=False)
 

@@ -1,0 +1,126 @@
+"""How many labels are right, and how surely that is known: by gold labels, or by predictions.
+
+Predictions tell a wrong label only from what is usual for its class. Where errors are many and go
+one way the model has learned them as well, and no statistic of predictions tells them from items
+that just look alike. That is said, and a handful of gold labels resolves it: they are weighted to
+the whole by class and by whether a row is suspect, so they may be picked where doubt is.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from dovetail.labels.audit.issues import Issues, find_issues, unconfused
+from dovetail.labels.combine import wilson
+from dovetail.labels.votes import Codes, Floats
+
+__all__ = ["Noise", "by_gold", "by_predictions"]
+
+_TOO_WRONG = 0.2  # of a class's labels: past it, neither count nor suspects can be relied on
+_PRIOR = 2.0  # gold labels that the predictions count for, in each class and kind
+_SURE = 0.8  # margin of a prediction that contradicts a label whatever the model's faults
+_UNSURE = 0.8
+_Z = 1.959964
+_FEW_GOLD = 10
+
+
+@dataclass(frozen=True)
+class Noise:
+    """How right labels are.
+
+    Attributes:
+        issues: Suspects, and the joint counts of given and likely labels.
+        accuracy: Share of right labels.
+        lower: Lower end of a 95 % interval.
+        upper: Upper end.
+        basis: "gold" or "predictions".
+        beyond: Codes of classes of which more seems wrong or missing than predictions can tell.
+    """
+
+    issues: Issues
+    accuracy: float
+    lower: float
+    upper: float
+    basis: str
+    beyond: list[int]
+
+
+def by_predictions(label: Codes, shown: Floats) -> Noise:
+    """Estimate from out-of-sample predictions alone.
+
+    The interval goes from what the estimate of all errors leaves right to what stays right when
+    only plain contradictions are errors; in classes whose errors predictions cannot tell, every
+    row that they are not sure of may be wrong.
+
+    Args:
+        label: int[rows], given labels.
+        shown: float[rows, classes], predictions.
+    """
+    issues, rows = find_issues(label, shown), len(label)
+    own = shown[np.arange(rows), label]
+    plainly = float((shown.max(1) - own > _SURE).sum())
+    accuracy = 1 - issues.wrong / rows
+    beyond = _beyond(issues.joint)
+    unsure = float((np.isin(label, beyond) & (own < _UNSURE)).sum())
+    few, many = min(plainly, issues.wrong), max(plainly, issues.wrong, unsure)
+    lower = wilson(rows - many, rows)[1]
+    upper = wilson(rows - few, rows)[2]
+    return Noise(issues, accuracy, lower, upper, "predictions", beyond)
+
+
+def by_gold(label: Codes, shown: Floats, gold: Codes) -> Noise:
+    """Estimate from predictions and some right labels.
+
+    Args:
+        label: int[rows], given labels.
+        shown: float[rows, classes], predictions.
+        gold: int[rows], right labels, -1 where not known; ten or more are.
+    """
+    plain = by_predictions(label, shown)
+    known = np.flatnonzero(gold >= 0)
+    if len(known) < _FEW_GOLD:
+        return plain
+    classes, rows = shown.shape[1], len(label)
+    suspect = np.zeros(rows, np.int64)
+    suspect[plain.issues.suspects] = 1
+    kind = label * 2 + suspect
+    truth = unconfused(label, shown, plain.issues.joint)
+    expected = _sums(kind, truth, 2 * classes)
+    size = np.bincount(kind, minlength=2 * classes).astype(float)
+    told = _sums(kind[known], np.eye(classes)[gold[known]], 2 * classes)
+    share = told + _PRIOR * expected / np.maximum(size, 1)[:, None]
+    share /= np.maximum(share.sum(1, keepdims=True), 1e-9)
+    joint = (share * size[:, None]).reshape(classes, 2, classes).sum(1)
+    right = share[np.arange(2 * classes), np.arange(2 * classes) // 2]
+    seen = told.sum(1) + _PRIOR
+    accuracy = float((right * size).sum() / rows)
+    spread = float(np.sqrt((size**2 * right * (1 - right) / (seen + 1)).sum()) / rows)
+    lower, upper = max(0.0, accuracy - _Z * spread), min(1.0, accuracy + _Z * spread)
+    issues = _with_gold(find_issues(label, shown, joint), label, gold)
+    return Noise(issues, accuracy, lower, upper, "gold", [])
+
+
+def _with_gold(issues: Issues, label: Codes, gold: Codes) -> Issues:
+    """The same suspects, less those that gold says are right, after those that it says are not."""
+    wrong = np.flatnonzero((gold >= 0) & (gold != label))
+    kept = gold[issues.suspects] < 0
+    none = np.ones(len(wrong))
+    return Issues(
+        np.concatenate([wrong, issues.suspects[kept]]),
+        np.concatenate([gold[wrong], issues.likely[kept]]),
+        np.concatenate([none, issues.chance[kept]]),
+        issues.joint,
+    )
+
+
+def _beyond(joint: Floats) -> list[int]:
+    """Classes of which a fifth or more has another label, or is really another."""
+    given, true = joint.sum(1), joint.sum(0)
+    kept = np.diag(joint)
+    wrong = 1 - kept / np.maximum(given, 1e-9)
+    missed = 1 - kept / np.maximum(true, 1e-9)
+    return np.flatnonzero((given > 0) & ((wrong > _TOO_WRONG) | (missed > _TOO_WRONG))).tolist()
+
+
+def _sums(kind: Codes, values: Floats, kinds: int) -> Floats:
+    return np.stack([np.bincount(kind, column, kinds) for column in values.T], 1).astype(float)

@@ -1,0 +1,80 @@
+"""A project on a running server is audited by its address."""
+
+import json
+from typing import Any
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+from tests.unit.labels.server.conftest import Api
+
+from dovetail.base.errors import InvalidInputError
+from dovetail.labels.audit.project import read_project
+from dovetail.labels.cli import commands
+
+TEXTS = {"good": "a lovely film with great music", "bad": "a boring film with awful music"}
+
+
+def choice(said: str, who: int, **more: Any) -> dict[str, Any]:
+    value = {"choices": [said]}
+    region = {"from_name": "mood", "to_name": "text", "type": "choices", "value": value}
+    return {"result": [region], "completed_by": who, **more}
+
+
+def filled(labels: Api, people: int) -> int:
+    """A project of 120 comments; the last of its people errs often."""
+    rng = np.random.default_rng(0)
+    users = [
+        labels.post("/api/users/", {"email": f"p{n}@example.com", "username": f"p{n}"})["id"]
+        for n in range(people)
+    ]
+    project = labels.project()
+    tasks = []
+    for n in range(120):
+        truth = ("good", "bad")[n % 2]
+        other = ("bad", "good")[n % 2]
+        skill = [0.95] * (people - 1) + [0.55]
+        said = [truth if rng.random() < skill[p] else other for p in range(people)]
+        answers = [choice(one, user) for one, user in zip(said, users, strict=True)]
+        if n < 15:
+            answers[0] = choice(truth, users[0], ground_truth=True)
+        tasks.append({"data": {"text": f"{TEXTS[truth]} {n}"}, "annotations": answers})
+    labels.load(project, tasks)
+    return project
+
+
+def test_several_people_are_told_apart(labels: Api) -> None:
+    project = filled(labels, 3)
+    line = ["audit", "--from", f"{labels.url}/projects/{project}", "--json"]
+    done = CliRunner().invoke(commands, line, catch_exceptions=False)
+    found = json.loads(done.output)
+    assert found["rows"] == 120
+    assert found["basis"] == "gold"
+    assert found["accuracy"] > 0.9
+    worst = found["annotators"][0]
+    assert worst["lower"] < 0.55 < worst["upper"]
+    assert [one["rows"] for one in found["annotators"]] == [120] * 3
+
+
+def test_rows_are_named_by_their_tasks_and_golden_ones_are_known(labels: Api) -> None:
+    project = filled(labels, 1)
+    table, columns = read_project(f"{labels.url}/labels/projects/{project}/data?tab=1", "")
+    assert (columns.item, columns.gold, columns.key) == ("", "gold", "task")
+    assert table["gold"].null_count() == 105
+    assert table["data.text"][0].startswith(TEXTS["good"])
+
+
+def test_what_cannot_be_audited_is_explained(labels: Api) -> None:
+    with pytest.raises(InvalidInputError, match="is no address of a project"):
+        read_project("http://localhost/tasks", "")
+    with pytest.raises(InvalidInputError, match="there is no project at"):
+        read_project(f"{labels.url}/projects/77", "")
+    project = labels.project()
+    with pytest.raises(InvalidInputError, match="nobody has answered 'mood' yet"):
+        read_project(f"{labels.url}/projects/{project}", "")
+    with pytest.raises(InvalidInputError, match="has no control 'moods'"):
+        read_project(f"{labels.url}/projects/{project}", "", "moods")
+    with pytest.raises(InvalidInputError, match="no labels to audit"):
+        read_project(f"{labels.url}/projects/{project}", "", "ner")
+    with pytest.raises(InvalidInputError, match="cannot be read"):
+        read_project("http://127.0.0.1:9/projects/1", "")
