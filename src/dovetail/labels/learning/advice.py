@@ -162,19 +162,23 @@ def _forecast(sizes: Floats, errors: Floats, now: int, more: int) -> tuple[float
     """The error now and after more answers, by the power law that fits best.
 
     Errors are `floor + a * size ** -power`, with few powers and floors to choose from: three points
-    tell no more.
+    tell no more. The law says by how much the last error falls, so no gain is larger than that.
     """
-    least = float(errors.min())
-    best, found = np.inf, (float(errors[-1]), float(errors[-1]))
+    last, least = float(errors[-1]), float(errors.min())
+    best, found = np.inf, (last, last)
     for floor in _FLOORS * least:
         above = errors - floor
         for power in _POWERS:
             shape = sizes**-power
             amount = max(float(shape @ above / (shape @ shape)), 0.0)
             misfit = float((((amount * shape) - above) ** 2).sum())
-            if misfit < best:
-                best = misfit
-                found = floor + amount * now**-power, floor + amount * (now + more) ** -power
+            here = floor + amount * float(sizes[-1]) ** -power
+            if misfit < best and here > 0:
+                best, part = misfit, last / here
+                found = (
+                    part * (floor + amount * now**-power),
+                    part * (floor + amount * (now + more) ** -power),
+                )
     return found
 
 

@@ -9,7 +9,7 @@ from dovetail.base.errors import DovetailError
 from dovetail.labels.backend import Asked, Backend, Changed, Saved
 from dovetail.labels.errors import AbsentError, FieldError
 from dovetail.labels.learning.labeller import Labeller
-from dovetail.labels.learning.queues import Queues, ordered
+from dovetail.labels.learning.queues import LABELLED, Queues, ordered
 from dovetail.labels.learning.records import Records
 from dovetail.labels.learning.rooms import OwnRoom, Room, own_key
 from dovetail.labels.learning.strategies import strategy_names
@@ -150,7 +150,7 @@ class Learners:
             self.queues.put(project, ())
         elif self.queues.is_due(project, labeller):
             order = ordered(
-                settings.strategy, labeller, room.config(), room.pool(), room.answered(),
+                settings.strategy, labeller, room.config(), room.pool(), room.answered(LABELLED),
                 max(_ORDERED, 2 * settings.every), fields=settings.fields, reader=room.reader(),
             )  # fmt: skip
             self.queues.put(project, order, labeller)

@@ -20,13 +20,14 @@ from dovetail.labels.learning.strategies import Pool, choose
 from dovetail.labels.store.tables import annotations, tasks
 from dovetail.wire.label_studio.config import parse
 
-__all__ = ["LOW", "Queues", "ordered"]
+__all__ = ["LABELLED", "LOW", "Queues", "ordered"]
 
 LOW = 10
 """Tasks in an order at which it is made anew."""
 
 _SIZE = 64  # coordinates that texts are brought down to
-_LABELLED = 500
+LABELLED = 500
+"""Labelled tasks that open ones are compared with."""
 
 
 def ordered(
@@ -66,7 +67,7 @@ def ordered(
         names = tuple(fields) or fields_of(parsed)
         encoder = Encoder.learned(data, names, images=images_of(parsed), reader=reader)
     rows = encoder.rows(data, reader)
-    known = encoder.rows([one.data for one in answered[-_LABELLED:]], reader)
+    known = encoder.rows([one.data for one in answered[-LABELLED:]], reader)
     told = labeller.unsure(rows) if labeller is not None else None
     found = choose(strategy, Pool(told, rows.projected(_SIZE), known.projected(_SIZE)), count)
     return [pool[place][0] for place in np.asarray(found).tolist()]

@@ -28,7 +28,7 @@ class Kept:
         number: From 1.
         counted: Annotations that were there.
         version: Its figures.
-        body: The model; None where it is no longer kept.
+        body: The model; None where it is not read or no longer kept.
     """
 
     number: int
@@ -110,10 +110,16 @@ class Records:
 
     # Versions
 
-    def latest(self, room: str) -> Kept | None:
-        """The newest version with its model."""
-        found = self._kept(room, 1)
-        return found[0] if found else None
+    def latest(self, room: str, *, with_body: bool = False) -> Kept | None:
+        """The newest version; its model is read only where it is asked for."""
+        columns = [versions.c.number, versions.c.counted, versions.c.facts]
+        query = sa.select(*columns, *([versions.c.body] if with_body else []))
+        query = query.where(versions.c.room == room).order_by(versions.c.number.desc()).limit(1)
+        row = self._database.read(lambda c: c.execute(query).first())
+        if row is None:
+            return None
+        facts = msgspec.json.decode(row.facts, type=Version)
+        return Kept(row.number, row.counted, facts, row.body if with_body else None)
 
     def listed(self, room: str) -> list[Version]:
         """The versions, the newest first."""
@@ -121,15 +127,6 @@ class Records:
         query = query.order_by(versions.c.number.desc()).limit(LISTED)
         rows = self._database.read(lambda c: c.execute(query).all())
         return [msgspec.json.decode(row.facts, type=Version) for row in rows]
-
-    def _kept(self, room: str, limit: int) -> list[Kept]:
-        query = sa.select(versions).where(versions.c.room == room)
-        query = query.order_by(versions.c.number.desc()).limit(limit)
-        rows = self._database.read(lambda c: c.execute(query).all())
-        return [
-            Kept(r.number, r.counted, msgspec.json.decode(r.facts, type=Version), r.body)
-            for r in rows
-        ]
 
     def add(self, room: str, kept: Kept) -> None:
         """Keep a version, and let go of old models."""

@@ -4,6 +4,7 @@ A room says what is asked, what was answered and what is open, and takes predict
 """
 
 import itertools
+import time
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
@@ -26,7 +27,8 @@ __all__ = ["PREFIX", "OwnRoom", "Room", "StudioRoom", "own_key", "version_name"]
 
 PREFIX = "ai-labeller-"
 _POOL = 3_000
-_BATCH = 500
+_BATCH = 100  # tasks in a transaction: somebody who saves waits for one of them at most
+_BREATH = 0.005  # seconds between two of them
 
 
 def own_key(project: int) -> str:
@@ -57,8 +59,8 @@ class Room(Protocol):
     def counted(self) -> int:
         """How many annotations there are."""
 
-    def answered(self) -> list[Answered]:
-        """The tasks with answers, the latest ones."""
+    def answered(self, most: int = MOST) -> list[Answered]:
+        """The tasks with answers, the latest ones; `most` bounds the answers."""
 
     def pool(self) -> list[tuple[int, Data]]:
         """A sample of the open tasks."""
@@ -99,9 +101,9 @@ class StudioRoom:
         """How many annotations it told of."""
         return self._records.count_told(self.key)
 
-    def answered(self) -> list[Answered]:
+    def answered(self, most: int = MOST) -> list[Answered]:
         """What it told."""
-        return answered_of(self._records.told(self.key, MOST))
+        return answered_of(self._records.told(self.key, most))
 
     def pool(self) -> list[tuple[int, Data]]:
         """Tasks that it told of."""
@@ -172,7 +174,7 @@ class OwnRoom:
         own = int(self._read(lambda c: c.execute(query).scalar()) or 0)
         return own + self._records.count_told(self.key)
 
-    def answered(self) -> list[Answered]:
+    def answered(self, most: int = MOST) -> list[Answered]:
         """The answers of people here, and those that another tool told."""
         query = (
             sa.select(
@@ -188,7 +190,7 @@ class OwnRoom:
                 annotations.c.project_id == self._project, annotations.c.was_cancelled.is_(False)
             )
             .order_by(annotations.c.id.desc())
-            .limit(MOST)
+            .limit(most)
         )
         rows = self._read(lambda c: c.execute(query).all())
         own = [
@@ -196,7 +198,7 @@ class OwnRoom:
             for r in rows
         ]
         own.sort(key=lambda one: (one.task, one.annotation))
-        return [*answered_of(self._records.told(self.key, MOST)), *answered_of(own)]
+        return [*answered_of(self._records.told(self.key, most)), *answered_of(own)]
 
     def pool(self) -> list[tuple[int, Data]]:
         """Open tasks, drawn evenly."""
@@ -243,6 +245,7 @@ class OwnRoom:
             said = labeller.predict([msgspec.json.decode(r.data) for r in rows], self.reader())
             self._write([row.id for row in rows], said, name)
             written, last = written + len(rows), rows[-1].id
+            time.sleep(_BREATH)
         return written
 
     def _write(self, numbers: Sequence[int], said: Sequence[Predicted], name: str) -> None:

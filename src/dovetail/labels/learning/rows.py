@@ -138,10 +138,18 @@ class Rows:
         if not len(self.columns):
             return dense
         used = np.unique(self.columns)
-        signs = np.random.default_rng(seed + 1).choice((-1.0, 1.0), (self.width, size))
-        sparse = self.over(used)
-        found = sparse._sparse_times(signs[used] / np.sqrt(size))
+        found = self.over(used)._sparse_times(_signs(used, size, seed) / np.sqrt(size))
         return np.hstack([dense, found]) if dense.shape[1] else found
+
+
+def _signs(columns: Codes, size: int, seed: int) -> Floats:
+    """float[columns, size]: a sign for each, by hash: always the same, whatever else there is."""
+    place = np.arange(1, size + 1, dtype=np.uint64) + np.uint64(seed * size)
+    mixed = (columns.astype(np.uint64)[:, None] + np.uint64(1)) * np.uint64(0x9E3779B97F4A7C15)
+    mixed = (mixed ^ (mixed >> np.uint64(29))) + place * np.uint64(0xBF58476D1CE4E5B9)
+    mixed = (mixed ^ (mixed >> np.uint64(32))) * np.uint64(0x94D049BB133111EB)
+    found: Floats = np.where(mixed >> np.uint64(63), 1.0, -1.0)
+    return found
 
 
 def stacked(parts: Sequence[Rows]) -> Rows:

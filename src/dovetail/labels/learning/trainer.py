@@ -122,7 +122,7 @@ class Trainer:
         """The newest model of a room with its name; None where there is none."""
         found = self._models.get(key)
         if found is None:
-            kept = self.records.latest(key)
+            kept = self.records.latest(key, with_body=True)
             if kept is None or kept.body is None:
                 return None
             try:
