@@ -3,6 +3,8 @@
 from dovetail.base.artifacts import open_store as artifacts_at
 from dovetail.labels.backend import Backend
 from dovetail.labels.connections import Connections
+from dovetail.labels.exports.file_routes import export_file_routes
+from dovetail.labels.exports.files import ExportFiles
 from dovetail.labels.exports.handlers import Snapshots
 from dovetail.labels.exports.routes import snapshot_routes
 from dovetail.labels.handlers import Handlers
@@ -29,11 +31,13 @@ def build(context: Context, settings: LabelSettings) -> Service:
     people = joined(context, handlers)
     learning = setting_up.Learning(context, backend)
     connections = Connections(handlers, context)
-    snapshots = Snapshots(backend, handlers.projects, handlers.exporting, handlers.users)
+    gives = handlers.projects, handlers.exporting, handlers.users
+    snapshots, export_files = Snapshots(backend, *gives), ExportFiles(backend, *gives)
     every = [
         *routes(handlers),
         *connections.routes(),
         *snapshot_routes(snapshots, Kit(handlers)),
+        *export_file_routes(export_files, Kit(handlers)),
         *page_routes(handlers, people.people, snapshots),
         *people.routes,
         *learning.routes,

@@ -1,6 +1,6 @@
 """Exports in other formats than the JSON that is stored."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 from uuid import uuid4
@@ -35,13 +35,23 @@ class Download:
 class _Tasks:
     """The tasks of a project, as often as a format goes through them, from one snapshot."""
 
-    def __init__(self, exporting: Exporting, c: Connection, project: int, every: bool) -> None:
-        self._exporting, self._c, self._project, self._every = exporting, c, project, every
+    def __init__(
+        self,
+        exporting: Exporting,
+        c: Connection,
+        project: int,
+        every: bool,
+        chosen: frozenset[int],
+    ) -> None:
+        self._exporting, self._c, self._project = exporting, c, project
+        self._every, self._chosen = every, chosen
 
     def __iter__(self) -> Iterator[Mapping[str, Any]]:
         for chunk in self._exporting.tasks(self._c, self._project, every=self._every):
-            for task in chunk:
-                yield msgspec.json.decode(task)
+            for line in chunk:
+                task = msgspec.json.decode(line)
+                if not self._chosen or task["id"] in self._chosen:
+                    yield task
 
 
 class Converting:
@@ -64,13 +74,16 @@ class Converting:
         """
         return offered(self._projects.config(project))
 
-    def export(self, project: int, name: str, *, every: bool = False) -> Download:
+    def export(
+        self, project: int, name: str, *, every: bool = False, chosen: Iterable[int] = ()
+    ) -> Download:
         """Export a project.
 
         Args:
             project: which.
             name: of the format, as Label Studio's `exportType`.
             every: whether with tasks that nobody annotated.
+            chosen: numbers of tasks; none means all.
 
         Raises:
             AbsentError: there is no such project.
@@ -86,14 +99,15 @@ class Converting:
                 fix=f"take one of {', '.join(FORMATS)}",
             )
         called = f"project-{project}-at-{now:%Y-%m-%d-%H-%M}-{uuid4().hex[:8]}.{known.suffix}"
-        if known.name == "JSON":  # as it is stored, without a look inside
+        wanted = frozenset(chosen)
+        if known.name == "JSON" and not wanted:  # as it is stored, without a look inside
             parts = self._exporting.stream(project, every=every)
             return Download(called, known.media_type, parts)
         convert(known.name, (), config, now)  # refuse it before the first byte is sent
 
         def parts_of() -> Iterator[bytes]:
             with self._backend.database.reading() as c:
-                tasks = _Tasks(self._exporting, c, project, every)
+                tasks = _Tasks(self._exporting, c, project, every, wanted)
                 yield from convert(known.name, tasks, config, now).parts
 
         return Download(called, known.media_type, parts_of())

@@ -11,7 +11,7 @@ from dovetail.labels.errors import TasksError
 from dovetail.labels.formats.multipart import is_form, parts_of
 from dovetail.labels.formats.pictures_in import MEDIA
 from dovetail.labels.handlers import Handlers
-from dovetail.labels.routes.kit import Call, Kit, json_response
+from dovetail.labels.routes.kit import Call, Kit, json_response, number_of
 
 __all__ = ["file_routes", "load_files", "sends_files"]
 
@@ -67,8 +67,12 @@ class _Files:
     def export(self, call: Call) -> Response:
         """Everything of a project as a file; `exportType` says in which format."""
         kind = call.query("exportType") or call.query("export_type") or "JSON"
+        chosen = call.request.query_params.getlist("ids[]")
         made = self._handlers.converting.export(
-            call.path("project"), kind, every=call.flag("download_all_tasks")
+            call.path("project"),
+            kind,
+            every=call.flag("download_all_tasks"),
+            chosen=[number_of(text, "ids[]") for text in chosen],
         )
         headers = {
             "Content-Disposition": f'attachment; filename="{made.name}"',

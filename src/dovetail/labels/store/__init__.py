@@ -9,14 +9,14 @@ from typing import Any
 
 from dovetail.base.migrations import Migration
 from dovetail.base.sql import Database
-from dovetail.labels.store import backends, hooks, snapshots, uploads, views
+from dovetail.labels.store import backends, exports, hooks, snapshots, uploads, views
 from dovetail.labels.store.tables import metadata
 
 __all__ = ["NAME", "open_store"]
 
 NAME = "labels"
 # Modules that add tables to the same metadata.
-_ELSEWHERE = (backends, hooks, snapshots, uploads, views)
+_ELSEWHERE = (backends, exports, hooks, snapshots, uploads, views)
 
 
 def _make_missing(operations: Any) -> None:
@@ -25,6 +25,7 @@ def _make_missing(operations: Any) -> None:
 
 MIGRATIONS: Sequence[Migration] = (
     Migration("tables of webhooks, views, ML backends, uploads and snapshots", _make_missing),
+    Migration("tables of exports", _make_missing),
 )
 
 
