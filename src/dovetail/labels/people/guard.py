@@ -21,7 +21,7 @@ from dovetail.base.errors import ForbiddenError
 from dovetail.labels.people import redaction
 from dovetail.labels.people.redaction import Shown
 from dovetail.labels.people.room import Room
-from dovetail.labels.people.rules import READ_BY_POST, RULES, Rule
+from dovetail.labels.people.rules import LISTS, READ_BY_POST, RULES, Rule
 from dovetail.labels.store import tables as t
 from dovetail.web.auth import Principal
 
@@ -108,11 +108,11 @@ class Guard:
             if rule.shown == "projects":
                 return _Pass(redaction.projects(standing.keys()), user)
             return _Pass()
-        project = self._project(scope)
+        project = self._project(scope, path if method == "GET" else "")
         role = standing.get(project) if project is not None else None
         if project is None or role is None:
             raise _closed(principal.name, "they are no member of the project that it belongs to")
-        if role == "manager" and path not in ("/api/projects", "/api/tasks"):
+        if role == "manager":
             if method == "DELETE" and path == "/api/projects/{project:int}":
                 raise _closed(principal.name, "deleting a project takes an editor's token")
             return _Pass()
@@ -136,19 +136,21 @@ class Guard:
         checks = _check_answer(user) if rule.has_answer else None
         return _Pass(_SHOWN.get(rule.shown), user, fields, checks)
 
-    def _project(self, scope: Scope) -> int | None:
-        """Return the project that a request is about; None where it is about none or all."""
+    def _project(self, scope: Scope, path: str) -> int | None:
+        """Return the project that a request is about; None where it is about none or all.
+
+        A query names it only on paths that list what is in the project that it names; elsewhere
+        it could name one project while the path is about another.
+        """
         params = scope["path_params"]
         if "project" in params:
-            return int(params["project"])
+            return _number(str(params["project"]))
         for name, table in _PLACES.items():
             if name in params:
                 return self._project_of(table, int(params[name]))
-        if "path" in params:  # of a file that was uploaded to a project
-            first = str(params["path"]).partition("/")[0]
-            return int(first) if first.isdecimal() and len(first) < 10 else None
-        said = QueryParams(scope["query_string"]).get("project", "")
-        return int(said) if said.isdecimal() and len(said) < 10 else None
+        if path not in LISTS:
+            return None
+        return _number(QueryParams(scope["query_string"]).get("project", ""))
 
     def _project_of(self, table: sa.Table, number: int) -> int | None:
         if "project_id" in table.c:
@@ -182,6 +184,10 @@ _SHOWN: dict[str, Shown] = {
     "project": redaction.project,
     "queue": redaction.queue,
 }
+
+
+def _number(text: str) -> int | None:
+    return int(text) if text.isascii() and text.isdecimal() and len(text) < 10 else None
 
 
 def _closed(name: str, why: str) -> ForbiddenError:

@@ -21,6 +21,8 @@ __all__ = ["Intake"]
 log = telemetry.logger("labels")
 _PART = 5000
 _LOOKED_BACK = 10_000
+_NOT_WORK = ("imported", "prediction")
+"""How answers came that nobody gave here: nobody earns anything by them."""
 
 
 class Intake:
@@ -103,5 +105,7 @@ def _rows(c: sa.Connection, after: int) -> list[sa.Row[Any]]:
         a.was_cancelled.is_(False),
         a.ground_truth.is_(False),
         a.completed_by.is_not(None),
+        a.import_id.is_(None),
+        sa.func.coalesce(a.last_action, "").not_in(_NOT_WORK),
     )
     return list(c.execute(query.order_by(a.id).limit(_PART)))

@@ -195,27 +195,29 @@ class Queue:
         if not progress.may_label:
             if progress.verdict is None or progress.verdict.state != "needs more":
                 raise NotQualifiedError(project, progress.text)
-            task = self._hand(standing, kept, person, gold.tasks("qualification", "both"))
+            items = gold.tasks("qualification", "both")
+            task = self._hand(standing, kept, asked, items)
             if task is None:
                 why = "its set of items to qualify with is used up or empty"
                 raise NotQualifiedError(project, why)
             return task
         share, name = kept.plan.gold_share, str(person)
         if is_due(kept.secret, name, standing.asked, share, standing.since):
-            task = self._hand(standing, kept, person, gold.tasks("hidden", "both"))
+            task = self._hand(standing, kept, asked, gold.tasks("hidden", "both"))
             if task is not None:
                 standing.since = 0
                 return task
         standing.since += 1
         return None
 
-    def _hand(self, standing: Standing, kept: Kept, person: int, tasks: list[int]) -> int | None:
+    def _hand(self, standing: Standing, kept: Kept, asked: Asked, tasks: list[int]) -> int | None:
         """Choose among gold that a person has not seen, and keep it from coming twice at once."""
         now = self._clock()
         standing.handed = {task: at for task, at in standing.handed.items() if at > now}
         left = [task for task in tasks if task not in standing.seen]
-        fresh = [task for task in left if task not in standing.handed]
-        task = chosen(kept.secret, str(person), standing.asked, fresh or left)
+        held = standing.handed.keys() | asked.taken
+        fresh = [task for task in left if task not in held]
+        task = chosen(kept.secret, str(asked.user), standing.asked, fresh or left)
         if task is not None:
             standing.handed[task] = now + self._lock_s
         return task
@@ -226,8 +228,8 @@ class Queue:
             found = self._database.read(lambda c: records.sent_back(c, *key))
             with self._lock:
                 self._returned[key] = found
-        pending = self._returned[key]
-        return pending[0] if pending else None
+        # A desk that loads ahead names what it holds as taken, and wants another item then.
+        return next((task for task in self._returned[key] if task not in asked.taken), None)
 
     def _progress(self, project: int, standing: Standing, plan: Plan) -> Progress:
         gold = self._gold_of(project)

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-__all__ = ["OWN_PATHS", "READ_BY_POST", "RULES", "Rule"]
+__all__ = ["LISTS", "OWN_PATHS", "READ_BY_POST", "RULES", "Rule"]
 
 
 @dataclass(frozen=True)
@@ -33,6 +33,7 @@ _CHANGE = Rule("annotation", is_own=True, has_answer=True)
 RULES: dict[tuple[str, str], Rule] = {
     ("GET", "/api/version"): Rule(place="none"),
     ("GET", "/api/current-user/whoami"): Rule(place="none"),
+    ("GET", "/api/current-user"): Rule(place="none"),
     ("GET", "/api/projects"): Rule("projects", place="none"),
     ("GET", _PROJECT): Rule("project"),
     ("GET", f"{_PROJECT}/next"): Rule("task"),
@@ -53,7 +54,6 @@ RULES: dict[tuple[str, str], Rule] = {
     ("GET", f"{_DESK}/label.json"): Rule(),
     ("GET", "/labels"): Rule(place="self"),
     ("GET", "/labels.json"): Rule(place="self"),
-    ("GET", "/data/upload/{path:path}"): Rule(),
     ("POST", f"{_DESK}/review"): Rule(place="self"),
     ("POST", f"{_DESK}/people"): Rule(place="self"),
     ("GET", _DRAFT): Rule(is_own=True),
@@ -90,6 +90,9 @@ READ_BY_POST = (
     "/api/projects/validate", "/api/projects/{project:int}/validate", "/api/labels/config/preview",
     "/api/labels/files/peek",
 )  # fmt: skip
+
+LISTS = ("/api/tasks", "/api/predictions", "/api/dm/views", "/api/dm/columns")
+"""Routes that list what is in the project which their query names."""
 
 OWN_PATHS = (
     r"/api/(projects|tasks|annotations|predictions|drafts|comments)(/.*)?",
