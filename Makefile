@@ -1,12 +1,13 @@
 # What a fresh clone needs: Python 3.11, pip and make. `make` alone lists the targets.
 #
-# Everything lands in .venv (and .venv-mlserver, see requirements/mlserver.in). Each layer of it is
+# Everything lands in .venv (and .venv-mlserver, .venv-label-studio: see requirements/*.in). Each layer of it is
 # a stamp file: it is installed again only when its pinned list changes.
 
 PYTHON ?= python3.11
 VENV ?= .venv
 MLSERVER_VENV ?= .venv-mlserver
 FASTTRACKML_VENV ?= .venv-fasttrackml
+LABEL_STUDIO_VENV ?= .venv-label-studio
 JOBS ?= 2
 ARGS ?=
 CODE := src tests tools benchmarks examples
@@ -21,7 +22,7 @@ COMPILE := $(UV) pip compile --quiet --no-header --no-annotate --no-emit-index-u
 export UV_HTTP_TIMEOUT ?= 180
 # Servers and tests start many processes; without kept bytecode each would compile what it imports.
 unexport PYTHONDONTWRITEBYTECODE
-export MLSERVER_VENV FASTTRACKML_VENV
+export MLSERVER_VENV FASTTRACKML_VENV LABEL_STUDIO_VENV
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
@@ -90,7 +91,13 @@ $(FASTTRACKML_VENV)/.stamp: requirements/fasttrackml.txt $(STAMP)uv
 	@$(UV) pip install --quiet --python $(FASTTRACKML_VENV)/bin/python -r requirements/fasttrackml.txt
 	@touch $@
 
-install: $(STAMP)all $(STAMP)test $(STAMP)lint $(STAMP)docs $(MLSERVER_VENV)/.stamp
+$(LABEL_STUDIO_VENV)/.stamp: requirements/label-studio.txt $(STAMP)uv
+	@echo 'Installing the client of Label Studio, to test with it, into $(LABEL_STUDIO_VENV) ...'
+	@$(UV) venv --quiet --allow-existing --python $(BIN)/python $(LABEL_STUDIO_VENV)
+	@$(UV) pip install --quiet --no-deps --python $(LABEL_STUDIO_VENV)/bin/python -r requirements/label-studio.txt
+	@touch $@
+
+install: $(STAMP)all $(STAMP)test $(STAMP)lint $(STAMP)docs $(MLSERVER_VENV)/.stamp $(LABEL_STUDIO_VENV)/.stamp
 
 # --- use ------------------------------------------------------------------------------------------
 
@@ -101,7 +108,7 @@ demo: $(STAMP)all
 
 # One run of pytest, so that one closing line tells everything. Tests of one file share a worker,
 # and with it the servers that the file starts.
-test: $(STAMP)test $(STAMP)lint $(STAMP)docs $(MLSERVER_VENV)/.stamp
+test: $(STAMP)test $(STAMP)lint $(STAMP)docs $(MLSERVER_VENV)/.stamp $(LABEL_STUDIO_VENV)/.stamp
 	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile --timeout 300 $(ARGS)
 
 lint: $(STAMP)lint
@@ -143,8 +150,9 @@ lock: $(STAMP)uv
 	$(COMPILE) $(ARGS) requirements/docs.in -c requirements/test.txt -o requirements/docs.txt
 	$(COMPILE) $(ARGS) --override requirements/mlserver.overrides requirements/mlserver.in -o requirements/mlserver.txt
 	$(COMPILE) $(ARGS) requirements/fasttrackml.in -o requirements/fasttrackml.txt
+	$(COMPILE) $(ARGS) --override requirements/label-studio.overrides requirements/label-studio.in -o requirements/label-studio.txt
 
 clean:
-	rm -rf $(VENV) $(MLSERVER_VENV) $(FASTTRACKML_VENV) .dovetail site build dist test-results
+	rm -rf $(VENV) $(MLSERVER_VENV) $(FASTTRACKML_VENV) $(LABEL_STUDIO_VENV) .dovetail site build dist test-results
 	rm -rf .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -36,7 +36,7 @@ def direct(root: Path) -> set[str]:
     return {named(line) for line in lines if line} - {"dovetail"}
 
 
-@pytest.mark.parametrize("name", [*TOGETHER, "mlserver", "uv"])
+@pytest.mark.parametrize("name", [*TOGETHER, "label-studio", "mlserver", "uv"])
 def test_a_list_is_names_and_versions_only(root: Path, name: str) -> None:
     assert pins(root, name)
 

@@ -78,7 +78,7 @@ class Importing:
             duration=time.perf_counter() - began,
             file_upload_ids=[],
             could_be_tasks_list=False,
-            found_formats={},
+            found_formats=[],
             data_columns=reader.columns,
         )
         return msgspec.structs.replace(report, task_ids=numbers) if wants_ids else report

@@ -388,7 +388,7 @@ class ImportReport(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     Attributes:
         duration: seconds.
-        found_formats: files by suffix.
+        found_formats: files by suffix; an empty list where no files came.
         data_columns: what the tasks have in common.
         task_ids: of the new tasks, where they were asked for.
     """
@@ -399,7 +399,7 @@ class ImportReport(Struct, frozen=True, kw_only=True, omit_defaults=True):
     duration: float
     file_upload_ids: list[int]
     could_be_tasks_list: bool
-    found_formats: dict[str, int]
+    found_formats: dict[str, int] | list[str]
     data_columns: list[str]
     task_ids: list[int] | UnsetType = UNSET
 
