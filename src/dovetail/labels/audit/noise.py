@@ -94,7 +94,8 @@ def by_gold(label: Codes, shown: Floats, gold: Codes) -> Noise:
     right = share[np.arange(2 * classes), np.arange(2 * classes) // 2]
     seen = told.sum(1) + _PRIOR
     accuracy = float((right * size).sum() / rows)
-    spread = float(np.sqrt((size**2 * right * (1 - right) / (seen + 1)).sum()) / rows)
+    likely = (right * seen + 0.5) / (seen + 1)  # never quite sure: ten right ones are no proof
+    spread = float(np.sqrt((size**2 * likely * (1 - likely) / (seen + 1)).sum()) / rows)
     lower, upper = max(0.0, accuracy - _Z * spread), min(1.0, accuracy + _Z * spread)
     issues = _with_gold(find_issues(label, shown, joint), label, gold)
     return Noise(issues, accuracy, lower, upper, "gold", [])
