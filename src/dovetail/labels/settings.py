@@ -54,3 +54,13 @@ class LabelSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
             "means `artifacts` in the state folder."
         ),
     ] = ""
+    embed_texts: Annotated[
+        str,
+        Meta(
+            description="Served model that turns texts into vectors, `http://host/v2/models/NAME`, "
+            "for AI labellers that ask for it."
+        ),
+    ] = ""
+    embed_images: Annotated[
+        str, Meta(description="Served model that turns images into vectors, likewise.")
+    ] = ""

@@ -24,6 +24,7 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         fields: Fields of the data to learn from; those that the label config shows where empty.
         predicts: Whether it writes predictions on open tasks.
         orders: Whether the strategy decides which task annotators get next.
+        embeds: Whether texts and images go through the models that the operator named.
     """
 
     enabled: bool = False
@@ -32,6 +33,7 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     fields: tuple[str, ...] = ()
     predicts: bool = True
     orders: bool = True
+    embeds: bool = False
 
 
 class Change(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -43,6 +45,7 @@ class Change(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     fields: tuple[str, ...] | None = None
     predicts: bool | None = None
     orders: bool | None = None
+    embeds: bool | None = None
 
 
 class Skill(Struct, frozen=True, kw_only=True):

@@ -26,12 +26,15 @@ _POLL = 0.3
 @click.option("--field", "fields", multiple=True, help="Field of the data to learn from; repeat.")
 @click.option("--predict/--no-predict", "predicts", default=None, help="Write predictions.")
 @click.option("--order/--no-order", "orders", default=None, help="Choose the next task.")
+@click.option(
+    "--embed/--no-embed", "embeds", default=None, help="Use the models that the operator named."
+)
 @click.option("--now", is_flag=True, help="Learn now, and wait for it.")
 @json_option
 def learn(
     project: int, url: str, token: str | None, enabled: bool | None, strategy: str | None,
     every: int | None, fields: tuple[str, ...], predicts: bool | None, orders: bool | None,
-    now: bool, as_json: bool,
+    embeds: bool | None, now: bool, as_json: bool,
 ) -> None:  # fmt: skip
     """Show how good PROJECT's AI labeller is and whether more labelling is worth it, or change it.
 
@@ -41,7 +44,7 @@ def learn(
     """
     change = Change(
         enabled=enabled, strategy=strategy, every=every, fields=fields or None,
-        predicts=predicts, orders=orders,
+        predicts=predicts, orders=orders, embeds=embeds,
     )  # fmt: skip
     with Client(url, token=token) as labels:
         found = labels.change(project, change) if change != Change() else labels.learner(project)

@@ -12,13 +12,16 @@ from typing import Any, Literal, Protocol
 
 import numpy as np
 
-from dovetail.labels.learning.pictures import Reader, picture_rows
+from dovetail.base.errors import InvalidInputError
+from dovetail.labels.learning.pictures import picture_rows
+from dovetail.labels.learning.reading import Reader
 from dovetail.labels.learning.rows import Singles
 from dovetail.labels.votes import Floats
 
 __all__ = ["LENGTH", "Categories", "Column", "Kind", "Numbers", "Vectors", "as_text", "kind_of"]
 
 Kind = Literal["number", "category", "text", "vector", "image"]
+Source = Literal["vector", "image", "text-model", "image-model"]
 LENGTH = 15.0
 """Mean squared length of a block."""
 _LEVELS = 50
@@ -156,39 +159,43 @@ class Categories:
 
 @dataclass(frozen=True)
 class Vectors:
-    """An embedding in the data, or the features of an image: centred, and scaled as a whole.
+    """An embedding, in the data or by a model, or the features of an image: centred and scaled.
 
     Attributes:
         centre: float[size].
-        scale: What the block is multiplied with.
-        image: Whether the values are images.
+        scale: What the block as a whole is multiplied with.
+        source: Where the vectors are from.
     """
 
     centre: Floats
     scale: float
-    image: bool = False
+    source: Source = "vector"
 
     @classmethod
-    def of(cls, values: Sequence[Any], reader: Reader, *, image: bool = False) -> "Vectors":
+    def of(cls, values: Sequence[Any], reader: Reader, source: Source = "vector") -> "Vectors":
         """Learn from a sample."""
-        size = 0 if image else _usual_size(values)
-        block = _block(values, size, reader, image=image).astype(float)
+        block = _block(values, _usual_size(values), reader, source).astype(float)
         known = block[np.isfinite(block).all(1)]
         if not len(known):
             known = np.zeros((1, block.shape[1]))
         centre = known.mean(0)
         length = float(((known - centre) ** 2).sum(1).mean())
-        return cls(centre, float(np.sqrt(LENGTH / length)) if length > 1e-12 else 0.0, image)
+        return cls(centre, float(np.sqrt(LENGTH / length)) if length > 1e-12 else 0.0, source)
 
     def encode(self, values: Sequence[Any], reader: Reader) -> Singles:
         """float32[n, size]; zero, the middle, where there is none."""
-        block = _block(values, len(self.centre), reader, image=self.image)
+        block = _block(values, len(self.centre), reader, self.source)
+        if block.shape[1] != len(self.centre):
+            raise InvalidInputError(
+                f"the model gives vectors of {block.shape[1]}, and gave {len(self.centre)} before",
+                fix="let the labeller learn anew",
+            )
         found = np.nan_to_num((block - self.centre) * self.scale, posinf=0.0, neginf=0.0)
         return found.astype(np.float32)
 
     def state(self) -> tuple[dict[str, Any], dict[str, Floats]]:
         """What to keep."""
-        return {"scale": self.scale, "image": self.image}, {"centre": self.centre}
+        return {"scale": self.scale, "source": self.source}, {"centre": self.centre}
 
 
 def _usual_size(values: Sequence[Any]) -> int:
@@ -196,9 +203,21 @@ def _usual_size(values: Sequence[Any]) -> int:
     return max(set(sizes), key=sizes.count) if sizes else 1
 
 
-def _block(values: Sequence[Any], size: int, reader: Reader, *, image: bool) -> Singles:
-    if image:
+def _block(values: Sequence[Any], size: int, reader: Reader, source: Source) -> Singles:
+    if source == "image":
         return picture_rows(values, reader)
+    if source in ("text-model", "image-model"):
+        embed = reader.texts if source == "text-model" else reader.images
+        if embed is None:
+            raise InvalidInputError(
+                "the labeller learned from vectors of a model that is no longer named",
+                fix="name it again under [labels], or let the labeller learn anew",
+            )
+        given = [
+            (as_text(value) or None) if source == "text-model" else reader.body(value)
+            for value in values
+        ]
+        return reader.memory.through(source, given, embed)
     found = np.full((len(values), size), np.nan, np.float32)
     for row, value in enumerate(values):
         if _is_vector(value) and len(value) == size:

@@ -18,21 +18,16 @@ from dovetail.labels.learning.columns import (
     as_text,
     kind_of,
 )
-from dovetail.labels.learning.pictures import Reader
+from dovetail.labels.learning.reading import Reader
 from dovetail.labels.learning.rows import Rows, Singles
 from dovetail.labels.learning.texts import WIDTH, grams, rarities, weighed
 
-__all__ = ["Data", "Encoder", "no_reader"]
+__all__ = ["Data", "Encoder"]
 
 Data = Mapping[str, Any]
 """The data of a task, by field."""
 _SAMPLE = 5_000
 _MOST_FIELDS = 500
-
-
-def no_reader(address: str) -> bytes | None:
-    """Read no image but those within the tasks."""
-    return None
 
 
 @dataclass(frozen=True)
@@ -60,7 +55,7 @@ class Encoder:
         fields: Sequence[str],
         *,
         images: Sequence[str] = (),
-        reader: Reader = no_reader,
+        reader: Reader | None = None,
     ) -> "Encoder":
         """Learn from a sample of tasks, labelled or not.
 
@@ -69,13 +64,13 @@ class Encoder:
             fields: The fields to learn from; "page.title" is a field within a field, and a field
                 of fields stands for each of them.
             images: Which of them are images.
-            reader: Gives the bytes of images that are not within the tasks.
+            reader: Gives the bytes of images that are not within the tasks, and models that embed.
 
         Raises:
             InvalidInputError: No field can be learned from.
             MissingExtraError: There are images, and Pillow is not installed.
         """
-        some = sample[:_SAMPLE]
+        some, reader = sample[:_SAMPLE], reader or Reader()
         columns: dict[str, Column] = {}
         texts: list[str] = []
         for name in _spread(some, fields):
@@ -83,6 +78,10 @@ class Encoder:
             kind: Kind | None = "image" if name in images else kind_of(values)
             if kind == "text":
                 texts.append(name)
+                if reader.texts is not None:
+                    columns[name] = Vectors.of(values, reader, "text-model")
+            elif kind == "image" and reader.images is not None:
+                columns[name] = Vectors.of(values, reader, "image-model")
             elif kind is not None:
                 columns[name] = _LEARNED[kind](values, reader)
         if not columns and not texts:
@@ -106,9 +105,9 @@ class Encoder:
         scale = float(np.sqrt(LENGTH / length)) if length > LENGTH else 1.0
         return Encoder(self.columns, self.texts, self.rarity, self.kept, scale)
 
-    def rows(self, tasks: Sequence[Data], reader: Reader = no_reader) -> Rows:
+    def rows(self, tasks: Sequence[Data], reader: Reader | None = None) -> Rows:
         """Turn the data of some tasks into rows."""
-        dense = self._dense(tasks, reader)
+        dense = self._dense(tasks, reader or Reader())
         if not self.texts:
             return Rows.of_dense(dense)
         found = grams([_joined(data, self.texts) for data in tasks])
@@ -160,5 +159,5 @@ _LEARNED: dict[Kind, Any] = {
     "number": lambda values, reader: Numbers.of(values),
     "category": lambda values, reader: Categories.of(values),
     "vector": lambda values, reader: Vectors.of(values, reader),
-    "image": lambda values, reader: Vectors.of(values, reader, image=True),
+    "image": lambda values, reader: Vectors.of(values, reader, "image"),
 }

@@ -12,9 +12,8 @@ import numpy as np
 
 from dovetail.base.errors import InvalidInputError
 from dovetail.labels.learning.advice import Advice, advise, curve_of, worst
-from dovetail.labels.learning.encoding import Data, Encoder, no_reader
+from dovetail.labels.learning.encoding import Data, Encoder
 from dovetail.labels.learning.learner import Learned, learn
-from dovetail.labels.learning.pictures import Reader
 from dovetail.labels.learning.quality import Quality, measured
 from dovetail.labels.learning.questions import (
     Question,
@@ -25,6 +24,7 @@ from dovetail.labels.learning.questions import (
     region,
     truths,
 )
+from dovetail.labels.learning.reading import Reader
 from dovetail.labels.learning.rows import Rows
 from dovetail.labels.learning.space import Space
 from dovetail.labels.votes import Floats
@@ -118,7 +118,7 @@ class Labeller:
         """Whether more labelling is worth it, by the question with most to gain."""
         return worst([skill.advice for skill in self.skills])
 
-    def predict(self, tasks: Sequence[Data], reader: Reader = no_reader) -> list[Predicted]:
+    def predict(self, tasks: Sequence[Data], reader: Reader | None = None) -> list[Predicted]:
         """Answer some tasks, in order."""
         rows = self.encoder.rows(tasks, reader)
         controls = parse(self.config).controls
@@ -157,7 +157,7 @@ def train(
     *,
     fields: Sequence[str] = (),
     before: Labeller | None = None,
-    reader: Reader = no_reader,
+    reader: Reader | None = None,
 ) -> Labeller:
     """Learn from answered tasks.
 
@@ -167,7 +167,7 @@ def train(
         pool: Data of a sample of the others, to learn from which words are rare.
         fields: Fields to learn from; what the config shows by default.
         before: The last labeller, to go on from.
-        reader: Gives the bytes of images that are not within the tasks.
+        reader: Gives the bytes of images that are not within the tasks, and models that embed.
 
     Raises:
         ConfigError: The config cannot be read.

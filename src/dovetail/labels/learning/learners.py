@@ -10,6 +10,7 @@ from dovetail.labels.backend import Asked, Backend, Changed, Saved
 from dovetail.labels.errors import AbsentError, FieldError
 from dovetail.labels.learning.labeller import Labeller
 from dovetail.labels.learning.queues import LABELLED, Queues, ordered
+from dovetail.labels.learning.reading import Embed, Reader
 from dovetail.labels.learning.records import Records
 from dovetail.labels.learning.rooms import OwnRoom, Room, own_key
 from dovetail.labels.learning.strategies import strategy_names
@@ -32,10 +33,21 @@ class Learners:
         backend: The server's surroundings.
         records: What is kept of labellers.
         tracker: Keeps runs; None where the tracking joint is off.
+        texts: Embeds texts; None where the operator named no model.
+        images: Embeds images, likewise.
     """
 
-    def __init__(self, backend: Backend, records: Records, tracker: Tracker | None) -> None:
+    def __init__(
+        self,
+        backend: Backend,
+        records: Records,
+        tracker: Tracker | None,
+        texts: Embed | None = None,
+        images: Embed | None = None,
+    ) -> None:
         self._backend, self.records = backend, records
+        self._plain = Reader(self._image)
+        self._with_models = Reader(self._image, texts, images, self._plain.memory)
         self.queues = Queues(backend.database)
         self.trainer = Trainer(records, self.room, backend.clock, tracker, self._learned)
         self._enabled = {key for key in records.rooms() if records.settings(key).enabled}
@@ -49,7 +61,9 @@ class Learners:
         query = sa.select(projects.c.id).where(projects.c.id == number)
         if self._backend.database.read(lambda c: c.execute(query).first()) is None:
             return None
-        return OwnRoom(number, self._backend, self.records, self._image)
+        embeds = self.records.settings(key).embeds
+        reader = self._with_models if embeds else self._plain
+        return OwnRoom(number, self._backend, self.records, reader)
 
     def own(self, project: int) -> Room:
         """The room of a project.
@@ -101,10 +115,18 @@ class Learners:
                 "strategy",
                 fix=f"choose one of {', '.join(strategy_names())}",
             )
+        if settings.embeds and not (self._with_models.texts or self._with_models.images):
+            raise FieldError(
+                "the operator named no model that embeds",
+                "embeds",
+                fix="set embed_texts or embed_images under [labels] in dovetail.toml",
+            )
+        before = self.records.settings(room.key)
+        looks_at_others = (before.fields, before.embeds) != (settings.fields, settings.embeds)
         self.records.keep(room.key, settings)
         self._follow(room.key, settings)
         self.queues.put(project, ())
-        self.trainer.wake(room.key)
+        self.trainer.wake(room.key, asked=looks_at_others and settings.enabled)
         return self.state(project)
 
     def train(self, project: int) -> Learner:

@@ -5,29 +5,24 @@ bytes within the task (`data:` URL) or what a reader of the server's own files r
 fetched from an address that a task names.
 """
 
-import base64
-import binascii
 import io
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
-from urllib.parse import unquote_to_bytes
 
 import numpy as np
 
 from dovetail.base import extras
+from dovetail.labels.learning.reading import Reader
 from dovetail.labels.learning.rows import Singles
 from dovetail.labels.votes import Floats
 
-__all__ = ["SIZE", "Reader", "picture_rows"]
+__all__ = ["SIZE", "picture_rows"]
 
-Reader = Callable[[str], bytes | None]
-"""The bytes of an image by what the task says, None where they cannot be had."""
 _SIDE = 16
 _CELLS = 4
 _WAYS = 8
 SIZE = _SIDE * _SIDE + _CELLS * _CELLS * (_WAYS + 3)
 """Columns: pixels, edges by cell and direction, and colours by cell."""
-_MOST_BYTES = 20_000_000
 _MOST_PIXELS = 50_000_000
 
 
@@ -36,32 +31,23 @@ def picture_rows(values: Sequence[Any], reader: Reader) -> Singles:
 
     Args:
         values: What the tasks say: `data:` URLs, or addresses for the reader.
-        reader: Gives the bytes of the other addresses.
+        reader: Gives the bytes.
 
     Raises:
         MissingExtraError: Pillow is not installed.
     """
     image = extras.require("PIL.Image", extra="labels-images", feature="learning from images")
-    found = np.full((len(values), SIZE), np.nan, np.float32)
-    for row, value in enumerate(values):
-        body = _body(value, reader)
-        pixels = _pixels(image, body) if body else None
-        if pixels is not None:
-            found[row] = _features(pixels)
-    return found
 
+    def make(some: Sequence[Any]) -> Singles:
+        found = np.full((len(some), SIZE), np.nan, np.float32)
+        for row, value in enumerate(some):
+            body = reader.body(value)
+            pixels = _pixels(image, body) if body else None
+            if pixels is not None:
+                found[row] = _features(pixels)
+        return found
 
-def _body(value: Any, reader: Reader) -> bytes | None:
-    if not isinstance(value, str):
-        return None
-    if not value.startswith("data:"):
-        return reader(value)
-    head, _, body = value[:_MOST_BYTES].partition(",")
-    try:
-        plain = unquote_to_bytes(body)
-        return base64.b64decode(plain, validate=False) if head.endswith(";base64") else plain
-    except (binascii.Error, ValueError):
-        return None
+    return reader.memory.through("pictures", values, make)
 
 
 def _pixels(image: Any, body: bytes) -> Floats | None:

@@ -14,8 +14,8 @@ from dovetail.base.sql import Database
 from dovetail.labels.backend import Asked
 from dovetail.labels.learning.encoding import Data, Encoder
 from dovetail.labels.learning.labeller import Answered, Labeller
-from dovetail.labels.learning.pictures import Reader
 from dovetail.labels.learning.questions import fields_of, images_of
+from dovetail.labels.learning.reading import Reader
 from dovetail.labels.learning.strategies import Pool, choose
 from dovetail.labels.store.tables import annotations, tasks
 from dovetail.wire.label_studio.config import parse

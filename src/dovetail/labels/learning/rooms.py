@@ -17,7 +17,7 @@ from dovetail.labels.backend import Backend, Changed
 from dovetail.labels.errors import AbsentError
 from dovetail.labels.learning.encoding import Data
 from dovetail.labels.learning.labeller import MOST, Answered, Labeller, Predicted, Said
-from dovetail.labels.learning.pictures import Reader
+from dovetail.labels.learning.reading import Reader
 from dovetail.labels.learning.records import Records, Told
 from dovetail.labels.store import ids
 from dovetail.labels.store import predictions as prediction_rows
@@ -66,7 +66,7 @@ class Room(Protocol):
         """A sample of the open tasks."""
 
     def reader(self) -> Reader:
-        """Gives the bytes of images."""
+        """What features may be asked from."""
 
     def publish(
         self, labeller: Labeller, name: str, is_over: Callable[[], bool], *, only_missing: bool
@@ -81,10 +81,14 @@ class StudioRoom:
         key: The room.
         records: What it told.
         fallback: A label config where it told none.
+        reader: What features may be asked from.
     """
 
-    def __init__(self, key: str, records: Records, fallback: str = "") -> None:
+    def __init__(
+        self, key: str, records: Records, fallback: str = "", reader: Reader | None = None
+    ) -> None:
         self.key, self._records, self._fallback = key, records, fallback
+        self._reader = reader or Reader()
 
     def config(self) -> str:
         """The label config that the tool told."""
@@ -110,8 +114,8 @@ class StudioRoom:
         return [(task, msgspec.json.decode(data)) for task, data in self._records.seen(self.key)]
 
     def reader(self) -> Reader:
-        """Only images within the tasks are read."""
-        return lambda address: None
+        """Images within the tasks, and models that embed."""
+        return self._reader
 
     def publish(
         self, labeller: Labeller, name: str, is_over: Callable[[], bool], *, only_missing: bool
@@ -137,12 +141,12 @@ class OwnRoom:
         project: The project's id.
         backend: The server's tables.
         records: What other tools told.
-        image: Gives the bytes of an image by its address.
+        reader: What features may be asked from.
     """
 
-    def __init__(self, project: int, backend: Backend, records: Records, image: Reader) -> None:
+    def __init__(self, project: int, backend: Backend, records: Records, reader: Reader) -> None:
         self.key, self._project = own_key(project), project
-        self._backend, self._records, self._image = backend, records, image
+        self._backend, self._records, self._reader = backend, records, reader
 
     def _read(self, fn: Callable[[Connection], Any]) -> Any:
         return self._backend.database.read(fn)
@@ -221,7 +225,7 @@ class OwnRoom:
 
     def reader(self) -> Reader:
         """Images within the tasks, and those that were uploaded to this server."""
-        return self._image
+        return self._reader
 
     def publish(
         self, labeller: Labeller, name: str, is_over: Callable[[], bool], *, only_missing: bool

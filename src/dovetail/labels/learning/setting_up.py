@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 from starlette.requests import Request
 
 from dovetail.labels.backend import Backend
+from dovetail.labels.learning.embedder import Embedder
 from dovetail.labels.learning.learners import Learners
 from dovetail.labels.learning.records import Records
 from dovetail.labels.learning.routes import learner_routes
@@ -37,7 +38,14 @@ class Learning:
         tracker = None
         if context.joint("tracking") != "off":
             tracker = Tracker(lambda: context.connect("tracking").open(mlflow.Client))
-        self.learners = Learners(backend, Records(self._database, Settings()), tracker)
+        said = backend.settings
+        self.learners = Learners(
+            backend,
+            Records(self._database, Settings()),
+            tracker,
+            Embedder(said.embed_texts, "embed_texts") if said.embed_texts else None,
+            Embedder(said.embed_images, "embed_images") if said.embed_images else None,
+        )
         studio = Studio(
             self.learners.records,
             self.learners.trainer,
