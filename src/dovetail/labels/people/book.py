@@ -22,6 +22,7 @@ __all__ = ["Book", "Read", "at_ms"]
 
 _PART = 500
 _KEPT = 20
+_BATCH = 8 << 20
 
 
 @dataclass
@@ -33,12 +34,14 @@ class Read:
         values: Reads results as its label config means them.
         answers: What people said, in the order of the annotations' numbers.
         users: Everybody's name by number.
+        version: Another one after each change.
     """
 
     project: int
     values: Values
     answers: list[Given]
     users: dict[int, str]
+    version: tuple[Any, ...]
 
 
 @dataclass
@@ -46,6 +49,8 @@ class _Kept:
     xml: str
     values: Values
     of: dict[int, tuple[str, Given]] = field(default_factory=dict)
+    keys: dict[int, str | None] = field(default_factory=dict)
+    read: Read | None = None
 
 
 class Book:
@@ -77,6 +82,9 @@ class Book:
         """
         with self._lock:
             kept = self._of(project)
+            version = kept.xml, *self._database.read(lambda c: _version(c, project))
+            if kept.read is not None and kept.read.version == version:
+                return kept.read
             users = self._database.read(_users)
             known = self._database.read(lambda c: _known(c, project))
             stale = [
@@ -89,19 +97,22 @@ class Book:
             for row in self._database.read(lambda c: _rows(c, stale)):
                 kept.of[row.id] = row.updated_at, _given(row, kept.values, users)
             answers = [kept.of[number][1] for number in sorted(kept.of)]
-            return Read(project, kept.values, answers, users)
+            kept.read = Read(project, kept.values, answers, users, version)
+            return kept.read
 
     def alike(self, project: int, tasks: list[int]) -> dict[int, str]:
-        """Return a key by task that near-repeats share, of tasks that show something."""
-        fields = sorted(self.values(project).fields)
-        found = {}
-        for start in range(0, len(tasks), _PART):
-            part = tasks[start : start + _PART]
+        """Return a key by task that near-repeats share, of tasks that show something.
+
+        A task's key is found once; it stays where its data is changed later.
+        """
+        with self._lock:
+            kept = self._of(project)
+        fields = sorted(kept.values.fields)
+        fresh = [number for number in tasks if number not in kept.keys]
+        for part in self._database.read(lambda c: _batches(c, fresh)):
             for number, data in self.data(part).items():
-                key = repeat_key(data, fields)
-                if key is not None:
-                    found[number] = key
-        return found
+                kept.keys[number] = repeat_key(data, fields)
+        return {number: key for number in tasks if (key := kept.keys.get(number)) is not None}
 
     def data(self, tasks: list[int]) -> dict[int, dict[str, Any]]:
         """Return what tasks hold."""
@@ -132,6 +143,29 @@ def at_ms(moment: str) -> int:
 
 def _users(c: sa.Connection) -> dict[int, str]:
     return {row.id: row.name for row in c.execute(sa.select(t.users.c.id, t.users.c.name))}
+
+
+def _version(c: sa.Connection, project: int) -> tuple[Any, ...]:
+    """What changes with every annotation of a project, and with every user."""
+    a = t.annotations.c
+    columns = sa.func.count(), sa.func.max(a.id), sa.func.max(a.updated_at)
+    row = c.execute(sa.select(*columns).where(a.project_id == project)).one()
+    return (*row, c.execute(sa.select(sa.func.count()).select_from(t.users)).scalar())
+
+
+def _batches(c: sa.Connection, numbers: list[int]) -> list[list[int]]:
+    """Numbers of tasks in parts whose data is small enough to be read at once."""
+    found: list[list[int]] = []
+    size = _BATCH
+    for start in range(0, len(numbers), _PART):
+        part = t.tasks.c.id.in_(numbers[start : start + _PART])
+        for row in c.execute(sa.select(t.tasks.c.id, sa.func.length(t.tasks.c.data)).where(part)):
+            if size >= _BATCH or len(found[-1]) >= _PART:
+                found.append([])
+                size = 0
+            found[-1].append(row[0])
+            size += row[1]
+    return found
 
 
 def _known(c: sa.Connection, project: int) -> dict[int, str]:

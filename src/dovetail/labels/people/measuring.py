@@ -1,21 +1,27 @@
 """The people of a project in figures: agreement, quality, pace, and what should be looked at."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, TypeVar
 
 import msgspec
+import sqlalchemy as sa
 
 from dovetail.labels.people import records
 from dovetail.labels.people.agreement import Agreement, Pair, agreement, pairs
+from dovetail.labels.people.book import Read
+from dovetail.labels.people.checks import Check, checks
 from dovetail.labels.people.estimates import Estimate
 from dovetail.labels.people.given import by_task, latest
 from dovetail.labels.people.golden import Gold
-from dovetail.labels.people.pace import Check, Trend, checks, trends
+from dovetail.labels.people.pace import Trend, trends
 from dovetail.labels.people.quality import Confused, consensus, quality
 from dovetail.labels.people.room import Room
 
 __all__ = ["AgreementPage", "Measures", "PeopleReport", "Person"]
 
+T = TypeVar("T")
 _PAIRS = 200
+_KEPT = 20
 _CONFUSED = 100
 
 
@@ -61,14 +67,29 @@ class Measures:
 
     def __init__(self, room: Room, gold: Gold) -> None:
         self._room, self._gold = room, gold
+        self._agreed: dict[int, tuple[Any, AgreementPage]] = {}
+        self._reports: dict[int, tuple[Any, PeopleReport]] = {}
 
     def agreement(self, project: int) -> AgreementPage:
-        """Return how far people agree.
+        """Return how far people agree; computed anew only after an answer.
 
         Raises:
             AbsentError: there is no such project.
         """
         read = self._room.book.read(project)
+        return _once(self._agreed, project, read.version, lambda: self._agreement(read))
+
+    def people(self, project: int) -> PeopleReport:
+        """Return everybody in figures; computed anew only after a change.
+
+        Raises:
+            AbsentError: there is no such project.
+        """
+        read = self._room.book.read(project)
+        state = read.version, self._room.database.read(lambda c: _state(c, project))
+        return _once(self._reports, project, state, lambda: self._report(read))
+
+    def _agreement(self, read: Read) -> AgreementPage:
         tasks = by_task(read.answers)
         controls = read.values.controls
         return AgreementPage(
@@ -76,13 +97,8 @@ class Measures:
             pairs={name: pairs(name, tasks, read.values.similar)[:_PAIRS] for name in controls},
         )
 
-    def people(self, project: int) -> PeopleReport:
-        """Return everybody in figures.
-
-        Raises:
-            AbsentError: there is no such project.
-        """
-        read = self._room.book.read(project)
+    def _report(self, read: Read) -> PeopleReport:
+        project = read.project
         marked, _, expected = self._gold.marked(project)
         members = self._room.database.read(lambda c: records.members_of(c, project))
         said = latest(read.answers)
@@ -134,3 +150,22 @@ class Measures:
             if row.is_skip:
                 found[row.person] = found.get(row.person, 0) + 1
         return found
+
+
+def _once(kept: dict[int, tuple[Any, T]], project: int, state: Any, make: Callable[[], T]) -> T:
+    """What was made of a state, or make it; of the projects asked for last."""
+    known = kept.get(project)
+    if known is not None and known[0] == state:
+        return known[1]
+    made = make()
+    while len(kept) >= _KEPT:
+        kept.pop(next(iter(kept)), None)
+    kept[project] = state, made
+    return made
+
+
+def _state(c: sa.Connection, project: int) -> tuple[Any, ...]:
+    """What else the figures stand on: gold, first answers to it, and who is a member."""
+    gold = [(row.task, row.expected, row.used_for) for row in records.gold_of(c, project)]
+    members = [(row.name, row.is_active) for row in records.members_of(c, project)]
+    return gold, members, len(records.gold_answers_of(c, project))

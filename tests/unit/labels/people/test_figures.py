@@ -8,6 +8,7 @@ import pytest
 from dovetail.base.errors import InvalidInputError
 from dovetail.labels.people import agreement as agreements
 from dovetail.labels.people import estimates, gold, pace, qualification
+from dovetail.labels.people.checks import checks
 from dovetail.labels.people.given import Given, by_task, latest
 from dovetail.labels.people.quality import consensus, quality
 
@@ -230,7 +231,7 @@ def test_honest_people_are_left_in_peace() -> None:
     accused = 0
     for seed in range(30):
         answers, _ = crowd(dict.fromkeys(["ann", "bob", "cy", "dee"], 0.85), 120, seed=seed)
-        accused += bool(pace.checks(answers))
+        accused += bool(checks(answers))
     assert accused <= 1
 
 
@@ -240,7 +241,7 @@ def test_answers_in_no_time_are_shown() -> None:
         Given(g.annotation, g.task, g.person, g.at_ms, 0.2, g.values) if g.person == "eve" else g
         for g in answers
     ]
-    (found,) = pace.checks(answers)
+    (found,) = checks(answers)
     assert (found.person, found.kind) == ("eve", "too fast")
     assert found.text.startswith("60 of 60 answers took under")
     assert [one.text for one in found.evidence] == ["0.2 s"] * 8
@@ -249,14 +250,14 @@ def test_answers_in_no_time_are_shown() -> None:
 def test_one_answer_all_day_is_shown_unless_the_items_are_like_that() -> None:
     answers, _ = crowd({"ann": 0.9, "bob": 0.9}, 60, classes="ab")
     lazy = [Given(9000 + t, t, "eve", t * 8000, 5.0, {"c": "a"}) for t in range(60)]
-    (found,) = pace.checks(answers + lazy)
+    (found,) = checks(answers + lazy)
     assert (found.person, found.kind) == ("eve", "same answer in a row")
     assert found.text.startswith("60 times a in a row")
     spam = [
         Given(n, n // 3, "abe"[n % 3], n * 3000, 5.0, {"c": "spam" if n < 150 else "ham"})
         for n in range(180)
     ]
-    assert pace.checks(spam) == []
+    assert checks(spam) == []
 
 
 def test_who_contradicts_themselves_on_near_repeats_is_shown() -> None:
@@ -270,7 +271,7 @@ def test_who_contradicts_themselves_on_near_repeats_is_shown() -> None:
         for g in answers
     ]  # fmt: skip
     alike = {g.task: g.task % 1000 for g in answers + again}
-    found = pace.checks(answers + again, alike=alike)
+    found = checks(answers + again, alike=alike)
     assert [(one.person, one.kind) for one in found] == [("eve", "contradicts themselves")]
     assert found[0].text.startswith("40 of 40 near-repeats were answered differently")
 
