@@ -325,6 +325,28 @@ def test_fields_ratings_and_pairs_are_answered_by_keyboard(ann: Page, labels: La
     assert labels.said(task) == [[{"selected": "right"}]]
 
 
+def test_options_of_the_data_and_branches_of_a_tree(ann: Page, labels: Labels) -> None:
+    project = labels.project(
+        '<View><Text name="text" value="$text"/><Choices name="which" toName="text" value="$of"/>'
+        '<Taxonomy name="kind" toName="text"><Choice value="Animal"><Choice value="Cat"/></Choice>'
+        "</Taxonomy></View>"
+    )
+    first, second = labels.load(
+        project,
+        [
+            {"data": {"text": "a", "of": [{"value": "one"}, {"value": "two"}]}},
+            {"data": {"text": "b", "of": ["three"]}},
+        ],
+    )
+    open_desk(ann, labels, project)
+    press(ann, "2", "4", "Enter")
+    expect(ann.locator(f".item[data-task='{second}']")).to_be_visible()
+    press(ann, "1", "2", "3", "2", "Enter")
+    all_sent(ann)
+    assert labels.said(first) == [[{"choices": ["two"]}, {"taxonomy": [["Animal", "Cat"]]}]]
+    assert labels.said(second) == [[{"choices": ["three"]}, {"taxonomy": [["Animal", "Cat"]]}]]
+
+
 def test_half_an_answer_outlives_a_reload(ann: Page, labels: Labels) -> None:
     project = labels.project(SPANS)
     labels.load(project, [{"data": {"text": "Ada met Charles."}}])

@@ -24,7 +24,25 @@ def test_what_the_desk_cannot_ask_is_named() -> None:
     made = desk_config_of(
         """<View><Image name="image" value="$image"/><Labels name="kind" toName="image">
         <Label value="A"/></Labels><Brush name="dab" toName="image"/>
-        <Choices name="which" toName="image" value="$options"/><Sparkle/></View>"""
+        <Choices name="which" toName="image" apiUrl="http://elsewhere"/><Sparkle/></View>"""
     )
     assert [type(node).__name__ for node in made.nodes] == ["Shown"]
     assert made.unknown == ["Brush", "Choices", "Labels", "Sparkle"]
+
+
+def test_options_come_from_the_data_or_hang_on_a_tree() -> None:
+    made = desk_config_of(
+        """<View><Text name="text" value="$text"/>
+        <Choices name="which" toName="text" value="$options"/>
+        <Taxonomy name="kind" toName="text"><Choice value="Animal"><Choice value="Cat"/></Choice>
+        <Choice value="Plant"/></Taxonomy></View>"""
+    )
+    _, which, kind = made.nodes
+    assert isinstance(which, Asked)
+    assert (which.attrs["from"], which.options) == ("$options", [])
+    assert isinstance(kind, Asked)
+    assert [(one.value, one.text, one.path) for one in kind.options] == [
+        ("Animal", "Animal", ["Animal"]),
+        ("Animal / Cat", "Cat", ["Animal", "Cat"]),
+        ("Plant", "Plant", ["Plant"]),
+    ]

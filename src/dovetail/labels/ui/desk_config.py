@@ -10,7 +10,7 @@ from collections.abc import Iterable
 import msgspec
 
 from dovetail.wire.label_studio.config import LabelConfig, parse
-from dovetail.wire.label_studio.tags import Control, Object, flat
+from dovetail.wire.label_studio.tags import Control, Label, Object, flat
 from dovetail.wire.label_studio.tree import Element
 
 __all__ = [
@@ -27,7 +27,7 @@ __all__ = [
 ASKED = frozenset(
     {
         "Choices", "Rating", "Number", "TextArea", "DateTime", "Pairwise", "Labels",
-        "HyperTextLabels", "RectangleLabels", "Rectangle",
+        "HyperTextLabels", "RectangleLabels", "Rectangle", "Taxonomy",
     }
 )  # fmt: skip
 """The controls that the desk can show."""
@@ -47,6 +47,7 @@ class Option(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         background: Its colour, as CSS.
         hint: What the annotator reads about it.
         selected: Whether it is taken at first.
+        path: From the root of a taxonomy.
     """
 
     value: str
@@ -55,6 +56,7 @@ class Option(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     background: str = ""
     hint: str = ""
     selected: bool = False
+    path: list[str] = []
 
 
 class Shown(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", tag="object"):
@@ -138,11 +140,16 @@ def desk_config(config: LabelConfig) -> DeskConfig:
 
 
 def _can_show(control: Control, config: LabelConfig) -> bool:
-    if control.tag not in ASKED or control.dynamic:
+    if control.tag not in ASKED or (control.dynamic and not _is_of_data(control)):
         return False
     places = _PLACES.get(control.tag)
     objects = [config.objects[name].tag for name in control.to_names if name in config.objects]
     return places is None or any(tag in places for tag in objects)
+
+
+def _is_of_data(control: Control) -> bool:
+    """Whether a control's options are named by a field of the task."""
+    return control.tag == "Choices" and control.attributes.get("value", "").startswith("$")
 
 
 def _title(nodes: list[Node]) -> str:
@@ -164,23 +171,44 @@ def _asked(control: Control, title: str) -> Asked:
     attrs = _small(control.attributes.items())
     if title:
         attrs.setdefault("title", title)
+    if control.dynamic:
+        attrs["from"] = control.attributes["value"]
     return Asked(
         name=control.name,
         tag=control.tag,
         to=list(control.to_names),
         attrs=attrs,
-        options=[
-            Option(
-                value=label.name,
-                text=label.value if label.value != label.name else "",
-                hotkey=label.hotkey or "",
-                background=label.background or "",
-                hint=label.attributes.get("hint", ""),
-                selected=label.selected,
-            )
-            for label in flat(control.labels)
-        ],
+        options=_branches(control.labels) if control.tag == "Taxonomy" else _options(control),
     )
+
+
+def _options(control: Control) -> list[Option]:
+    return [
+        Option(
+            value=label.name,
+            text=label.value if label.value != label.name else "",
+            hotkey=label.hotkey or "",
+            background=label.background or "",
+            hint=label.attributes.get("hint", ""),
+            selected=label.selected,
+        )
+        for label in flat(control.labels)
+    ]
+
+
+def _branches(labels: tuple[Label, ...], above: tuple[str, ...] = ()) -> list[Option]:
+    """The branches of a taxonomy, each after the one that it hangs on."""
+    found = []
+    for label in labels:
+        path = (*above, label.name)
+        found.append(
+            Option(
+                value=" / ".join(path), text=label.value, hint=label.attributes.get("hint", ""),
+                background=label.background or "", path=list(path),
+            )
+        )  # fmt: skip
+        found += _branches(label.children, path)
+    return found
 
 
 def _attributes(tag: Element) -> dict[str, str]:

@@ -3,7 +3,7 @@
 
 import { newId } from "./elements.js";
 
-/** @typedef {{value: string, text?: string, hotkey?: string, background?: string, hint?: string, selected?: boolean}} Option */
+/** @typedef {{value: string, text?: string, hotkey?: string, background?: string, hint?: string, selected?: boolean, path?: string[]}} Option */
 /** @typedef {{kind: "control", name: string, tag: string, to: string[], attrs: Record<string, string>, options: Option[]}} Control */
 /** @typedef {{kind: "object", name: string, tag: string, value: string, attrs: Record<string, string>}} Shown */
 /** @typedef {{kind: "header", value: string, attrs: Record<string, string>}} Header */
@@ -13,7 +13,7 @@ import { newId } from "./elements.js";
 /** The result type of each control, and the key of its value where that differs. */
 const TYPES = /** @type {Record<string, [string, string?]>} */ ({
   Choices: ["choices"], Rating: ["rating"], Number: ["number"], TextArea: ["textarea", "text"],
-  DateTime: ["datetime"], Pairwise: ["pairwise", "selected"], Labels: ["labels"],
+  DateTime: ["datetime"], Pairwise: ["pairwise", "selected"], Taxonomy: ["taxonomy"], Labels: ["labels"],
   HyperTextLabels: ["hypertextlabels"], RectangleLabels: ["rectanglelabels"], Rectangle: ["rectangle"],
 });
 const MARKS = new Set(["Labels", "HyperTextLabels", "RectangleLabels", "Rectangle"]);

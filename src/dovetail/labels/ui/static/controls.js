@@ -9,6 +9,12 @@ import { choicesOf, keyFor } from "./keys.js";
 /** @typedef {import("./answers.js").Answers} Answers */
 /** @typedef {import("./keys.js").Target} Target */
 
+/** Whether several options may be taken at once. @param {Control} control */
+function isMany(control) {
+  if (control.tag === "Taxonomy") return control.attrs.maxusages !== "1";
+  return control.tag === "Choices" && !!control.attrs.choice?.startsWith("multiple");
+}
+
 /** All controls of one item. */
 export class Controls {
   /** Called with the option of a marking control that was chosen. @type {(control: Control, value: string) => void} */ onlabel = () => {};
@@ -30,7 +36,7 @@ export class Controls {
 
   /** @param {Control} control */
   #build(control) {
-    const many = control.tag === "Choices" && control.attrs.choice?.startsWith("multiple");
+    const many = isMany(control);
     const legend = make("legend", { text: control.attrs.title || control.attrs.header || control.name });
     const kind = many ? make("span", { class: "note", text: " several may be chosen" }) : "";
     legend.append(kind);
@@ -45,11 +51,12 @@ export class Controls {
   #option(control, index) {
     const option = choicesOf(control)[index];
     const key = keyFor(this.keys, control, option.value);
+    const depth = Math.min((option.path?.length ?? 1) - 1, 5);
     const shown = control.tag === "Pairwise" ? (option.value === "left" ? "First" : "Second") : option.text || option.value;
     const button = make("button", {
       type: "button", class: "option", "data-value": option.value, title: option.hint,
       "aria-label": control.tag === "Rating" ? `${option.value} of ${choicesOf(control).length}` : undefined,
-      "aria-pressed": "false", onclick: (event) => {
+      "aria-pressed": "false", "data-depth": depth || undefined, onclick: (event) => {
         if (/** @type {UIEvent} */ (event).detail) button.blur();
         this.choose(control, option.value);
       },
@@ -87,9 +94,10 @@ export class Controls {
   /** Choose an option, as its key and its button do. @param {Control} control @param {string} value */
   choose(control, value) {
     if (isMark(control)) return this.onlabel(control, value);
+    if (control.tag === "Taxonomy") return this.#chooseBranch(control, value);
     if (control.tag === "Choices") {
       const now = /** @type {string[]} */ (this.answers.valueOf(control) ?? []);
-      const many = control.attrs.choice?.startsWith("multiple");
+      const many = isMany(control);
       const on = now.includes(value);
       if (many) this.answers.setValue(control, on ? now.filter((one) => one !== value) : [...now, value]);
       else if (!on) this.answers.setValue(control, [value]);
@@ -100,6 +108,15 @@ export class Controls {
     }
     this.answers.setValue(control, control.tag === "Rating" ? Number(value) : value);
     return this.onchosen();
+  }
+
+  /** Take a branch of a taxonomy, or leave it. @param {Control} control @param {string} value */
+  #chooseBranch(control, value) {
+    const path = control.options.find((option) => option.value === value)?.path ?? [value];
+    const now = /** @type {string[][]} */ (this.answers.valueOf(control) ?? []);
+    const others = now.filter((one) => one.join(" / ") !== value);
+    const added = others.length === now.length ? [path] : [];
+    this.answers.setValue(control, isMany(control) ? [...others, ...added] : added);
   }
 
   /** Show what the answers hold. */
@@ -120,7 +137,8 @@ export class Controls {
   #isOn(control, own, value) {
     if (isMark(control)) return this.current ? this.current === `${control.name}/${own}` : this.armed?.control === control && this.armed.value === own;
     if (control.tag === "Rating") return Number(own) <= Number(value ?? 0);
-    return Array.isArray(value) ? value.includes(own) : value === own;
+    if (!Array.isArray(value)) return value === own;
+    return value.some((one) => (Array.isArray(one) ? one.join(" / ") : one) === own);
   }
 
   /** The first field that takes text, where nothing else takes the keys. @returns {HTMLElement | null} */

@@ -5,8 +5,7 @@ import { isField } from "./elements.js";
 /** What keys can do. @typedef {object} Deeds
  * @property {() => void} save @property {() => void} skip @property {() => void} undo
  * @property {(step: 1 | -1) => void} walk @property {() => import("./sitting.js").Sitting | null} sitting
- * @property {() => boolean} isBusy Whether an item is on its way.
- * @property {Map<string, import("./keys.js").Target>} keys */
+ * @property {() => boolean} isBusy Whether an item is on its way. */
 
 /** Listens for one desk. */
 export class DeskKeys {
@@ -32,7 +31,7 @@ export class DeskKeys {
   #isOurs(event) {
     if (document.querySelector("dialog[open]") || event.isComposing) return false;
     const going = performance.now() < this.#goUntil;
-    this.#goUntil = event.key === "g" && !this.deeds.keys.has("g") && !isField(event.target) ? performance.now() + 1500 : 0;
+    this.#goUntil = event.key === "g" && !this.deeds.sitting()?.keys.has("g") && !isField(event.target) ? performance.now() + 1500 : 0;
     return !going;
   }
 
@@ -47,7 +46,7 @@ export class DeskKeys {
     const sitting = deeds.sitting();
     if (sitting?.move(event)) return true;
     if (event.altKey || this.#isNative(event)) return false;
-    const target = deeds.keys.get(event.key);
+    const target = sitting?.keys.get(event.key);
     if (target && sitting) {
       if (!event.repeat) sitting.controls.choose(target.control, target.value);
       return true;

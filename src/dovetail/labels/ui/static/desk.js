@@ -7,7 +7,6 @@ import { DeskKeys } from "./desk-keys.js";
 import { Drafts } from "./drafts.js";
 import { make, newUuid } from "./elements.js";
 import { guide } from "./guide.js";
-import { keysOf } from "./keys.js";
 import { Outbox } from "./outbox.js";
 import { Queue } from "./queue.js";
 import { Sitting } from "./sitting.js";
@@ -33,7 +32,6 @@ class LabelDesk extends HTMLElement {
     const facts = /** @type {Facts} */ (JSON.parse(this.querySelector("script")?.textContent ?? "{}"));
     this.facts = facts;
     this.done = facts.done;
-    this.keys = keysOf(facts.config);
     this.outbox = new Outbox(facts.project, facts.user);
     this.queue = new Queue(facts.queue, facts.config, () => this.outbox?.waiting.map((one) => one.task) ?? []);
     this.bar = new Bar({
@@ -47,7 +45,7 @@ class LabelDesk extends HTMLElement {
     this.queue.addEventListener("filled", () => { if (!this.#sitting) this.#next(); });
     this.drafts = new Drafts(facts.project, facts.user);
     this.hands = new DeskKeys({
-      keys: this.keys, isBusy: () => this.#isBusy, sitting: () => this.#sitting, save: () => this.#save(false), skip: () => this.#save(true),
+      isBusy: () => this.#isBusy, sitting: () => this.#sitting, save: () => this.#save(false), skip: () => this.#save(true),
       undo: () => this.#undo(), walk: (step) => this.#walk(step),
     });
     document.addEventListener("keydown", () => { this.#pressed = performance.now(); }, { capture: true });
@@ -102,7 +100,7 @@ class LabelDesk extends HTMLElement {
     this.#seen.delete(item.id);
     this.#seen.set(item.id, item);
     if (this.#seen.size > SEEN) this.#seen.delete(this.#seen.keys().next().value ?? 0);
-    const sitting = new Sitting(facts.config, item, /** @type {any} */ (this.keys), saved?.result ?? draft);
+    const sitting = new Sitting(facts.config, item, saved?.result ?? draft);
     this.#sitting = sitting;
     sitting.onchosen = () => { if (this.#isSingle) this.#save(false); };
     sitting.onchange = () => { this.#verb(); this.drafts?.write(item.id, sitting.answers.regions); };

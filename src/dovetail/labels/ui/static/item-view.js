@@ -68,7 +68,7 @@ export function saidOf(config, answers) {
   return controlsOf(config).flatMap((control) => {
     const value = isMark(control) ? undefined : answers.valueOf(control);
     if (value === undefined) return [];
-    const words = [value].flat().map((one) => control.options.find((o) => o.value === one)?.text || String(one));
+    const words = [value].flat().map((one) => control.options.find((o) => o.value === one)?.text || (Array.isArray(one) ? one.join(" / ") : String(one)));
     const shown = keyOf(control) === "selected" ? words.map((w) => (w === "left" ? "the first" : "the second")) : words;
     return [{ name: control.name, text: shown.join(", ") }];
   });

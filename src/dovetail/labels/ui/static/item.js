@@ -6,6 +6,7 @@
 import { Answers } from "./answers.js";
 import { make } from "./elements.js";
 import { ItemView, keptNote, markList, saidOf } from "./item-view.js";
+import { withOptions } from "./objects.js";
 import { sanitise } from "./sanitise.js";
 
 class LabelItem extends HTMLElement {
@@ -20,9 +21,10 @@ class LabelItem extends HTMLElement {
 
   /**
    * Show an item, in place of what was shown.
-   * @param {import("./answers.js").Config} config @param {Record<string, any>} data @param {import("./answers.js").Region[]} result
+   * @param {import("./answers.js").Config} shown @param {Record<string, any>} data @param {import("./answers.js").Region[]} result
    */
-  show(config, data, result) {
+  show(shown, data, result) {
+    const config = withOptions(shown, data);
     const answers = new Answers(config, result);
     const view = new ItemView(config, data, answers);
     const list = () => markList(answers, view, null);

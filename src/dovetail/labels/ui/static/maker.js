@@ -2,7 +2,6 @@
 // written; what is wrong with it is said with its line, its cause and its remedy.
 
 import { make } from "./elements.js";
-import { keysOf } from "./keys.js";
 import { Sitting } from "./sitting.js";
 
 /** @typedef {{name: string, config: string, data: Record<string, any>}} Starter */
@@ -113,7 +112,7 @@ class ProjectMaker extends HTMLElement {
     this.config?.removeAttribute("aria-invalid");
     const { config, data, fields, notes } = /** @type {Preview} */ (await answer.json());
     if (asked !== this.#asked) return;
-    const sitting = new Sitting(config, { id: 0, data: this.#file?.first ?? data, prediction: null }, keysOf(config), null);
+    const sitting = new Sitting(config, { id: 0, data: this.#file?.first ?? data, prediction: null }, null);
     this.preview?.replaceChildren(sitting.view.root, sitting.controls.root, sitting.side, ...this.#fields(fields), ...notes.map((text) => make("p", { class: "note kept", text })));
   }
 

@@ -99,6 +99,25 @@ function gallery(values) {
     : make("p", { text: plain(one) }))));
 }
 
+/**
+ * A config whose options are all known: some are named by the task's data (`value="$options"`).
+ * @param {import("./answers.js").Config} config @param {Record<string, any>} data
+ * @returns {import("./answers.js").Config} The same object where nothing depends on the data.
+ */
+export function withOptions(config, data) {
+  if (!config.nodes.some((node) => node.kind === "control" && node.attrs.from)) return config;
+  return {
+    ...config,
+    nodes: config.nodes.map((node) => {
+      if (node.kind !== "control" || !node.attrs.from) return node;
+      const listed = resolve(node.attrs.from, data);
+      const options = (Array.isArray(listed) ? listed : []).slice(0, 500).map((one) => (one && typeof one === "object"
+        ? { value: plain(one.alias ?? one.value), text: plain(one.value), background: plain(one.background) } : { value: plain(one) }));
+      return { ...node, options };
+    }),
+  };
+}
+
 /** The addresses of the pictures that a task will show: to be loaded ahead. @param {import("./answers.js").Config} config @param {Record<string, any>} data */
 export function picturesOf(config, data) {
   return config.nodes.flatMap((node) => {

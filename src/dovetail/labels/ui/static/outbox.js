@@ -148,6 +148,8 @@ export class Outbox extends EventTarget {
       if (answer) {
         saved.id = answer.id;
         saved.sent = saved.tried;
+      } else if (saved.deleted) {
+        return this.#drop(saved.uid);
       }
     } else if (saved.deleted) {
       await this.#call(saved, "DELETE", `/api/annotations/${saved.id}/`);

@@ -3,6 +3,8 @@
 import { Answers, controlsOf, isMark, typeOf } from "./answers.js";
 import { Controls } from "./controls.js";
 import { make } from "./elements.js";
+import { keysOf } from "./keys.js";
+import { withOptions } from "./objects.js";
 import { ItemView, keptNote, markList } from "./item-view.js";
 
 /** @typedef {import("./answers.js").Config} Config */
@@ -26,15 +28,16 @@ export class Sitting {
   /** Called after every change. @type {() => void} */ onchange = () => {};
 
   /**
-   * @param {Config} config @param {import("./queue.js").Item} item @param {Map<string, import("./keys.js").Target>} keys
-   * @param {Region[] | null} result What was said before; null for a fresh item.
+   * @param {Config} shown @param {import("./queue.js").Item} item @param {Region[] | null} result What was said before; null for a fresh item.
    */
-  constructor(config, item, keys, result) {
+  constructor(shown, item, result) {
+    const config = withOptions(shown, item.data);
     this.config = config;
+    this.keys = keysOf(config);
     this.item = item;
     this.answers = new Answers(config, result ?? item.prediction?.result ?? preset(config));
     this.view = new ItemView(config, item.data, this.answers, true);
-    this.controls = new Controls(controlsOf(config), this.answers, keys);
+    this.controls = new Controls(controlsOf(config), this.answers, this.keys);
     this.controls.onlabel = (control, value) => this.#label(control, value);
     this.controls.onchosen = () => this.onchosen();
     this.view.onpick = (id) => this.pick(id);
