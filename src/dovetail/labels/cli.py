@@ -8,6 +8,7 @@ import click
 from dovetail.labels.audit.cli import audit
 from dovetail.labels.cli_files import export, import_, projects, snapshots
 from dovetail.labels.cli_people import invite, payments, people
+from dovetail.labels.cli_routing import quality, route, simulate
 from dovetail.labels.learning.cli import backend, learn
 from dovetail.web import commands as shared
 from dovetail.web.commands import json_option, print_json, print_table
@@ -116,3 +117,6 @@ commands.add_command(projects)
 commands.add_command(import_)
 commands.add_command(export)
 commands.add_command(snapshots)
+commands.add_command(route)
+commands.add_command(quality)
+commands.add_command(simulate)

@@ -13,6 +13,7 @@ from dovetail.labels.people.joining import joined
 from dovetail.labels.routes import ERRORS, READS, routes
 from dovetail.labels.routes.kit import Kit
 from dovetail.labels.routes.tokens import OPEN, open_routes
+from dovetail.labels.routing.served import setting_up as routing_up
 from dovetail.labels.settings import LabelSettings
 from dovetail.labels.store import NAME, open_store
 from dovetail.labels.ui.pages import page_routes
@@ -29,6 +30,7 @@ def build(context: Context, settings: LabelSettings) -> Service:
     backend = Backend(open_store(context.database_url(NAME)), context.clock, settings, files)
     handlers = Handlers(backend)
     people = joined(context, handlers)
+    routing = routing_up.Served(context, handlers)  # before learning: it decides what is next
     learning = setting_up.Learning(context, backend)
     connections = Connections(handlers, context)
     gives = handlers.projects, handlers.exporting, handlers.users
@@ -38,19 +40,22 @@ def build(context: Context, settings: LabelSettings) -> Service:
         *connections.routes(),
         *snapshot_routes(snapshots, Kit(handlers)),
         *export_file_routes(export_files, Kit(handlers)),
-        *page_routes(handlers, people.people, snapshots, learning.learners.state),
+        *page_routes(handlers, people.people, snapshots),
         *people.routes,
         *learning.routes,
         *review_routes(people.people),
         *people_page_routes(people.people),
+        *routing.routes,
     ]
 
     def start() -> None:
         people.start()
         learning.start()
         connections.start()
+        routing.start()
 
     def stop() -> None:
+        routing.stop()
         connections.stop()
         learning.stop()
         people.stop()
@@ -61,8 +66,8 @@ def build(context: Context, settings: LabelSettings) -> Service:
         routes=[*people.before(every), *open_routes(context.tokens, handlers)],
         pages=[Page("/labels", "Labels")],
         errors=[ERRORS],
-        reads=[*READS, *people.reads, *setting_up.READS],
         open=OPEN,
+        reads=[*READS, *people.reads, *setting_up.READS, *routing_up.READS],
         start=start,
         stop=stop,
     )

@@ -47,6 +47,23 @@ class LabelSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
         int,
         Meta(ge=1, description="How long a task that was handed out is kept for its annotator."),
     ] = 900
+    functions: Annotated[
+        str,
+        Meta(
+            description="Python file with labelling functions, which run with all rights of the "
+            "server; empty means none."
+        ),
+    ] = ""
+    source_allow: Annotated[
+        tuple[str, ...],
+        Meta(
+            description="Hosts, `*.` and a suffix, addresses or networks at which models and "
+            "endpoints may be asked for labels although they are not public, and over plain HTTP."
+        ),
+    ] = ()
+    source_seconds: Annotated[
+        float, Meta(gt=0, description="Longest wait for an answer of a model or endpoint.")
+    ] = 30.0
     artifacts: Annotated[
         str,
         Meta(

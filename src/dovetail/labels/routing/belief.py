@@ -26,6 +26,7 @@ _TOLD_APART = 20.0  # answers after which a source's own numbers weigh half
 _STRENGTHS = (_TOLD_APART, 100.0, 1e9)
 _DOUBT = (0.0, 1.0, 2.0)  # nats by which the other strengths are thought less likely
 _ACCURACY, _ANSWERS = 0.75, 20.0  # of sources nobody has seen, in pairs of answers
+_POOL_ROUNDS, _POOL_HELD = 5, 50.0
 _FITTED_ON = 20_000
 
 
@@ -51,12 +52,28 @@ class Belief:
         pool: What any source's answers say.
         trust: float[sources], how much of `own` is believed, 0 to 1.
         rho: How much errors are shared: 0 not at all, 1 entirely.
+        strength: Answers after which a source's own numbers weigh half.
     """
 
     own: Fitted
     pool: Fitted
     trust: Floats
     rho: float
+    strength: float = _TOLD_APART
+
+    def widened(self, sources: int) -> "Belief":
+        """Return it with more sources, each as good as any."""
+        more = sources - len(self.trust)
+        if more <= 0:
+            return self
+        classes = self.pool.table.shape[1]
+        table = np.tile(self.pool.table[:classes], (more, 1))
+        own, pool = (
+            replace(one, table=np.vstack([one.table, table]),
+                    weight=np.append(one.weight, np.ones(more)))
+            for one in (self.own, self.pool)
+        )  # fmt: skip
+        return replace(self, own=own, pool=pool, trust=np.append(self.trust, np.zeros(more)))
 
     def posterior(self, votes: Votes) -> Floats:
         """float[items, classes]: probability of each label."""
@@ -147,7 +164,7 @@ def _tempered(
                 score += _log((posterior[votes.item[fresh]] * cells).sum(1))
             scores[rho, strength] = score
     rho, strength = max(scores, key=lambda key: scores[key])
-    return replace(belief, rho=rho, trust=answers / (answers + strength))
+    return replace(belief, rho=rho, trust=answers / (answers + strength), strength=strength)
 
 
 def _pool(votes: Votes) -> Fitted:
@@ -170,8 +187,24 @@ def _pool(votes: Votes) -> Fitted:
     np.fill_diagonal(cells, accuracy)
     common = votes.shares()[votes.answered()].sum(0) + 10 / classes
     prior = 0.5 * np.log(common / common.sum())  # half: vote shares lean to what is often wrong
-    table = np.tile(np.log(cells), (votes.sources, 1))
+    table = np.tile(np.log(_by_class(votes, cells)), (votes.sources, 1))
     return Fitted("majority", table, prior, np.ones(votes.sources))
+
+
+def _by_class(votes: Votes, cells: Floats) -> Floats:
+    """float[label, truth]: one confusion matrix for all sources, by expectation-maximisation.
+
+    Each class is held to `cells` by 50 answers, so that only what many answers say counts: a class
+    that is mostly taken for another one shows here.
+    """
+    one = replace(votes, source=np.zeros_like(votes.source), sources=1)
+    shares = one.shares()
+    prior = np.log(shares[one.answered()].sum(0) + 10 / votes.classes)
+    for _ in range(_POOL_ROUNDS):
+        counts = one.counts(shares)[0] + _POOL_HELD * cells
+        learned: Floats = counts / counts.sum(0)
+        shares = softmax(one.evidence(np.log(learned)) + prior)
+    return learned
 
 
 def _told(votes: Votes) -> Codes:

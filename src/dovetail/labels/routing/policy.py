@@ -1,6 +1,7 @@
 """What is wanted of a project's labels, and which items need another answer for it."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -10,11 +11,11 @@ from dovetail.labels.routing.belief import Belief, Known, believe, pair_agreemen
 from dovetail.labels.routing.value import bar, gain
 from dovetail.labels.votes import Floats, Votes
 
-__all__ = ["Need", "Target", "floor_of", "need"]
+__all__ = ["Need", "Target", "enough", "floor_of", "need"]
 
 _PAIRS = 50  # items with two answers before their agreement is enough to judge by
 _AGREEMENT = 0.6  # beyond chance, lower end of its interval: two that agree then suffice
-_PATIENCE = 1.5  # an answer must tell this much more than it would on an item sure enough
+_PATIENCE = 1.6  # an answer must tell this much more than it would on an item sure enough
 
 
 @dataclass(frozen=True)
@@ -104,10 +105,27 @@ def need(
     answers = np.bincount(votes.item, minlength=votes.items)
     floor = floor_of(votes, target)
     nats = gain(posterior, answers, cells, belief.rho)
-    least = _PATIENCE * bar(cells, target.quality, floor, belief.rho)
-    wanted = (posterior.max(1) < target.quality) & (nats > least)
-    wanted = (wanted | (answers < floor)) & (answers < target.most)
-    return Need(wanted, nats, posterior, belief, floor)
+    least = bar(cells, target.quality, floor, belief.rho)
+    done = enough(posterior.max(1), nats, answers, target, floor, least)
+    return Need(~done, nats, posterior, belief, floor)
+
+
+def enough(
+    sure: Any, nats: Any, answers: Any, target: Target, floor: int, least: float
+) -> np.ndarray:
+    """Return bool[items], or one: whether no further answer is needed.
+
+    Args:
+        sure: Probability of the likeliest label.
+        nats: What one more answer brings.
+        answers: How many there are.
+        target: What is wanted.
+        floor: Answers that every item gets.
+        least: What an answer brings to an item that is just sure enough (`bar`).
+    """
+    content = (sure >= target.quality) | (nats <= _PATIENCE * least)
+    done: np.ndarray = (content & (answers >= floor)) | (answers >= target.most)
+    return done
 
 
 def floor_of(votes: Votes, target: Target) -> int:

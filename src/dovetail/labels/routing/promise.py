@@ -95,12 +95,14 @@ def standing(
 
 
 def _promised(posterior: Floats, answered: np.ndarray, gold: Known | None) -> Estimate:
-    sure = posterior[answered].max(1) if answered.any() else np.array([1 / posterior.shape[1]])
+    said = posterior[answered] if answered.any() else np.full((1, posterior.shape[1]), 1.0)
+    sure = said.max(1) / said.sum(1)
     doubt = float(1 - sure.mean())
     if gold is None:
         error = doubt + _SHARED
         noise = _Z * (error * (1 - min(error, 1)) / len(sure)) ** 0.5
-        lower, upper = 1 - _MOST * doubt - _SHARED - noise, 1 - _LEAST * doubt + noise
+        most = max(_MOST * doubt, 1 - _recall(said))
+        lower, upper = 1 - most - _SHARED - noise, 1 - _LEAST * doubt + noise
         basis = "agreement of the answers; no label is known, so shared errors stay unseen"
         return _estimate(1 - error, lower, upper, basis, 0)
     at = posterior[gold.item].max(1)
@@ -111,6 +113,20 @@ def _promised(posterior: Floats, answered: np.ndarray, gold: Known | None) -> Es
     half = _Z * (max(error * (1 - error), 0.02) * (1 / held + 1 / len(sure))) ** 0.5
     basis = f"answers, tempered against {len(at)} known labels"
     return _estimate(1 - error, 1 - error - half, 1 - error + half, basis, len(at))
+
+
+def _recall(posterior: Floats) -> float:
+    """Share of items that are right, expected, if all classes that occur were equally common.
+
+    Where one class makes up most items it carries the mean, and the others may be mostly wrong.
+    """
+    chosen = posterior.argmax(1)
+    held = posterior.sum(0)
+    right = np.array(
+        [posterior[chosen == label, label].sum() for label in range(posterior.shape[1])]
+    )
+    common = held > 0.02 * held.sum()
+    return float((right[common] / held[common]).mean())
 
 
 def _by_gold(posterior: Floats, answered: np.ndarray, gold: Known) -> Estimate:
@@ -135,6 +151,7 @@ def _by_agreement(belief: Belief, votes: Votes, fresh: np.ndarray) -> Estimate:
     agreed = labels[votes.item[fresh]] == votes.label[fresh]
     count, all_ = int(agreed.sum()), len(agreed)
     lower, upper = clopper_pearson(count, all_)
+    lower = min(lower, _evenly(labels[votes.item[fresh]], agreed))
     cells = belief.confusion()
     accuracy, chance = float(np.diag(cells).mean()), float(1 - np.diag(cells).mean())
     chance /= len(cells) - 1
@@ -145,6 +162,20 @@ def _by_agreement(belief: Belief, votes: Votes, fresh: np.ndarray) -> Estimate:
     value = (count / all_ + most) / 2
     basis = f"{all_} fresh answers to items that were done"
     return _estimate(value, lower, best, basis, all_)
+
+
+def _evenly(labels: np.ndarray, agreed: np.ndarray) -> float:
+    """Lower end of how often fresh answers agree, with all labels equally common."""
+    ends = []
+    for label in np.unique(labels):
+        of_label = agreed[labels == label]
+        if len(of_label) >= _ERRORS:
+            share = (of_label.sum() + 1) / (len(of_label) + 2)
+            ends.append((share, share * (1 - share) / len(of_label)))
+    if not ends:
+        return 0.0
+    shares, spreads = np.array(ends).T
+    return float(shares.mean() - _Z * spreads.sum() ** 0.5 / len(ends))
 
 
 def _estimate(value: float, lower: float, upper: float, basis: str, counted: int) -> Estimate:

@@ -96,9 +96,8 @@ def test_nobody_is_done_before_the_floor() -> None:
 
 
 def test_an_item_that_stays_disputed_is_given_up() -> None:
-    agreed = [[0] * 10, [1] * 10] * 20
-    disputed = [[0, 1] * 5]
-    votes = Votes.of_matrix(agreed + disputed, 2)
+    agreed = [[0] * 3 + [-1] * 7, [1] * 3 + [-1] * 7] * 40
+    votes = Votes.of_matrix([*agreed, [0, 1] * 5], 2)
     assert not need(votes, Target(quality=0.95, most=30)).wanted[-1]
     assert need(votes, Target(quality=0.999, most=30)).wanted[-1]
 

@@ -1,0 +1,1 @@
+"""Routing within the labelling server: policies, sources, their answers, and the report."""

@@ -1,0 +1,54 @@
+"""`dovetail labels route`, `quality` and `simulate`, as the how-to page has them typed."""
+
+import re
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+from tests.unit.labels.routing.test_served import made, mood, running, say
+
+from dovetail.labels.cli import commands
+
+PAGE = Path(__file__).parents[4] / "docs/how-to/labels-routing.md"
+
+
+def typed(*words: str) -> str:
+    told = CliRunner().invoke(commands, list(words), catch_exceptions=False)
+    assert told.exit_code == 0, told.output
+    return told.output
+
+
+def test_costs_are_estimated_without_a_server() -> None:
+    command = re.search(r"\$ dovetail labels (simulate .*)", PAGE.read_text())
+    assert command is not None
+    told = typed(*command[1].split())
+    assert "usually" in told
+    assert "right in the end" in told
+
+
+def test_a_project_is_routed_from_the_command_line(tmp_path: Path) -> None:
+    file = tmp_path / "functions.py"
+    file.write_text("def lf_nice(data):\n    return 'good' if 'nice' in data['text'] else None\n")
+    spec = tmp_path / "nice.json"
+    text = re.search(r"```json file=nice.json\n(.*?)```", PAGE.read_text(), re.S)
+    assert text is not None
+    spec.write_text(text[1])
+    with running(tmp_path / "state", functions=str(file)) as api:
+        project, tasks = made(api, 6)
+        where = ["--url", api.url]
+        told = typed("route", str(project), "--quality", "0.9", "--source", str(spec), *where)
+        assert "routed to 90% sure" in told
+        say(api, tasks[0], mood(0), lead_time=3.0)
+        shown = typed("quality", str(project), *where)
+        assert "promised" in shown
+        assert "lf_nice" in shown
+        assert "nothing yet" in shown
+        assert "keeps its own order" in typed("route", str(project), "--off", *where)
+        api.get(f"/api/labels/projects/{project}/quality", status=404)
+
+
+def test_the_example_of_the_page_runs(capsys: pytest.CaptureFixture[str]) -> None:
+    code = re.search(r"```python\n(.*?)```", PAGE.read_text(), re.S)
+    assert code is not None
+    exec(code[1], {})
+    assert "Estimate" in capsys.readouterr().out
