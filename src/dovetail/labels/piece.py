@@ -11,6 +11,7 @@ from dovetail.labels.handlers import Handlers
 from dovetail.labels.learning import setting_up
 from dovetail.labels.people.joining import joined
 from dovetail.labels.routes import ERRORS, READS, routes
+from dovetail.labels.routes.direct import DirectAnnotations
 from dovetail.labels.routes.kit import Kit
 from dovetail.labels.routes.tokens import OPEN, open_routes
 from dovetail.labels.routing.served import setting_up as routing_up
@@ -33,6 +34,7 @@ def build(context: Context, settings: LabelSettings) -> Service:
     routing = routing_up.Served(context, handlers)  # before learning: it decides what is next
     learning = setting_up.Learning(context, backend)
     connections = Connections(handlers, context)
+    direct = DirectAnnotations(handlers)
     gives = handlers.projects, handlers.exporting, handlers.users
     snapshots, export_files = Snapshots(backend, *gives), ExportFiles(backend, *gives)
     every = [
@@ -55,6 +57,7 @@ def build(context: Context, settings: LabelSettings) -> Service:
         routing.start()
 
     def stop() -> None:
+        direct.close()
         routing.stop()
         connections.stop()
         learning.stop()
@@ -66,6 +69,7 @@ def build(context: Context, settings: LabelSettings) -> Service:
         routes=[*people.before(every), *open_routes(context.tokens, handlers)],
         pages=[Page("/labels", "Labels")],
         errors=[ERRORS],
+        direct=direct.entries(),
         open=OPEN,
         reads=[*READS, *people.reads, *setting_up.READS, *routing_up.READS],
         start=start,

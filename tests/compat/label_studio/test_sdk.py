@@ -20,7 +20,7 @@ from dovetail.web.testing import run_piece
 
 HERE = Path(__file__).parent
 ROOT = HERE.parents[2]
-VENV = Path(os.environ.get("LABEL_STUDIO_VENV", ROOT / ".venv-label-studio"))
+VENV = Path(os.environ.get("LABEL_STUDIO_VENV", ROOT / ".venv-label-studio")).resolve()
 TOKEN = "0123456789abcdef0123456789abcdef01234567"
 # Label Studio does not count tasks here that have gold annotations only; ours counts them.
 DIFFERENT = {"counts": [8, 8, 8, 8]}

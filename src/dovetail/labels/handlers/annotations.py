@@ -62,12 +62,21 @@ class Annotations:
         """
         row, save = self.saving(task, fields, user, is_admin=is_admin)
         try:
-            return self.tell(self._backend.database.write(save), row)
-        except DuplicateError:
-            sent = self._backend.database.read(lambda c: rows.find_unique(c, row["unique_id"]))
-            if sent is None or (sent.task_id, sent.completed_by) != (task, row["completed_by"]):
-                raise
-            return annotation_json(sent, self._users.people())
+            return self.tell(self._backend.database.write(save))
+        except DuplicateError as error:
+            return self.sent(row, error)
+
+    def sent(self, row: dict[str, Any], error: DuplicateError) -> bytes:
+        """Return the annotation that was saved before under the same id, if it is the same.
+
+        Raises:
+            DuplicateError: another has that id.
+        """
+        sent = self._backend.database.read(lambda c: rows.find_unique(c, row["unique_id"]))
+        mine = (row["task_id"], row["completed_by"])
+        if sent is None or (sent.task_id, sent.completed_by) != mine:
+            raise error
+        return annotation_json(sent, self._users.people())
 
     def saving(
         self, task: int, fields: Fields, user: int, *, is_admin: bool = False
@@ -94,7 +103,7 @@ class Annotations:
 
         return row, save
 
-    def tell(self, row: Row[Any], _: Any = None) -> bytes:
+    def tell(self, row: Row[Any]) -> bytes:
         """Tell who listens of an annotation that is durable, and return it as JSON."""
         self._backend.saved(_event("created", row))
         return annotation_json(row, self._users.people())

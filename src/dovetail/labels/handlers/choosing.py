@@ -113,11 +113,9 @@ class Choosing:
             if shows and row.total_predictions
             else []
         )
-        own = [
-            one
-            for one in annotation_rows.for_tasks(c, [row.id]).get(row.id, [])
-            if one.completed_by == user
-        ]
+        answered = row.total_annotations or row.cancelled_annotations
+        every = annotation_rows.for_tasks(c, [row.id]).get(row.id, []) if answered else []
+        own = [one for one in every if one.completed_by == user]
         drafts = annotation_rows.drafts_of(c, [row.id], user=user).get(row.id, ())
         shown = NextTask(
             id=row.id,

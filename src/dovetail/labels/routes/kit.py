@@ -13,7 +13,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from dovetail.base.errors import TooLargeError
-from dovetail.labels.errors import FieldError
+from dovetail.labels.errors import AbsentError, FieldError
 from dovetail.labels.handlers import Handlers
 from dovetail.labels.handlers.fields import Fields, checked_json, entity
 from dovetail.web.auth import Principal
@@ -21,6 +21,7 @@ from dovetail.web.auth import Principal
 __all__ = ["Call", "Endpoint", "Kit", "json_response", "number_of"]
 
 JSON = "application/json"
+LARGEST = 2**31 - 1
 T = TypeVar("T")
 
 
@@ -41,8 +42,15 @@ class Call:
     principal: Principal
 
     def path(self, name: str) -> int:
-        """Return a number of the path."""
-        return int(self.request.path_params[name])
+        """Return a number of the path.
+
+        Raises:
+            AbsentError: no id is as large.
+        """
+        number = int(self.request.path_params[name])
+        if number > LARGEST:
+            raise AbsentError(name, number)
+        return number
 
     def query(self, name: str, default: str = "") -> str:
         """Return a field of the query."""
@@ -94,9 +102,12 @@ def number_of(text: str, name: str) -> int:
         FieldError: it is none.
     """
     try:
-        return int(text)
+        number = int(text)
     except ValueError as error:
         raise FieldError(f"{text!r} is no whole number", name) from error
+    if abs(number) > LARGEST:
+        raise FieldError(f"{text} is too large", name)
+    return number
 
 
 def json_response(value: Any, status: int = 200) -> Response:

@@ -24,14 +24,23 @@ __all__ = [
 ]
 
 
+# What every save does is built once: SQLAlchemy takes longer to build a statement than to run it.
+_NUMBER: sa.BindParameter[int] = sa.bindparam("number")
+_ADD = sa.insert(annotations)
+_FIND = sa.select(annotations).where(annotations.c.id == _NUMBER)
+_MINE = (drafts.c.task_id == sa.bindparam("task")) & (drafts.c.user_id == sa.bindparam("user"))
+_DROP_NEW = sa.delete(drafts).where(_MINE, drafts.c.annotation_id.is_(None))
+_DROP = sa.delete(drafts).where(_MINE, drafts.c.annotation_id == _NUMBER)
+
+
 def add(c: Connection, values: dict[str, Any]) -> int:
     """Write an annotation and return its id."""
-    return int(c.execute(sa.insert(annotations).values(values)).inserted_primary_key[0])  # type: ignore[index]
+    return int(c.execute(_ADD, values).inserted_primary_key[0])  # type: ignore[index]
 
 
 def find(c: Connection, number: int) -> Row[Any] | None:
     """Return an annotation."""
-    return c.execute(sa.select(annotations).where(annotations.c.id == number)).first()
+    return c.execute(_FIND, {"number": number}).first()
 
 
 def find_unique(c: Connection, unique_id: str) -> Row[Any] | None:
@@ -109,9 +118,7 @@ def remove_draft(c: Connection, number: int) -> bool:
 
 def drop_drafts(c: Connection, task: int, user: int, annotation: int | None = None) -> None:
     """Delete what a user had begun on a task, or on an annotation of it."""
-    about = (
-        drafts.c.annotation_id.is_(None)
-        if annotation is None
-        else drafts.c.annotation_id == annotation
-    )
-    c.execute(sa.delete(drafts).where(drafts.c.task_id == task, drafts.c.user_id == user, about))
+    if annotation is None:
+        c.execute(_DROP_NEW, {"task": task, "user": user})
+    else:
+        c.execute(_DROP, {"task": task, "user": user, "number": annotation})

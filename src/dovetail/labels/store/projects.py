@@ -27,6 +27,16 @@ _JOINED = sa.select(projects, *(c for c in counts.c if c.name != "project_id")).
 )
 
 
+_NUMBER: sa.BindParameter[int] = sa.bindparam("number")
+_FIND = _JOINED.where(projects.c.id == _NUMBER)
+_COUNTED = [c.name for c in counts.c if c.name not in ("project_id", "last_inner_id")]
+_BUMP = (
+    sa.update(counts)
+    .where(counts.c.project_id == _NUMBER)
+    .values({name: counts.c[name] + sa.bindparam(f"by_{name}") for name in _COUNTED})
+)
+
+
 def add(c: Connection, values: dict[str, Any]) -> int:
     """Make a project and return its id."""
     number = c.execute(sa.insert(projects).values(values)).inserted_primary_key[0]  # type: ignore[index]
@@ -36,7 +46,7 @@ def add(c: Connection, values: dict[str, Any]) -> int:
 
 def find(c: Connection, number: int) -> Row[Any] | None:
     """Return a project with its counts."""
-    return c.execute(_JOINED.where(projects.c.id == number)).first()
+    return c.execute(_FIND, {"number": number}).first()
 
 
 def identify(c: Connection, number: int) -> bool:
@@ -89,9 +99,9 @@ def remove(c: Connection, number: int) -> bool:
 
 def bump(c: Connection, number: int, **by: int) -> None:
     """Add to counts of a project."""
-    changed: dict[str, Any] = {name: counts.c[name] + step for name, step in by.items() if step}
-    if changed:
-        c.execute(sa.update(counts).where(counts.c.project_id == number).values(changed))
+    if any(by.values()):
+        steps = {f"by_{name}": by.get(name, 0) for name in _COUNTED}
+        c.execute(_BUMP, {"number": number, **steps})
 
 
 def recount(c: Connection, number: int) -> None:

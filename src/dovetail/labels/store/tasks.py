@@ -27,25 +27,45 @@ Flags = Row[Any]
 """Of a task: project_id, is_labeled, total_annotations, skip_queue, maximum_annotations."""
 
 
+# What every save does is built once: SQLAlchemy takes longer to build a statement than to run it.
+_NUMBER: sa.BindParameter[int] = sa.bindparam("number")
+_FLAGS: sa.Select[Any] = (
+    sa.select(
+        tasks.c.project_id,
+        tasks.c.is_labeled,
+        tasks.c.total_annotations,
+        tasks.c.overlap,
+        projects.c.skip_queue,
+    )
+    .join(projects, projects.c.id == tasks.c.project_id)
+    .where(tasks.c.id == _NUMBER)
+)
+_FIND = sa.select(tasks).where(tasks.c.id == _NUMBER)
+_COUNT = sa.select(
+    sa.func.count(),
+    sa.func.coalesce(sa.func.sum(sa.cast(annotations.c.was_cancelled, sa.Integer)), 0),
+).where(annotations.c.task_id == _NUMBER)
+_REFRESH = (
+    sa.update(tasks)
+    .where(tasks.c.id == _NUMBER)
+    .values(
+        total_annotations=sa.bindparam("done"),
+        cancelled_annotations=sa.bindparam("cancelled"),
+        is_labeled=sa.bindparam("finished"),
+        updated_at=sa.bindparam("now"),
+        updated_by=sa.func.coalesce(sa.bindparam("user", type_=sa.Integer), tasks.c.updated_by),
+    )
+)
+
+
 def flags(c: Connection, number: int) -> Flags | None:
     """Return where a task stands; None where there is no such task."""
-    query: sa.Select[Any] = (
-        sa.select(
-            tasks.c.project_id,
-            tasks.c.is_labeled,
-            tasks.c.total_annotations,
-            tasks.c.overlap,
-            projects.c.skip_queue,
-        )
-        .join(projects, projects.c.id == tasks.c.project_id)
-        .where(tasks.c.id == number)
-    )
-    return c.execute(query).first()
+    return c.execute(_FLAGS, {"number": number}).first()
 
 
 def find(c: Connection, number: int) -> Row[Any] | None:
     """Return a task."""
-    return c.execute(sa.select(tasks).where(tasks.c.id == number)).first()
+    return c.execute(_FIND, {"number": number}).first()
 
 
 def find_many(c: Connection, numbers: Sequence[int]) -> list[Row[Any]]:
@@ -110,26 +130,22 @@ def change(c: Connection, number: int, values: dict[str, Any]) -> None:
 
 def refresh(c: Connection, number: int, before: Flags, *, user: int | None, now: str) -> None:
     """Count a task's annotations again, and carry the difference to its project."""
-    mine = annotations.c.task_id == number
-    row = c.execute(
-        sa.select(
-            sa.func.count(),
-            sa.func.coalesce(sa.func.sum(sa.cast(annotations.c.was_cancelled, sa.Integer)), 0),
-        ).where(mine)
-    ).one()
+    row = c.execute(_COUNT, {"number": number}).one()
     everything, cancelled = int(row[0]), int(row[1])
     done = everything - cancelled
     counted = everything if before.skip_queue == "IGNORE_SKIPPED" else done
     is_labeled = counted >= before.overlap
-    values: dict[str, Any] = {
-        "total_annotations": done,
-        "cancelled_annotations": cancelled,
-        "is_labeled": is_labeled,
-        "updated_at": now,
-    }
-    if user is not None:
-        values["updated_by"] = user
-    change(c, number, values)
+    c.execute(
+        _REFRESH,
+        {
+            "number": number,
+            "done": done,
+            "cancelled": cancelled,
+            "finished": is_labeled,
+            "now": now,
+            "user": user,
+        },
+    )
     project_rows.bump(
         c,
         before.project_id,

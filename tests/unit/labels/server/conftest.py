@@ -94,3 +94,17 @@ def api_of() -> Iterator[Callable[..., Api]]:
     yield client
     for one in made:
         one.http.close()
+
+
+@pytest.fixture
+def api_at() -> Iterator[Callable[[str], Api]]:
+    """A client of the server at a URL."""
+    made: list[Api] = []
+
+    def client(url: str) -> Api:
+        made.append(Api(url))
+        return made[-1]
+
+    yield client
+    for one in made:
+        one.http.close()
