@@ -55,10 +55,11 @@ def first_task(client: httpx.Client, project: int) -> int:
         ("/labels/projects/{project}", 45_000),
         ("/labels/projects/{project}/settings", 45_000),
         ("/labels/projects/{project}/exports", 30_000),
+        ("/labels/projects/{project}/sources", 30_000),
         ("/labels/projects/{project}/label", 45_000),
         ("/labels/tasks/{task}", 45_000),
     ],
-    ids=["list", "new", "project", "settings", "exports", "desk", "task"],
+    ids=["list", "new", "project", "settings", "exports", "sources", "desk", "task"],
 )
 def test_a_page_keeps_what_all_pages_promise(
     page: Page,
@@ -91,6 +92,32 @@ def test_a_snapshot_is_made_and_one_that_cannot_be_says_why(
     page.get_by_label("Name").fill("1 bad")
     page.get_by_role("button", name="Make a snapshot").click()
     expect(page.locator("output.wrong")).to_contain_text("a snapshot cannot be called '1 bad'")
+
+
+def test_the_labeller_is_switched_on_and_its_figures_shown(
+    page: Page, client: httpx.Client, until: Callable[..., None]
+) -> None:
+    pytest.importorskip("numpy")
+    body = {"title": "Learning", "label_config": TEXT}
+    number = int(client.post("/api/projects", json=body).json()["id"])
+    words = ["buy cheap pills now", "see you at lunch tomorrow"]
+    tasks = [{"data": {"text": f"{words[i % 2]} {i}"}} for i in range(60)]
+    path = f"/api/projects/{number}/import?return_task_ids=true"
+    for at, task in enumerate(client.post(path, json=tasks).json()["task_ids"][:40]):
+        value = {"choices": [("spam", "ham")[at % 2]]}
+        region = {"from_name": "kind", "to_name": "text", "type": "choices", "value": value}
+        client.post(f"/api/tasks/{task}/annotations/", json={"result": [region]})
+    page.goto(f"{client.base_url}/labels/projects/{number}/sources")
+    page.get_by_role("button", name="Switch on").click()
+    expect(page.get_by_role("button", name="Switch off")).to_be_visible()
+    page.get_by_role("button", name="Learn now").click()
+    address = f"/api/labels/projects/{number}/learner"
+    until(lambda: client.get(address).json()["phase"] == "ready", seconds=60)
+    until(lambda: client.get(address).json()["version"]["predicted"] > 0, seconds=60)
+    page.reload()
+    expect(page.get_by_role("row", name="kind")).to_contain_text("%")
+    page.goto(f"{client.base_url}/labels/projects/{number}/label")
+    expect(page.locator(".origin")).to_contain_text("Pre-labelled by")
 
 
 def test_tasks_are_filtered_ordered_and_paged_by_links(

@@ -1,6 +1,7 @@
 """All pages of the labels piece, with their JSON twins."""
 
 import functools
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
@@ -15,9 +16,11 @@ from dovetail.labels.ui.exports import ExportsPage, Snapshotted, exports_page
 from dovetail.labels.ui.overview import Overview, overview
 from dovetail.labels.ui.policy import ITEM_POLICY
 from dovetail.labels.ui.project import ProjectPage, project_page
+from dovetail.labels.ui.sources import SourcesPage, sources_page
 from dovetail.labels.ui.starters import STARTERS, Starter
 from dovetail.labels.ui.task import TaskPage, task_page
 from dovetail.web.pages import page_route
+from dovetail.wire.label_learner import Learner
 
 __all__ = ["page_routes"]
 
@@ -34,13 +37,19 @@ class Form(msgspec.Struct, frozen=True, kw_only=True):
     starters: tuple[Starter, ...]
 
 
-def page_routes(handlers: Handlers, people: People, snapshots: Snapshotted) -> list[BaseRoute]:
+def page_routes(
+    handlers: Handlers,
+    people: People,
+    snapshots: Snapshotted,
+    learner_of: Callable[[int], Learner],
+) -> list[BaseRoute]:
     """The pages.
 
     Args:
         handlers: Where they are from.
         people: Who was invited where, and what they are told.
         snapshots: What was exported under a name.
+        learner_of: How the labeller of a project stands.
     """
 
     def projects(request: Request) -> Overview:
@@ -75,6 +84,10 @@ def page_routes(handlers: Handlers, people: People, snapshots: Snapshotted) -> l
         """What leaves a project: snapshots and files."""
         return exports_page(handlers, snapshots, request)
 
+    def sources(request: Request) -> SourcesPage:
+        """Who answers in a project besides people, and how good they are."""
+        return sources_page(handlers, learner_of, request)
+
     def desk(request: Request) -> Desk:
         """The desk where people label."""
         return desk_page(handlers, people, request)
@@ -92,6 +105,7 @@ def page_routes(handlers: Handlers, people: People, snapshots: Snapshotted) -> l
         *item_page("/labels/new", new, template=form, title="New project"),
         *item_page(f"{one}/settings", settings, template=form, title=_settings),
         *page_route(f"{one}/exports", exports, template="labels/exports.html", title=_exports),
+        *page_route(f"{one}/sources", sources, template="labels/sources.html", title=_sources),
         *item_page(f"{one}/label", desk, template="labels/desk.html", title=_desk),
         *item_page(one, project, template="labels/project.html", title=_project),
         *item_page("/labels/tasks/{task:int}", task, template="labels/task.html", title=_task),
@@ -104,6 +118,10 @@ def _project(page: Any) -> str:
 
 def _exports(page: Any) -> str:
     return f"Exports of {page.name}"
+
+
+def _sources(page: Any) -> str:
+    return f"Models of {page.name}"
 
 
 def _settings(page: Any) -> str:

@@ -33,6 +33,7 @@ class ApiForm extends HTMLElement {
     for (const field of form.elements) {
       if (!(field instanceof HTMLInputElement || field instanceof HTMLSelectElement || field instanceof HTMLTextAreaElement) || !field.name) continue;
       if (field instanceof HTMLInputElement && field.type === "checkbox") body[field.name] = field.checked;
+      else if (field.dataset.kind === "boolean") body[field.name] = field.value === "true";
       else if (field instanceof HTMLInputElement && field.type === "number") body[field.name] = field.valueAsNumber;
       else body[field.name] = field.value;
     }
