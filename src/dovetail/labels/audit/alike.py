@@ -60,6 +60,8 @@ def _near_rows(table: "pl.DataFrame", kinds: Kinds) -> tuple[Codes, Codes]:
     for name in kinds.levels:
         levels = table[name].rank("dense").fill_null(0).to_numpy().astype(np.int64)
         code = code * 1_000_003 + levels
+    for name in kinds.vectors:  # a row without one is like no other
+        code = np.where(table[name].is_null().to_numpy(), -1 - np.arange(len(code)), code)
     only = Kinds(kinds.numbers, [], [], kinds.vectors, [])
     if not (only.numbers or only.vectors):
         _, first, place = np.unique(code, return_index=True, return_inverse=True)
@@ -114,6 +116,8 @@ def _of_each(order: Codes, near: Codes, head: int, code: Codes) -> Codes:
 def excerpts(table: "pl.DataFrame", kinds: Kinds, rows: Codes) -> dict[int, str]:
     """Some rows in a few words, by place: the beginning of the text, or values."""
     names = (kinds.texts or [*kinds.levels, *kinds.numbers, *kinds.left_out])[:6]
+    if not names:
+        return {}
     found = {}
     for row, values in zip(rows.tolist(), table[rows].select(names).rows(), strict=True):
         said = [f"{value:.4g}" if isinstance(value, float) else str(value) for value in values]

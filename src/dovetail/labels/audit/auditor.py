@@ -13,12 +13,12 @@ from dovetail.base.errors import InvalidInputError
 from dovetail.labels.audit.alike import Odd, excerpts, group, odd
 from dovetail.labels.audit.findings import Annotator, Audit, Class, Confusion, Suspect
 from dovetail.labels.audit.guessing import guess
-from dovetail.labels.audit.noise import Noise, by_gold, by_predictions
+from dovetail.labels.audit.noise import FEW_GOLD, Noise, by_gold, by_people
 from dovetail.labels.audit.people import by_answers, by_suspects
 from dovetail.labels.audit.prospects import learning_curve
 from dovetail.labels.audit.reading import Columns, Given, read
 from dovetail.labels.audit.verdict import Case, actions_of, reasons_of, rows_to_ask, silent
-from dovetail.labels.combine import wilson
+from dovetail.labels.combine import combine_votes
 from dovetail.labels.crowdlab import combine_model
 from dovetail.labels.votes import Codes, Floats
 
@@ -76,7 +76,11 @@ def audit_columns(
     near = group(given.features, given.kinds)
     shown = given.shown
     if shown is None:
-        shown = guess(given.features, given.kinds, given.label, len(given.names), near)
+        try:
+            shown = guess(given.features, given.kinds, given.label, len(given.names), near)
+        except InvalidInputError:  # nothing describes the items; people's answers may suffice
+            if given.votes is None:
+                raise
     return _found(_Seen(given, near, shown), target, price)
 
 
@@ -86,12 +90,12 @@ class _Seen:
 
     given: Given
     near: Codes
-    shown: Floats
+    shown: Floats | None
 
 
 def _found(seen: _Seen, target: float, price: float) -> Audit:
     given = seen.given
-    noise, label, people = _noise(seen)
+    noise, label, people, shown = _noise(seen)
     suspects = noise.issues.suspects
     usable, curve = True, None
     try:
@@ -100,13 +104,13 @@ def _found(seen: _Seen, target: float, price: float) -> Audit:
         )
     except InvalidInputError:  # no column is of use to a plain model
         usable = False
-    classes = _classes(given.names, label, noise, seen.shown)
+    classes = _classes(given.names, label, noise, shown)
     names = [given.names[code] for code in label]
     oddities = _Oddities(seen, names)
     apart, leaks = oddities.labels, oddities.splits
     case = Case(
         classes, noise, target, apart.rows, leaks.rows, curve, price, given.votes is not None,
-        _agreed(label, seen.shown), given.shown is not None,
+        _agreed(label, shown), given.shown is not None,
     )  # fmt: skip
     reasons, note = reasons_of(case), silent(curve, usable)
     return Audit(
@@ -131,21 +135,24 @@ def _found(seen: _Seen, target: float, price: float) -> Audit:
     )
 
 
-def _noise(seen: _Seen) -> tuple[Noise, Codes, list[Annotator]]:
-    """How right labels are, the labels themselves, and who gave them."""
+def _noise(seen: _Seen) -> tuple[Noise, Codes, list[Annotator], Floats]:
+    """How right labels are, the labels themselves, who gave them, and what tells them."""
     given, shown = seen.given, seen.shown
-    if given.votes is None:
+    if given.votes is None and shown is not None:
         noise = by_gold(given.label, shown, given.gold)
-        return noise, given.label, by_suspects(given.who, noise.issues) if given.who else []
-    _, posterior = combine_model(given.votes, shown)
+        people = by_suspects(given.who, noise.issues) if given.who else []
+        return noise, given.label, people, shown
+    assert given.votes is not None  # without predictions there are several people's answers
+    if shown is None:
+        posterior = combine_votes(given.votes)[1]
+    else:
+        posterior = combine_model(given.votes, shown)[1]
     label = posterior.argmax(1)
     people = by_answers(given.votes, posterior, given.people) if given.people else []
-    if (given.gold >= 0).sum():
-        return by_gold(label, shown, given.gold), label, people
-    plain = by_predictions(label, shown)
-    sure = float(posterior.max(1).sum())
-    accuracy, lower, upper = wilson(sure, len(label))
-    return Noise(plain.issues, accuracy, lower, upper, "people", []), label, people
+    noise = by_people(posterior)
+    if (given.gold >= 0).sum() >= FEW_GOLD:
+        noise = by_gold(label, posterior if shown is None else shown, given.gold)
+    return noise, label, people, posterior if shown is None else shown
 
 
 class _Oddities:

@@ -24,6 +24,7 @@ _WORDS = 512  # places that the words of texts are hashed to
 _TEXTS = 4.0  # length of a text beside standardised columns
 _LOOKED_AT = 2000
 _FEW = 20
+_LONG = 60
 
 
 @dataclass(frozen=True)
@@ -66,7 +67,8 @@ def _kind(values: "pl.Series") -> str:
         if texts.n_unique() <= min(_LEVELS, max(len(texts) // 2, 2)):
             return "levels"
         some = texts.drop_nulls().head(_LOOKED_AT)
-        return "texts" if (some.str.count_matches(r"\w+") > 1).any() else "left_out"
+        prose = some.str.contains(r"\w\s+\S*\w") | (some.str.len_chars() > _LONG)
+        return "texts" if prose.any() else "left_out"  # names, ids and addresses are one word
     return "left_out"
 
 
@@ -163,15 +165,12 @@ def _levels(table: "pl.DataFrame", name: str) -> Part:
 
 
 def _vectors(table: "pl.DataFrame", name: str) -> Part:
-    first = table[name].drop_nulls()
-    length = len(first[0])
+    polars = require("polars", extra="labels", feature="audits")
+    length = len(table[name].drop_nulls()[0])
 
     def make(rows: "pl.DataFrame") -> Floats:
-        found = np.zeros((rows.height, length))
-        for row, one in enumerate(rows[name].to_list()):
-            if one is not None and len(one) == length:
-                found[row] = one
-        return cast("Floats", np.nan_to_num(found))
+        found = rows[name].cast(polars.Array(polars.Float64, length)).to_numpy()
+        return cast("Floats", np.nan_to_num(found).reshape(rows.height, length))
 
     scaled = _standard(make, table)
     width = max(scaled(table.head(1)).shape[1], 1)

@@ -14,14 +14,15 @@ from dovetail.labels.audit.issues import Issues, find_issues, unconfused
 from dovetail.labels.combine import wilson
 from dovetail.labels.votes import Codes, Floats
 
-__all__ = ["Noise", "by_gold", "by_predictions"]
+__all__ = ["FEW_GOLD", "Noise", "by_gold", "by_people", "by_predictions"]
 
 _TOO_WRONG = 0.2  # of a class's labels: past it, neither count nor suspects can be relied on
 _PRIOR = 2.0  # gold labels that the predictions count for, in each class and kind
 _SURE = 0.8  # margin of a prediction that contradicts a label whatever the model's faults
 _UNSURE = 0.8
 _Z = 1.959964
-_FEW_GOLD = 10
+FEW_GOLD = 10
+"""Right labels below which they tell no more than predictions do."""
 
 
 @dataclass(frozen=True)
@@ -33,7 +34,7 @@ class Noise:
         accuracy: Share of right labels.
         lower: Lower end of a 95 % interval.
         upper: Upper end.
-        basis: "gold" or "predictions".
+        basis: "gold", "people" or "predictions".
         beyond: Codes of classes of which more seems wrong or missing than predictions can tell.
     """
 
@@ -68,6 +69,26 @@ def by_predictions(label: Codes, shown: Floats) -> Noise:
     return Noise(issues, accuracy, lower, upper, "predictions", beyond)
 
 
+def by_people(posterior: Floats) -> Noise:
+    """Estimate from what several people's answers come to, together with predictions or not.
+
+    The label of each item is its likeliest, so as many are wrong as posteriors lack to certainty;
+    suspects are those that lack most.
+
+    Args:
+        posterior: float[items, classes], tempered by how well left-out answers are told.
+    """
+    items, classes = posterior.shape
+    label, doubt = posterior.argmax(1), 1 - posterior.max(1)
+    joint = _sums(label, posterior, classes)
+    others = posterior.copy()
+    others[np.arange(items), label] = -1
+    suspects = np.argsort(-doubt, kind="stable")[: round(float(doubt.sum()))]
+    issues = Issues(suspects, others.argmax(1)[suspects], doubt[suspects], joint)
+    accuracy, lower, upper = wilson(items - float(doubt.sum()), items)
+    return Noise(issues, accuracy, lower, upper, "people", [])
+
+
 def by_gold(label: Codes, shown: Floats, gold: Codes) -> Noise:
     """Estimate from predictions and some right labels.
 
@@ -78,7 +99,7 @@ def by_gold(label: Codes, shown: Floats, gold: Codes) -> Noise:
     """
     plain = by_predictions(label, shown)
     known = np.flatnonzero(gold >= 0)
-    if len(known) < _FEW_GOLD:
+    if len(known) < FEW_GOLD:
         return plain
     classes, rows = shown.shape[1], len(label)
     suspect = np.zeros(rows, np.int64)
