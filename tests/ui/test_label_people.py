@@ -155,6 +155,22 @@ def test_answers_are_accepted_and_sent_back_with_a_word(
     assert counts == {"pending": 7, "accepted": 1, "fixed": 0, "rejected": 1}
 
 
+def test_who_answers_again_reads_why(browser: Browser, labels: Labels, disputed: People) -> None:
+    waiting = disputed.get("reviews")["items"]
+    number = next(one["annotation"] for one in waiting if one["person"] == "bob")
+    path = f"/api/labels/projects/{disputed.project}/reviews"
+    body = {"annotation": number, "state": "rejected", "comment": "<i>who</i> pays?"}
+    labels.call("POST", path, body)
+    context = labels.context(browser, "bob")
+    page = context.new_page()
+    page.goto(f"{labels.url}/labels/projects/{disputed.project}/label")
+    expect(page.locator(".origin.remark")).to_have_text("Sent back by owner: <i>who</i> pays?")
+    page.keyboard.press("1")
+    expect(page.locator(".saved[data-waiting='0']")).to_have_text("All saved")
+    assert disputed.get("reviews")["counts"]["rejected"] == 0
+    context.close()
+
+
 def test_marks_of_each_vote_are_shown_on_the_item(browser: Browser, labels: Labels) -> None:
     people = People(labels, ["Ada wrote to IBM"], config=SPANS)
     for name, result in (("dan", span(0, 3, "PER")), ("fay", span(13, 16, "ORG"))):

@@ -1,6 +1,6 @@
 """What the use cases share: the store, the clock, and who wants to hear of what happens."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
@@ -88,6 +88,7 @@ class Backend:
         recorders: told of every change within its transaction, so that what they write is
             durable exactly where the change is.
         choosers: asked in turn which task is next; the first that names one decides.
+        remarks: asked what a user has to know of tasks of a project: text by task.
     """
 
     database: Database
@@ -98,6 +99,7 @@ class Backend:
     on_changed: list[Callable[[Changed], None]] = field(default_factory=list)
     recorders: list[Callable[[Connection, Changed], None]] = field(default_factory=list)
     choosers: list[Callable[[Asked], int | None]] = field(default_factory=list)
+    remarks: list[Callable[[int, int], Mapping[int, str]]] = field(default_factory=list)
 
     def now(self) -> str:
         """Return the time as it is stored."""

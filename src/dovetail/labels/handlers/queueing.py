@@ -36,11 +36,12 @@ class Prelabel(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Item(msgspec.Struct, frozen=True, kw_only=True):
-    """A task as the desk shows it."""
+    """A task as the desk shows it; `remark` is what the annotator has to know of it."""
 
     id: int
     data: Raw
     prediction: Prelabel | None
+    remark: str = ""
 
 
 class Queued(msgspec.Struct, frozen=True, kw_only=True):
@@ -88,6 +89,11 @@ class Queueing:
             items = read(lambda c: _shown(c, numbers, row, is_blind=is_blind))
             for item in items:
                 locks.take(project, user, item.id)
+        remarks: dict[int, str] = {}
+        for remarks_of in self._backend.remarks:
+            remarks |= remarks_of(project, user)
+        if remarks:
+            items = [msgspec.structs.replace(one, remark=remarks.get(one.id, "")) for one in items]
         return Queued(items=items, left=row.tasks - row.finished)
 
     def _chosen(

@@ -82,6 +82,7 @@ class People:
         backend.on_saved.append(self._intake.saved)
         backend.on_changed.append(self._intake.changed)
         backend.choosers.insert(0, queue.choose)
+        backend.remarks.append(self._remarks)
 
     def start(self) -> None:
         """Enter into the ledger what a server that was killed left out."""
@@ -90,6 +91,16 @@ class People:
     def stop(self) -> None:
         """Close the database."""
         self._database.close()
+
+    def _remarks(self, project: int, person: int) -> Mapping[int, str]:
+        """Why tasks were sent back to a person."""
+        if not self.room.queue.sent_back(project, person):
+            return {}
+        return {
+            one.task: f"Sent back by {one.reviewer}: {one.comment}"
+            for one in self.reviews.mine(project, person)
+            if one.state == "rejected"
+        }
 
     def put_plan(self, project: int, plan: Plan) -> Plan:
         """Decide about the people of a project.

@@ -162,17 +162,13 @@ class Queue:
 
     def answered(self, project: int, person: int, task: int) -> bool:
         """Take up that a person answered something, and return whether it was sent back before."""
-        key = project, person
-        if key not in self._returned:
-            found = self._database.read(lambda c: records.sent_back(c, *key))
-            with self._lock:
-                self._returned[key] = found
+        self.sent_back(project, person)
         with self._lock:
             if task in self._gold_of(project).expected:
                 standing = self._known.pop((project, person), None)
                 if standing is not None:
                     self._keep(project, person, replace(self._load(project, person), since=0))
-            pending = self._returned.get(key, [])
+            pending = self._returned.get((project, person), [])
             if task not in pending:
                 return False
             pending.remove(task)
@@ -222,14 +218,19 @@ class Queue:
             standing.handed[task] = now + self._lock_s
         return task
 
-    def _sent_back(self, asked: Asked) -> int | None:
-        key = asked.project, asked.user
+    def sent_back(self, project: int, person: int) -> list[int]:
+        """Return the tasks that a person has to answer again."""
+        key = project, person
         if key not in self._returned:
             found = self._database.read(lambda c: records.sent_back(c, *key))
             with self._lock:
                 self._returned[key] = found
+        return list(self._returned[key])
+
+    def _sent_back(self, asked: Asked) -> int | None:
         # A desk that loads ahead names what it holds as taken, and wants another item then.
-        return next((task for task in self._returned[key] if task not in asked.taken), None)
+        tasks = self.sent_back(asked.project, asked.user)
+        return next((task for task in tasks if task not in asked.taken), None)
 
     def _progress(self, project: int, standing: Standing, plan: Plan) -> Progress:
         gold = self._gold_of(project)

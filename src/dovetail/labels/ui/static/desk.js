@@ -106,6 +106,7 @@ class LabelDesk extends HTMLElement {
     sitting.onchange = () => { this.#verb(); this.drafts?.write(item.id, sitting.answers.regions); };
     const side = make("aside", { class: "side", "aria-label": "Your answer" });
     const note = this.#origin(item, saved, draft !== null);
+    if (item.remark && !saved) side.append(make("p", { class: "origin remark", text: item.remark }));
     if (note) side.append(note);
     side.append(sitting.controls.root, sitting.side);
     side.append(...this.#guide());

@@ -4,7 +4,7 @@
 import { picturesOf } from "./objects.js";
 
 /** @typedef {{id: number, model_version: string, score: number | null, result: import("./answers.js").Region[]}} Prediction */
-/** @typedef {{id: number, data: Record<string, any>, prediction: Prediction | null}} Item */
+/** @typedef {{id: number, data: Record<string, any>, prediction: Prediction | null, remark?: string}} Item */
 
 export const AHEAD = 10;
 
