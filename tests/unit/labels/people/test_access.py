@@ -1,5 +1,7 @@
 """Who may do what in a project: over tokens, on a real server."""
 
+import threading
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -180,3 +182,44 @@ def test_an_annotator_sees_the_pictures_of_their_projects_only(build: Callable[.
     ann = first.invite("ann")
     assert ann.http.get(shown[0]).content == b"\x89PNG"
     ann.get(shown[1], status=403)
+
+
+def test_a_token_that_is_revoked_while_two_people_save_loses_nothing(
+    build: Callable[..., Any],
+) -> None:
+    world = build(400, maximum_annotations=2)
+    ann, bob = world.invite("ann"), world.invite("bob")
+    acknowledged: dict[str, list[int]] = {"ann": [], "bob": []}
+    statuses: list[int] = []
+    gone = threading.Event()
+    after_gone: list[int] = []
+
+    def save(name: str, who: Any) -> None:
+        for task in world.tasks:
+            was_gone = gone.is_set()
+            answer = who.http.post(f"/api/tasks/{task}/annotations/", json={"result": GOOD})
+            if answer.status_code == 201:
+                acknowledged[name].append(answer.json()["id"])
+                if was_gone and name == "ann":
+                    after_gone.append(answer.json()["id"])
+            else:
+                statuses.append(answer.status_code)
+                return
+            if len(acknowledged["ann"]) + len(acknowledged["bob"]) > 700:
+                return
+
+    threads = [threading.Thread(target=save, args=pair) for pair in (("ann", ann), ("bob", bob))]
+    for thread in threads:
+        thread.start()
+    while len(acknowledged["ann"]) < 20:
+        time.sleep(0.01)
+    world.boss.call("DELETE", f"{world.api}/members/{ann.user}?revoke=true", status=204)
+    gone.set()
+    for thread in threads:
+        thread.join()
+    assert statuses in ([401], [403])  # as no member, or without a token, whichever came first
+    assert after_gone == []
+    assert len(acknowledged["bob"]) == 400
+    exported = world.boss.get(f"/api/projects/{world.project}/export?exportType=JSON")
+    kept = {one["id"] for task in exported for one in task["annotations"]}
+    assert kept == {*acknowledged["ann"], *acknowledged["bob"]}
