@@ -92,7 +92,7 @@ def import_(
     if as_json:
         print_json({"project": found.id, "tasks": added, "skipped": skipped})
         return
-    click.echo(f"{added:,} tasks in project {found.id}: {url.rstrip('/')}/labels")
+    click.echo(f"{added:,} tasks in project {found.id} of {url}")
 
 
 def _project(client: "Client", name: str, config: Path | None) -> "Project":

@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 from dovetail.labels.piece import piece
+from dovetail.testing.labels import check_label_server
 from dovetail.web.testing import run_piece
 from dovetail.wire.http import BadRequest, NotFound
 from dovetail.wire.label_studio.client import Client
@@ -60,7 +61,8 @@ def filled(studio: Client) -> int:
     tasks = [{"data": {"text": f"abc {n}", "deep": {"x": [n]}}, "meta": {"m": n}} for n in range(5)]
     made = studio.import_tasks(project, tasks)
     assert (made.task_count, len(made.task_ids)) == (5, 5)
-    assert studio.upload(project, [("more.csv", b"text,n\nq,1\nr,2\n")]).task_count == 2
+    files = [("more.csv", b"text,n\nq,1\n"), ("still.csv", b"text,n\nr,2\n")]
+    assert studio.upload(project, files).task_count == 2
     saved = studio.annotate(made.task_ids[0], RESULT, lead_time=1.5)
     assert studio.change_annotation(saved["id"], ground_truth=True)["ground_truth"] is True
     return project
@@ -113,6 +115,10 @@ def test_faults(studio):
         studio.create_project("Bad", "<View><Choices name='a' toName='b'/></View>")
     with pytest.raises(NotFound):
         studio.project(99_999)
+
+
+def test_the_laws(studio):
+    check_label_server(studio.url, TOKEN if studio.url == URL else None)
 
 
 def test_an_export_goes_there_and_back_without_loss(ours):

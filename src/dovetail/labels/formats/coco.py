@@ -8,10 +8,9 @@ import msgspec
 
 from dovetail.labels.formats.pictures import (
     Categories,
+    PictureNames,
     box_around,
     label_of,
-    picture_field,
-    picture_name,
     polygon_of,
 )
 from dovetail.labels.formats.rows import Row, rows
@@ -25,7 +24,7 @@ class _Coco:
         self.categories = Categories(config)
         self.images: list[dict[str, Any]] = []
         self.annotations: list[dict[str, Any]] = []
-        self._field = picture_field(config)
+        self._names = PictureNames(config)
 
     def add(self, row: Row) -> None:
         values = [value for found in row.outputs.values() for value in found if label_of(value)]
@@ -36,7 +35,7 @@ class _Coco:
         )
         width, height = next(sizes, (None, None))
         image = len(self.images)
-        name = f"images/{picture_name(row.data, self._field)}"
+        name = f"images/{self._names.of(row.data)}"
         self.images.append({"width": width, "height": height, "id": image, "file_name": name})
         if width and height:
             for value in values:

@@ -14,9 +14,10 @@ from urllib.parse import parse_qs, unquote, urlsplit
 
 from dovetail.wire.label_studio.config import LabelConfig
 
-__all__ = ["Categories", "box_around", "label_of", "picture_field", "picture_name", "polygon_of"]
+__all__ = ["Categories", "PictureNames", "box_around", "label_of", "picture_field", "polygon_of"]
 
 _KEYS = ("rectanglelabels", "polygonlabels", "labels")
+_UPLOADED = "/data/upload/"
 _LONGEST = 200  # characters of a file name, safely within what file systems take
 
 
@@ -59,21 +60,37 @@ def picture_field(config: LabelConfig) -> str:
     return next((field for field in images if field), "")
 
 
-def picture_name(data: Mapping[str, Any], field: str) -> str:
-    """Name the file of a task's picture: eight digits of its address, and how it was called."""
-    said = data.get(field)
-    url = said[0] if isinstance(said, list) and said else said
-    url = url if isinstance(url, str) else ""
+class PictureNames:
+    """Names for the files of pictures, each picture one of its own.
+
+    Args:
+        config: says which field of the data holds the picture.
+    """
+
+    def __init__(self, config: LabelConfig) -> None:
+        self._field = picture_field(config)
+        self._known: dict[str, str] = {}
+
+    def of(self, data: Mapping[str, Any]) -> str:
+        """Name a task's picture: as it was uploaded; else eight digits of its address before it."""
+        said = data.get(self._field)
+        url = said[0] if isinstance(said, list) and said else said
+        url = url if isinstance(url, str) else ""
+        name = _called(url)
+        if not url.startswith(_UPLOADED) or self._known.setdefault(name, url) != url:
+            digest = hashlib.md5(url.encode("utf-8", "replace"), usedforsecurity=False).hexdigest()
+            name = f"{digest[:8]}__{name}"
+        return name
+
+
+def _called(url: str) -> str:
     if url.startswith("data:"):
         suffix = re.match(r"data:image/(\w+)", url)
-        name = f"picture.{suffix.group(1) if suffix else 'png'}"
-    else:
-        parts = urlsplit(url.replace("\\", "/"))
-        local = parse_qs(parts.query).get("d", [""])[0] if "local-files" in parts.path else ""
-        name = posixpath.basename(unquote(local or parts.path))
-    name = re.sub(r"[\x00-\x1f/]", "_", name)[-_LONGEST:]
-    digest = hashlib.md5(url.encode("utf-8", "replace"), usedforsecurity=False).hexdigest()
-    return f"{digest[:8]}__{name}"
+        return f"picture.{suffix.group(1) if suffix else 'png'}"
+    parts = urlsplit(url.replace("\\", "/"))
+    local = parse_qs(parts.query).get("d", [""])[0] if "local-files" in parts.path else ""
+    name = posixpath.basename(unquote(local or parts.path))
+    return re.sub(r"[\x00-\x1f/]", "_", name)[-_LONGEST:] or "picture"
 
 
 def label_of(value: Mapping[str, Any]) -> list[str]:

@@ -15,10 +15,9 @@ import msgspec
 
 from dovetail.labels.formats.pictures import (
     Categories,
+    PictureNames,
     box_around,
     label_of,
-    picture_field,
-    picture_name,
     polygon_of,
 )
 from dovetail.labels.formats.rows import Row, annotator, rows
@@ -65,10 +64,10 @@ def _packed(files: Files) -> Iterator[bytes]:
 
 
 def _newest(tasks: Iterable[Mapping[str, Any]], config: LabelConfig) -> Iterator[tuple[str, Row]]:
-    field = picture_field(config)
+    names = PictureNames(config)
     seen: set[str] = set()
     for row in rows(tasks, config):
-        name = picture_name(row.data, field)
+        name = names.of(row.data)
         if name not in seen:
             seen.add(name)
             yield name, row

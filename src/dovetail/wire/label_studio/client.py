@@ -257,7 +257,8 @@ class Client(HttpClient):
             "POST",
             f"{self.url}/api/projects/{project}/import",
             params=[("return_task_ids", "true")],
-            files=[("file", (name, content)) for name, content in files],
+            # Label Studio takes one file of each field's name.
+            files=[(f"file{n}", (name, content)) for n, (name, content) in enumerate(files)],
         )
         body = request.read()
         answer = self.send(

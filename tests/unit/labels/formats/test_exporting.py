@@ -167,6 +167,18 @@ def test_a_picture_has_one_file_and_no_name_leads_out_of_the_zip():
         assert archive.read("classes.txt").decode() == "cat\nsky\n"
 
 
+def test_pictures_that_are_called_alike_keep_their_labels():
+    urls = ["/data/upload/1/a.png", "/data/upload/2/a.png", "http://x/a.png"]
+    tasks = [picture(n, url, [box(n * 10)]) for n, url in enumerate(urls)]
+    with zipfile.ZipFile(io.BytesIO(content("YOLO", tasks, IMAGE))) as archive:
+        every = [name for name in archive.namelist() if name.endswith("a.txt")]
+    assert "labels/a.txt" in every
+    assert len(every) == 3
+    found = json.loads(content("COCO", tasks, IMAGE))["images"]
+    assert found[0]["file_name"] == "images/a.png"
+    assert len({image["file_name"] for image in found}) == 3
+
+
 def test_the_same_tasks_make_the_same_bytes():
     tasks = [picture(1, "http://x/a.png", [box(0)])]
     for name in ("COCO", "YOLO", "VOC"):
