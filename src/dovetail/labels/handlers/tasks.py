@@ -10,6 +10,7 @@ from sqlalchemy.engine import Connection, Row
 from dovetail.labels.backend import Backend, Changed
 from dovetail.labels.errors import AbsentError, FieldError
 from dovetail.labels.handlers import filters
+from dovetail.labels.handlers.bookmarks import Bookmarks
 from dovetail.labels.handlers.fields import Fields
 from dovetail.labels.handlers.importing import Importing
 from dovetail.labels.handlers.projects import Projects
@@ -56,6 +57,7 @@ class Tasks:
     ) -> None:
         self._backend, self._projects = backend, projects
         self._users, self._importing = users, importing
+        self._bookmarks = Bookmarks()
 
     def page(
         self,
@@ -95,7 +97,10 @@ class Tasks:
             offset = (number - 1) * size
             if number < 1 or (offset >= max(1, totals[0])):
                 raise AbsentError("page", number)
-            ids = rows.page_ids(c, wanted, picked.order, limit=size, offset=offset)
+            if row is None or asked != filters.Query():
+                ids = rows.page_ids(c, wanted, picked.order, limit=size, offset=offset)
+            else:
+                ids = self._ids_of(c, row, number, size)
             found = rows.find_many(c, ids)
             shown = self._shown(c, found, user) if is_whole else self._bare(found)
             return Page(
@@ -106,6 +111,18 @@ class Tasks:
             )
 
         return self._backend.database.read(read)
+
+    def _ids_of(self, c: Connection, row: Row[Any], number: int, size: int) -> list[int]:
+        """Return the ids of a page of all tasks of a project."""
+        key, state = (row.id, size, number), (row.tasks, row.last_inner_id)
+        wanted, offset = [table.c.project_id == row.id], (number - 1) * size
+        after = self._bookmarks.before(key, state)
+        if after is not None:
+            wanted, offset = [*wanted, table.c.id > after], 0
+        ids = rows.page_ids(c, wanted, (), limit=size, offset=offset)
+        if len(ids) == size:
+            self._bookmarks.note(key, state, ids[-1])
+        return ids
 
     def get(self, number: int, user: int) -> bytes:
         """Return a task with all that was said of it, as JSON.

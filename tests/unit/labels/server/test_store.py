@@ -235,3 +235,19 @@ def test_a_task_is_made_and_changed(on_database):
     assert (changed["data"], changed["meta"], changed["inner_id"]) == ({"text": "b"}, {"x": 1}, 1)
     refused = on_database.patch(f"/api/tasks/{made['id']}", {"data": {"t": "b"}}, status=400)
     assert "text" in refused["validation_errors"]["data"][0]
+
+
+def test_who_reads_page_after_page_sees_what_came_and_went(on_database):
+    project = on_database.project()
+    ids = on_database.load(project, texts(9))
+
+    def page(number):
+        path = f"/api/tasks?project={project}&page_size=3&page={number}"
+        return [one["id"] for one in on_database.get(path)["tasks"]]
+
+    assert [page(1), page(2), page(3)] == [ids[:3], ids[3:6], ids[6:]]
+    on_database.delete(f"/api/tasks/{ids[1]}")
+    assert page(2) == ids[4:7]
+    ids += on_database.load(project, texts(2))
+    del ids[1]
+    assert [page(3), page(4), page(2)] == [ids[6:9], ids[9:], ids[3:6]]
