@@ -216,7 +216,7 @@ def _last(item: Codes, source: Codes, sources: int) -> Codes:
     return found
 
 
-def wilson(right: float, answers: int) -> tuple[float, float, float]:
+def wilson(right: float, answers: float) -> tuple[float, float, float]:
     """Return a share, and the ends of its 95 % interval (Wilson 1927)."""
     if not answers:
         return float("nan"), 0.0, 1.0

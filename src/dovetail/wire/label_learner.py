@@ -56,7 +56,8 @@ class Skill(Struct, frozen=True, kw_only=True):
         goal: "one" class, "several" classes or a "number".
         answers: Answers that it was measured on, none of which it had learned from; 0 while they
             are too few.
-        accuracy: Share that is right; of a number, the share of the variance that is explained.
+        accuracy: Share that is right, to expect on open tasks; of a number, the share of the
+            variance that is explained.
         lower: Lower end of a 95 % interval of that.
         upper: Its upper end.
         confidence: What it promised, on average.
@@ -84,13 +85,13 @@ class Advised(Struct, frozen=True, kw_only=True):
         verdict: "worth it", "little to gain", "nothing to gain", "too few answers to say".
         answers: How many there are.
         more: The forecast is for so many more.
-        error: Held-out error now.
+        error: Error to expect on open tasks now.
         lower: Lower end of a 95 % interval of that.
         upper: Its upper end.
         gain: By how much it would fall.
         gain_lower: Lower end of a 95 % interval of that.
         gain_upper: Its upper end.
-        points: The learning curve: answers learned from, held-out error.
+        points: The learning curve: answers learned from, error then.
         text: All that in a sentence.
     """
 

@@ -2,8 +2,8 @@
 
 The model is learned again from parts of the answers and asked about answers that it did not see;
 a power law through the errors (Hestness 2017) says what more answers bring. The interval comes
-from drawing the answered items anew, so it is honest about few answers. Items that a strategy
-chose are harder than others: the error on them is an upper guess of the error on the rest.
+from drawing the answered items anew, so it is honest about few answers. Answered items are weighed
+so that they stand for the open ones (`fairness`).
 """
 
 from collections.abc import Sequence
@@ -35,8 +35,8 @@ class Advice:
         verdict: In words.
         answers: How many there are.
         more: How many more the forecast is for.
-        error: Share of held-out answers that the model gets wrong; of numbers, the share of their
-            variance that it does not explain.
+        error: Share of the open items that the model gets wrong, by answers that it had not seen;
+            of numbers, the share of their variance that it does not explain.
         lower: Lower end of a 95 % interval of that.
         upper: Its upper end.
         gain: By how much the error would fall.
@@ -60,7 +60,7 @@ class Advice:
         if self.gain is None or self.error is None:
             return f"{self.verdict}: {self.answers} answers"
         return (
-            f"{self.verdict}: held-out error {self.error:.1%} after {self.answers} answers; "
+            f"{self.verdict}: expected error {self.error:.1%} after {self.answers} answers; "
             f"{self.more} more would lower it by {self.gain:.1%} "
             f"({self.gain_lower:.1%} to {self.gain_upper:.1%})"
         )
@@ -73,14 +73,21 @@ class Curve:
     Attributes:
         sizes: From how many answers each learned.
         wrong: float[sizes, n], how wrong each was on each answer.
+        weight: float[n], what each answer counts.
     """
 
     sizes: tuple[int, ...]
     wrong: Floats
+    weight: Floats
 
 
 def curve_of(
-    space: Space, truth: Floats, weight: Floats, learned: Learned, final: Floats | None
+    space: Space,
+    truth: Floats,
+    weight: Floats,
+    learned: Learned,
+    final: Floats | None,
+    fair: Floats,
 ) -> Curve | None:
     """Learn from parts of the answers; None where they are too few.
 
@@ -90,6 +97,7 @@ def curve_of(
         weight: float[n].
         learned: The model, whose ridge is used.
         final: float[n, k], held-out scores when all of the others were learned from.
+        fair: float[n], so that the rows stand for the open ones.
     """
     count = len(truth)
     if count < _FEWEST or final is None:
@@ -101,7 +109,7 @@ def curve_of(
             scores = held_out(space, truth, weight, learned.goal, learned.ridge, part).scores
         sizes.append(round(0.8 * part * count))
         found.append(wrongs(scores, truth, learned.goal))
-    return Curve(tuple(sizes), np.array(found))
+    return Curve(tuple(sizes), np.array(found), fair)
 
 
 def wrongs(scores: Floats, truth: Floats, goal: Goal) -> Floats:
@@ -130,26 +138,33 @@ def advise(curve: Curve | None, answers: int, more: int = 0) -> Advice:
     rng = np.random.default_rng(0)
     count = curve.wrong.shape[1]
     drawn = rng.integers(0, count, (_DRAWS, count))
+    curves = np.stack([_mean(curve.wrong[:, rows], curve.weight[rows]) for rows in drawn])
     now, then = np.empty(_DRAWS), np.empty(_DRAWS)
-    for number, rows in enumerate(drawn):
-        now[number], then[number] = _forecast(sizes, curve.wrong[:, rows].mean(1), answers, more)
-    here, there = _forecast(sizes, curve.wrong.mean(1), answers, more)
+    for number, errors in enumerate(curves):
+        now[number], then[number] = _forecast(sizes, errors, answers, more)
+    found = _mean(curve.wrong, curve.weight)
+    here, there = _forecast(sizes, found, answers, more)
     gains = now - then
     low, high = (float(x) for x in np.quantile(gains, [0.025, 0.975]))
     gain = here - there
-    errors = np.quantile(curve.wrong[-1][drawn].mean(1), [0.025, 0.975])
+    ends = np.quantile(curves[:, -1], [0.025, 0.975])
     return Advice(
         _verdict(gain, high, here),
         answers,
         more,
-        float(curve.wrong[-1].mean()),
-        float(errors[0]),
-        float(errors[1]),
+        float(found[-1]),
+        float(ends[0]),
+        float(ends[1]),
         float(gain),
         low,
         high,
-        tuple(zip(curve.sizes, curve.wrong.mean(1).tolist(), strict=True)),
+        tuple(zip(curve.sizes, found.tolist(), strict=True)),
     )
+
+
+def _mean(wrong: Floats, weight: Floats) -> Floats:
+    found: Floats = wrong @ weight / weight.sum()
+    return found
 
 
 def _verdict(gain: float, high: float, error: float) -> Verdict:

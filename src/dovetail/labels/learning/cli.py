@@ -83,7 +83,7 @@ def _show(found: Learner) -> None:
         return
     click.echo(f"{version.name}: from {version.answers} answered tasks, {version.trained_at}")
     if version.skills:
-        columns = ["question", "held out", "accuracy", "from", "to", "calibration"]
+        columns = ["question", "measured on", "accuracy", "from", "to", "calibration"]
         print_table(
             columns,
             [

@@ -13,7 +13,9 @@ import numpy as np
 from dovetail.base.errors import InvalidInputError
 from dovetail.labels.learning.advice import Advice, advise, curve_of, worst
 from dovetail.labels.learning.encoding import Data, Encoder
-from dovetail.labels.learning.learner import Learned, learn
+from dovetail.labels.learning.fairness import fair_weights, sureness
+from dovetail.labels.learning.learner import LINKS, Held, Learned, learn, tempered
+from dovetail.labels.learning.linear import activated
 from dovetail.labels.learning.quality import Quality, measured
 from dovetail.labels.learning.questions import (
     Question,
@@ -33,6 +35,7 @@ from dovetail.wire.label_studio.config import LabelConfig, parse
 
 __all__ = ["Answered", "Labeller", "Predicted", "Said", "Skill", "train"]
 
+_COMPARED = 1_000  # open tasks that the answered ones are weighed against
 MOST = 20_000
 """Answered tasks that are learned from at most, the latest."""
 
@@ -188,12 +191,13 @@ def train(
     sample = [*(one.data for one in some), *pool]
     encoder = Encoder.learned(sample, names, images=images_of(parsed), reader=reader)
     rows = encoder.rows([one.data for one in some], reader)
+    open_ = encoder.rows(pool[:_COMPARED], reader)
     votes = _votes(some, parsed, asked)
     skills, notes, errors = [], [], []
     for question in asked:
         try:
             skills.append(
-                _learned(question, votes[question.control], rows, _skill(before, question))
+                _learned(question, votes[question.control], rows, open_, _skill(before, question))
             )
         except InvalidInputError as error:
             notes.append(f"{question.control}: {error}")
@@ -226,7 +230,7 @@ def _votes(
 
 
 def _learned(
-    question: Question, votes: Sequence[Vote], rows: Rows, before: Learned | None
+    question: Question, votes: Sequence[Vote], rows: Rows, open_: Rows, before: Learned | None
 ) -> Skill:
     truth, weight = truths(question, votes, len(rows))
     there = np.flatnonzero(weight)
@@ -239,7 +243,21 @@ def _learned(
     space = Space.of(rows.take(there))
     truth, weight = truth[there], weight[there]
     learned, held = learn(space, truth, weight, question.goal, before)
+    if held is None:
+        return Skill(question, learned, None, advise(None, len(there)))
     told = learned.told(truth)
-    curve = curve_of(space, told, weight, learned, held.scores if held else None)
-    quality = measured(learned, held.scores, told, weight) if held else None
+    fair = _fair(learned, held, open_)
+    learned = tempered(learned, held, told, weight * fair)
+    curve = curve_of(space, told, weight, learned, held.scores, fair)
+    quality = measured(learned, held.scores, told, weight * fair)
     return Skill(question, learned, quality, advise(curve, len(there)))
+
+
+def _fair(learned: Learned, held: Held, open_: Rows) -> Floats:
+    """What each answered row counts, so that together they stand for the open ones."""
+    if learned.goal == "number" or not len(open_):  # nothing chose numbers by how sure they are
+        return np.ones(len(held.scores))
+    link = LINKS[learned.goal]
+    before = sureness(activated(held.scores / learned.temperature, link), learned.goal)
+    now = sureness(activated(learned.scores(open_), link), learned.goal)
+    return fair_weights(before, now)

@@ -4,7 +4,7 @@ The ridge is chosen by held-out loss, the temperature makes held-out probabiliti
 and what is said of quality is measured on rows that the model did not see.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -15,7 +15,7 @@ from dovetail.labels.learning.rows import Rows
 from dovetail.labels.learning.space import Space
 from dovetail.labels.votes import Codes, Floats
 
-__all__ = ["Goal", "Held", "Learned", "folds", "held_out", "learn"]
+__all__ = ["Goal", "Held", "Learned", "folds", "held_out", "learn", "tempered"]
 
 Goal = Literal["one", "several", "number"]
 """One class of many, any number of classes, or a number."""
@@ -231,6 +231,20 @@ def _losses_at(scores: Floats, truth: Floats, weight: Floats, goal: Goal) -> Flo
 
 def _temperature(scores: Floats, truth: Floats, weight: Floats, goal: Goal) -> float:
     return float(_TEMPERATURES[_losses_at(scores, truth, weight, goal).argmin()])
+
+
+def tempered(learned: Learned, held: Held, truth: Floats, weight: Floats) -> Learned:
+    """The same model with the temperature that fits other weights of the held-out rows.
+
+    Args:
+        learned: The model.
+        held: Its held-out scores.
+        truth: float[n, k], as `Learned.told` gives them.
+        weight: float[n].
+    """
+    if learned.goal == "number":
+        return learned
+    return replace(learned, temperature=_temperature(held.scores, truth, weight, learned.goal))
 
 
 def _tempered(scores: Floats, truth: Floats, weight: Floats, goal: Goal) -> float:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from dovetail.labels.combine import wilson
+from dovetail.labels.learning.fairness import effective
 from dovetail.labels.learning.learner import LINKS, Learned
 from dovetail.labels.learning.linear import activated
 from dovetail.labels.votes import Floats
@@ -45,7 +46,7 @@ def measured(learned: Learned, scores: Floats, truth: Floats, weight: Floats) ->
         learned: The model, whose temperature is used.
         scores: float[n, k], of the live classes, before the temperature.
         truth: float[n, k].
-        weight: float[n].
+        weight: float[n], so that the rows stand for the open ones.
     """
     count = len(truth)
     if learned.goal == "number":
@@ -61,15 +62,17 @@ def measured(learned: Learned, scores: Floats, truth: Floats, weight: Floats) ->
     else:
         sure = told.max(1)
         right = truth[np.arange(count), told.argmax(1)]
-    _, lower, upper = wilson(float(right.mean()) * count, count)
+    each = np.repeat(weight, len(right) // count)
+    accuracy = float(each @ right / each.sum())
+    rows = effective(weight)
+    _, lower, upper = wilson(accuracy * rows, rows)
     bins = np.minimum((sure * _BINS).astype(int), _BINS - 1)
-    size = np.bincount(bins, minlength=_BINS)
-    apart = np.bincount(bins, right - sure, _BINS)
+    apart = np.bincount(bins, each * (right - sure), _BINS)
     return Quality(
         count,
-        float(right.mean()),
+        accuracy,
         lower,
         upper,
-        float(sure.mean()),
-        float(np.abs(apart).sum() / size.sum()),
+        float(each @ sure / each.sum()),
+        float(np.abs(apart).sum() / each.sum()),
     )

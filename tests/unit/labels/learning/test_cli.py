@@ -31,7 +31,7 @@ def test_a_labeller_is_switched_on_told_to_learn_and_shown(labels: Api) -> None:
         answer(labels, task, mood)
     said = run("learn", str(project), "--now", *url)
     assert "ai-labeller-1: from 40 answered tasks" in said
-    assert "held-out error" in said
+    assert "expected error" in said
     found = json.loads(run("learn", str(project), "--json", *url))
     assert found["version"]["skills"][0]["control"] == "mood"
     assert "typiclust" in found["strategies"]
