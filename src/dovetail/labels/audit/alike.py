@@ -15,11 +15,12 @@ if TYPE_CHECKING:
 
     import polars as pl
 
-__all__ = ["Odd", "excerpts", "group", "odd"]
+__all__ = ["Odd", "apart", "excerpts", "group", "odd"]
 
 _SHOWN = 100
 _ROWS = 10
 _EXCERPT = 120
+_TEMPLATE = 0.02  # of the rows
 _BLOCK = 200_000
 
 
@@ -71,6 +72,15 @@ def _near_rows(table: "pl.DataFrame", kinds: Kinds) -> tuple[Codes, Codes]:
         [encoder(table[at : at + _BLOCK]) for at in range(0, table.height, _BLOCK)]
     )
     return near_vectors(values, code)
+
+
+def apart(near: Codes) -> Codes:
+    """int[rows]: the same groups, but for those so large that they are a template, not copies.
+
+    Groups are kept on one side of a split; a class that is one template would be on one side whole.
+    """
+    many = np.bincount(near, minlength=len(near))[near]
+    return np.where(many > max(_TEMPLATE * len(near), _ROWS), np.arange(len(near)), near)
 
 
 def odd(near: Codes, said: "Sequence[str]", rows: Codes, shown: "Sequence[str]") -> Odd:

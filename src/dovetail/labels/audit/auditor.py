@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from dovetail.base.errors import InvalidInputError
-from dovetail.labels.audit.alike import Odd, excerpts, group, odd
+from dovetail.labels.audit.alike import Odd, apart, excerpts, group, odd
 from dovetail.labels.audit.findings import Annotator, Audit, Class, Confusion, Suspect
 from dovetail.labels.audit.guessing import guess
 from dovetail.labels.audit.noise import FEW_GOLD, Noise, by_gold, by_people
@@ -77,7 +77,7 @@ def audit_columns(
     shown = given.shown
     if shown is None:
         try:
-            shown = guess(given.features, given.kinds, given.label, len(given.names), near)
+            shown = guess(given.features, given.kinds, given.label, len(given.names), apart(near))
         except InvalidInputError:  # nothing describes the items; people's answers may suffice
             if given.votes is None:
                 raise
@@ -100,16 +100,16 @@ def _found(seen: _Seen, target: float, price: float) -> Audit:
     usable, curve = True, None
     try:
         curve = learning_curve(
-            given.features, given.kinds, label, suspects, seen.near, len(given.names)
+            given.features, given.kinds, label, suspects, apart(seen.near), len(given.names)
         )
     except InvalidInputError:  # no column is of use to a plain model
         usable = False
     classes = _classes(given.names, label, noise, shown)
     names = [given.names[code] for code in label]
     oddities = _Oddities(seen, names)
-    apart, leaks = oddities.labels, oddities.splits
+    differ, leaks = oddities.labels, oddities.splits
     case = Case(
-        classes, noise, target, apart.rows, leaks.rows, curve, price, given.votes is not None,
+        classes, noise, target, differ.rows, leaks.rows, curve, price, given.votes is not None,
         _agreed(label, shown), given.shown is not None,
     )  # fmt: skip
     reasons, note = reasons_of(case), silent(curve, usable)
@@ -123,9 +123,9 @@ def _found(seen: _Seen, target: float, price: float) -> Audit:
         suspects=_suspects(seen, noise, label),
         annotators=people,
         confusions=_confusions(given.names, noise),
-        contradictions=apart.rows,
+        contradictions=differ.rows,
         leaks=leaks.rows,
-        contradicting=apart.groups,
+        contradicting=differ.groups,
         leaking=leaks.groups,
         ask=[int(given.rows[row]) for row in rows_to_ask(case, label, suspects)],
         actions=actions_of(case),

@@ -17,8 +17,11 @@ from dovetail.labels.votes import Floats
 if TYPE_CHECKING:
     import polars as pl
 
-__all__ = ["Encoder", "Kinds", "kinds_of"]
+__all__ = ["WORD", "Encoder", "Kinds", "kinds_of"]
 
+_ALONE = r"\p{Han}\p{Hiragana}\p{Katakana}\p{Thai}"
+WORD = rf"[{_ALONE}]|[\w--[{_ALONE}]]+"
+"""A word, or a character of a script that puts nothing between words."""
 _LEVELS = 50  # distinct texts up to which a column is a category, not text
 _WORDS = 512  # places that the words of texts are hashed to
 _TEXTS = 4.0  # length of a text beside standardised columns
@@ -67,7 +70,7 @@ def _kind(values: "pl.Series") -> str:
         if texts.n_unique() <= min(_LEVELS, max(len(texts) // 2, 2)):
             return "levels"
         some = texts.drop_nulls().head(_LOOKED_AT)
-        prose = some.str.contains(r"\w\s+\S*\w") | (some.str.len_chars() > _LONG)
+        prose = some.str.contains(rf"\w\s+\S*\w|[{_ALONE}]") | (some.str.len_chars() > _LONG)
         return "texts" if prose.any() else "left_out"  # names, ids and addresses are one word
     return "left_out"
 
@@ -192,7 +195,7 @@ def _words(table: "pl.DataFrame", name: str) -> Part:
 
 def _hashed(table: "pl.DataFrame", name: str) -> Floats:
     """float[rows, 512]: which words and pairs of words are there, by hash."""
-    words: Any = table[name].fill_null("").str.to_lowercase().str.extract_all(r"\w+")
+    words: Any = table[name].fill_null("").str.to_lowercase().str.extract_all(WORD)
     length = words.list.len().to_numpy().astype(np.int64)
     flat = words.explode().drop_nulls().hash(seed=1).to_numpy()
     row = np.repeat(np.arange(len(length)), length)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from dovetail.base.extras import require
+from dovetail.labels.audit.encoding import WORD
 from dovetail.labels.votes import Codes, Floats
 
 if TYPE_CHECKING:
@@ -44,7 +45,7 @@ def near_texts(texts: "pl.Series") -> tuple[Codes, Codes]:
         The rows of each pair, both int[pairs]; chains of pairs are left to `components`.
     """
     polars = require("polars", extra="labels", feature="comparing texts")
-    plain = texts.fill_null("").str.to_lowercase().str.extract_all(r"\w+")
+    plain = texts.fill_null("").str.to_lowercase().str.extract_all(WORD)
     joined = plain.list.join(" ")
     have = np.flatnonzero((joined.str.len_bytes() > 0).to_numpy())
     _, first, code = np.unique(

@@ -92,13 +92,21 @@ def read(table: "pl.DataFrame", columns: Columns) -> Given:
     place = {name: code for code, name in enumerate(names)}
     lacking = next((x for x in (*said, *gold_names) if x not in place), None)
     if lacking is not None or not said:
-        what = (
-            f"the label {lacking!r} has no column of predictions" if said else "no row has a label"
+        if not said:
+            raise InvalidInputError("no row has a label", fix="check which column holds the labels")
+        raise InvalidInputError(
+            f"the label {lacking!r} has no column of predictions",
+            fix="give a column for each class with --predictions",
         )
-        raise InvalidInputError(what, fix="give a column for each class with --predictions")
     if len(names) < 2:
         raise InvalidInputError(
             "there is nothing to audit", why=f"every row has the label {names[0]!r}"
+        )
+    if len(names) > max(len(said) // 2, 2):
+        raise InvalidInputError(
+            f"column {columns.label!r} holds no labels",
+            why=f"it has {len(names)} different values in {len(said)} rows",
+            fix="name the column of the label",
         )
     apart = {columns.label, columns.annotator, columns.item, columns.split, columns.gold}
     apart.add(columns.key)
