@@ -460,3 +460,68 @@ def test_an_annotator_with_a_viewers_token_labels_what_they_were_invited_to(
     assert answer is not None
     assert answer.status == 403
     context.close()
+
+
+def test_two_windows_of_one_person_share_the_items(ann: Page, labels: Labels) -> None:
+    project = labels.project()
+    tasks = labels.load(project, texts(12))
+    open_desk(ann, labels, project)
+    other = ann.context.new_page()
+    open_desk(other, labels, project)
+    for window in (other, ann, other, ann):
+        press(window, "1")
+    for window in (ann, other):
+        window.wait_for_selector("label-desk .item")
+        all_sent(window)
+    assert all(len(labels.annotations(task)) <= 1 for task in tasks)
+    other.close()  # with one item on it, which comes here in the end
+    for _ in range(8):
+        ann.wait_for_selector("label-desk .item:not([data-done])").evaluate(
+            "(item) => (item.dataset.done = '1')"
+        )
+        press(ann, "1")
+    expect(ann.locator(".work .empty")).to_contain_text("Nothing is left to label here.")
+    all_sent(ann)
+    assert [len(labels.annotations(task)) for task in tasks] == [1] * 12
+
+
+KINDS = {
+    "text": (TEXT, {"text": "A comment"}, []),
+    "spans": (SPANS, {"text": "Ada met Charles."}, ["ArrowRight", "1", "]"]),
+    "boxes": (BOXES, {"image": png(400, 200)}, ["n", "ArrowRight"]),
+    "rows": (
+        '<View><Table name="row" value="$row"/><Rating name="stars" toName="row"/><Number name="n" '
+        'toName="row"/><TextArea name="why" toName="row" rows="3"/></View>',
+        {"row": {"title": "Chair, oak", "price": 129}},
+        ["3"],
+    ),
+    "pair": (
+        '<View><Header value="Which is better?"/><Pairwise name="better" toName="a,b"/>'
+        '<Text name="a" value="$a"/><Text name="b" value="$b"/><Rating name="sure" toName="a"/>'
+        "</View>",
+        {"a": "One answer", "b": "Another"},
+        ["ArrowLeft"],
+    ),
+    "tree": (
+        '<View><Text name="text" value="$text"/><Taxonomy name="kind" toName="text">'
+        '<Choice value="Animal"><Choice value="Cat"/><Choice value="Dog"/></Choice>'
+        '<Choice value="Plant"/></Taxonomy><DateTime name="when" toName="text"/></View>',
+        {"text": "A cat"},
+        ["2"],
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", sorted(KINDS))
+def test_every_kind_of_desk_keeps_what_all_pages_promise(
+    page: Page, check_page: Callable[..., Any], labels: Labels, kind: str
+) -> None:
+    config, data, keys = KINDS[kind]
+    project = labels.project(config, expert_instruction="<p>Look <b>well</b>.</p>")
+    labels.load(project, [{"data": data}])
+    cookie = {"name": "dovetail_token", "value": labels.secret("ann"), "url": labels.url}
+    page.context.add_cookies([cookie])
+    page.goto(f"{labels.url}/labels/projects/{project}/label")
+    page.wait_for_selector("label-desk .item")
+    press(page, *keys)
+    check_page(page, budget=60_000, name=f"label-desk-{kind}")

@@ -26,6 +26,7 @@ class LabelDesk extends HTMLElement {
   #isBusy = false;
   /** What stands beside every item. @type {Node[] | null} */ told = null;
   #unsent = 0;
+  #patience = 0;
 
   connectedCallback() {
     if (this.bar) return;
@@ -41,6 +42,8 @@ class LabelDesk extends HTMLElement {
     this.place = make("div", { class: "work" });
     this.say = make("output", { class: "say", "aria-live": "polite" });
     this.append(this.bar.root, this.say, this.place);
+    this.channel = new BroadcastChannel(`dovetail-labels:${facts.project}:${facts.user}`);
+    this.channel.addEventListener("message", (event) => this.#hear(event.data));
     this.outbox.addEventListener("state", () => this.#onState());
     this.queue.addEventListener("filled", () => { if (!this.#sitting) this.#next(); });
     this.drafts = new Drafts(facts.project, facts.user);
@@ -53,7 +56,14 @@ class LabelDesk extends HTMLElement {
     this.#begin();
   }
 
+  /** What another window of this person says: which item it shows, or that it wants to know ours. @param {number | "?"} said */
+  #hear(said) {
+    if (said !== "?") this.queue?.leave(said);
+    else if (this.#sitting) this.channel?.postMessage(this.#sitting.item.id);
+  }
+
   async #begin() {
+    this.channel?.postMessage("?");
     await this.outbox?.open();
     await this.queue?.fill();
   }
@@ -89,7 +99,16 @@ class LabelDesk extends HTMLElement {
     this.place?.replaceChildren(make("div", { class: "empty", role: "status" }, make("p", { text }),
       ...(queue.empty ? [make("p", {}, make("a", { href: `/labels/projects/${this.facts?.project}`, text: "To the project" }))] : [])));
     if (!queue.empty) queue.fill([]);
+    else this.#lookAgain();
     return undefined;
+  }
+
+  /** Items that were left to other windows may be free again: ask those that are still there. */
+  #lookAgain() {
+    if (performance.now() < this.#patience || !this.queue?.forgetOthers()) return;
+    this.#patience = performance.now() + 5000;
+    this.channel?.postMessage("?");
+    setTimeout(() => { if (!this.#sitting) this.queue?.fill([]); }, 100);
   }
 
   /** @param {import("./queue.js").Item} item @param {Saved | null} saved */
@@ -97,6 +116,7 @@ class LabelDesk extends HTMLElement {
     const facts = /** @type {Facts} */ (this.facts);
     const draft = saved ? null : this.drafts?.read(item.id) ?? null;
     this.#open = saved;
+    this.channel?.postMessage(item.id);
     this.#seen.delete(item.id);
     this.#seen.set(item.id, item);
     if (this.#seen.size > SEEN) this.#seen.delete(this.#seen.keys().next().value ?? 0);

@@ -44,8 +44,20 @@ export class Queue extends EventTarget {
     this.#items = [item, ...this.#items.filter((one) => one.id !== item.id)];
   }
 
-  /** Leave an item out from now on. @param {number} task */
-  without(task) { this.#items = this.#items.filter((one) => one.id !== task); }
+  /** Tasks that another window of this person shows or has answered. @type {Set<number>} */ #elsewhere = new Set();
+
+  /** Leave an item to another window of this person. @param {number} task */
+  leave(task) {
+    this.#elsewhere.add(task);
+    this.#items = this.#items.filter((one) => one.id !== task);
+  }
+
+  /** Other windows may be closed by now. @returns {boolean} Whether items were left to any. */
+  forgetOthers() {
+    const had = this.#elsewhere.size > 0;
+    this.#elsewhere.clear();
+    return had;
+  }
 
   /** Load more where fewer than ten wait. @param {number[]} [shown] Tasks that are on the desk. */
   async fill(shown = this.#shown) {
@@ -53,7 +65,7 @@ export class Queue extends EventTarget {
     if (this.#asking || this.#items.length > AHEAD) return;
     this.#asking = true;
     clearTimeout(this.#pause);
-    const held = [...shown, ...this.#items.map((one) => one.id), ...this.answered()];
+    const held = [...shown, ...this.#elsewhere, ...this.#items.map((one) => one.id), ...this.answered()];
     const mark = this.address.includes("?") ? "&" : "?";
     try {
       const answer = await fetch(`${this.address}${mark}count=${2 * AHEAD}&without=${[...new Set(held)].join(",")}`, {
@@ -77,7 +89,7 @@ export class Queue extends EventTarget {
 
   /** @param {Item[]} items */
   #add(items) {
-    const held = new Set([...this.#shown, ...this.#items.map((one) => one.id), ...this.answered()]);
+    const held = new Set([...this.#shown, ...this.#elsewhere, ...this.#items.map((one) => one.id), ...this.answered()]);
     for (const item of items) {
       if (held.has(item.id)) continue;
       this.#items.push(item);
