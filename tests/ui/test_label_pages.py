@@ -120,6 +120,30 @@ def test_the_labeller_is_switched_on_and_its_figures_shown(
     expect(page.locator(".origin")).to_contain_text("Pre-labelled by")
 
 
+def test_a_quality_is_stated_and_what_is_promised_shown(
+    page: Page, check_page: Callable[..., Any], client: httpx.Client
+) -> None:
+    pytest.importorskip("numpy")
+    body = {"title": "Routed", "label_config": TEXT}
+    number = int(client.post("/api/projects", json=body).json()["id"])
+    path = f"/api/projects/{number}/import?return_task_ids=true"
+    tasks = client.post(path, json=texts(12)).json()["task_ids"]
+    page.goto(f"{client.base_url}/labels/projects/{number}/sources")
+    page.get_by_label("Wanted quality, as a share").fill("0.9")
+    page.get_by_role("button", name="Route", exact=True).click()
+    expect(page.get_by_text("90.0%")).to_be_visible()
+    for task in tasks[:6]:
+        value = {"choices": ["ham"]}
+        region = {"from_name": "kind", "to_name": "text", "type": "choices", "value": value}
+        client.post(f"/api/tasks/{task}/annotations/", json={"result": [region]})
+    check_page(page, page.url, name="labels-sources-routed")
+    expect(page.locator(".figures")).to_contain_text("Promised")
+    expect(page.get_by_role("table", name="Sources").locator("tbody tr")).not_to_have_count(0)
+    page.on("dialog", lambda dialog: dialog.accept())
+    page.get_by_role("button", name="Stop routing").click()
+    expect(page.get_by_role("button", name="Route", exact=True)).to_be_visible()
+
+
 def test_tasks_are_filtered_ordered_and_paged_by_links(
     page: Page, client: httpx.Client, project: int
 ) -> None:

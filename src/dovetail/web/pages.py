@@ -52,7 +52,7 @@ def page_route(
     template: str,
     title: Title,
     refresh: int | None = None,
-    policy: str = POLICY,
+    csp: str = POLICY,
 ) -> list[Route]:
     """Routes for a page and its JSON twin, both fed by one view.
 
@@ -66,7 +66,7 @@ def page_route(
         template: Such as `serving/models.html`.
         title: What the page is called, or a function of the view model.
         refresh: Seconds between refreshes of the main part; None for a page that stays.
-        policy: The content security policy, for a page that shows pictures from elsewhere.
+        csp: The content security policy, for a page that shows pictures from elsewhere.
 
     Returns:
         The twin's route and the page's route, to be mounted in this order.
@@ -78,7 +78,7 @@ def page_route(
             return model
         name = title if isinstance(title, str) else title(model)
         given = {**_fields(model), "view": model}
-        return render(request, template, title=name, refresh=refresh, policy=policy, **given)
+        return render(request, template, title=name, refresh=refresh, csp=csp, **given)
 
     def twin(request: Request) -> Response:
         model = view(request)
@@ -102,7 +102,7 @@ def render(
     status: int = 200,
     refresh: int | None = None,
     twin: bool | str = True,
-    policy: str = POLICY,
+    csp: str = POLICY,
     **ctx: Any,
 ) -> Response:
     """A page in the common shell, or its main part alone when the browser refreshes it.
@@ -115,7 +115,7 @@ def render(
         refresh: Seconds between refreshes of the main part; None for a page that stays.
         twin: Whether the page shows data, which then has an age and a JSON twin; or the address
             of the twin where it is not that of the page with `.json`.
-        policy: The content security policy.
+        csp: The content security policy.
         **ctx: The template's variables. `as_of` tells the age of the data, else now is taken.
     """
     as_of = formats.instant(ctx.pop("as_of", None)) or datetime.now(UTC)
@@ -127,7 +127,7 @@ def render(
         shell["json_url"] = twin or ""
     text = environment().get_template(template).render({**ctx, **shell})
     if not fragment:
-        return _respond(request, text, status, {"Content-Security-Policy": policy})
+        return _respond(request, text, status, {"Content-Security-Policy": csp})
     seen = digest(text)
     fresh = msgspec.json.encode(
         {"dovetail:fresh": {"asOf": formats.iso(as_of), "digest": seen}}

@@ -11,6 +11,7 @@ from starlette.routing import BaseRoute
 from dovetail.labels.handlers import Handlers
 from dovetail.labels.people.people import People
 from dovetail.labels.routes.kit import Kit
+from dovetail.labels.routing.served.handlers import Routing
 from dovetail.labels.ui.desk import Desk, desk_page, desk_routes
 from dovetail.labels.ui.exports import ExportsPage, Snapshotted, exports_page
 from dovetail.labels.ui.overview import Overview, overview
@@ -42,6 +43,7 @@ def page_routes(
     people: People,
     snapshots: Snapshotted,
     learner_of: Callable[[int], Learner],
+    routing: Routing,
 ) -> list[BaseRoute]:
     """The pages.
 
@@ -50,6 +52,7 @@ def page_routes(
         people: Who was invited where, and what they are told.
         snapshots: What was exported under a name.
         learner_of: How the labeller of a project stands.
+        routing: What is wanted of a project's labels, and what was reached.
     """
 
     def projects(request: Request) -> Overview:
@@ -85,8 +88,8 @@ def page_routes(
         return exports_page(handlers, snapshots, request)
 
     def sources(request: Request) -> SourcesPage:
-        """Who answers in a project besides people, and how good they are."""
-        return sources_page(handlers, learner_of, request)
+        """Who answers in a project, what they promise together, and how good they are."""
+        return sources_page(handlers, learner_of, routing, request)
 
     def desk(request: Request) -> Desk:
         """The desk where people label."""
@@ -98,7 +101,7 @@ def page_routes(
 
     one = "/labels/projects/{project:int}"
     form = "labels/form.html"
-    item_page = functools.partial(page_route, policy=ITEM_POLICY)
+    item_page = functools.partial(page_route, csp=ITEM_POLICY)
     return [
         *desk_routes(handlers, Kit(handlers)),
         *page_route("/labels", projects, template="labels/projects.html", title="Labels"),
@@ -121,7 +124,7 @@ def _exports(page: Any) -> str:
 
 
 def _sources(page: Any) -> str:
-    return f"Models of {page.name}"
+    return f"Sources of {page.name}"
 
 
 def _settings(page: Any) -> str:

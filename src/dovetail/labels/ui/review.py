@@ -123,7 +123,7 @@ def review_routes(people: People) -> list[BaseRoute]:
             page,
             template="labels/review.html",
             title=lambda shown: f"Review of {shown.name}",
-            policy=ITEM_POLICY,
+            csp=ITEM_POLICY,
         ),
         Route(path, change, methods=["POST"]),
     ]

@@ -34,9 +34,9 @@ class Served:
         self._database = open_database(context.database_url(NAME))
         opener = Opener(settings.functions, settings.source_allow, settings.source_seconds)
         self.rooms = Rooms(backend, handlers.projects, Records(self._database), opener)
-        routing = Routing(backend, handlers.projects, handlers.users, self.rooms)
+        self.routing = Routing(backend, handlers.projects, handlers.users, self.rooms)
         self._worker = Worker(backend, self.rooms, handlers.predictions)
-        self.routes: list[BaseRoute] = routing_routes(routing, Kit(handlers))
+        self.routes: list[BaseRoute] = routing_routes(self.routing, Kit(handlers))
 
     def start(self) -> None:
         """Begin to ask machines."""
