@@ -130,6 +130,8 @@ class Snapshots:
         }  # fmt: skip
 
         def note(c: Connection) -> tuple[Row[Any], bool]:
+            if not rows.hold(c, project):
+                raise AbsentError("project", project)
             last = rows.latest(c, project, asked.name)
             if last is not None and last.digest == made.digest:
                 return last, False

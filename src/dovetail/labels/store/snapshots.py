@@ -5,9 +5,9 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Row
 
-from dovetail.labels.store.tables import metadata
+from dovetail.labels.store.tables import metadata, projects
 
-__all__ = ["add", "find", "latest", "listed", "snapshots"]
+__all__ = ["add", "find", "hold", "latest", "listed", "snapshots"]
 
 snapshots = sa.Table(
     "snapshots",
@@ -24,6 +24,16 @@ snapshots = sa.Table(
     sa.UniqueConstraint("project_id", "name", "version"),
     sqlite_autoincrement=True,
 )
+
+
+def hold(c: Connection, project: int) -> bool:
+    """Keep others from adding snapshots of a project until the transaction ends.
+
+    Returns:
+        Whether there is such a project.
+    """
+    of = sa.select(projects.c.id).where(projects.c.id == project)
+    return c.scalar(of.with_for_update()) is not None  # on SQLite there is one writer anyway
 
 
 def add(c: Connection, values: dict[str, Any]) -> Row[Any]:
