@@ -5,6 +5,8 @@ left out.
 """
 
 import threading
+import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -22,6 +24,7 @@ __all__ = ["Book", "Read", "at_ms"]
 
 _PART = 500
 _KEPT = 20
+_TRUSTED_S = 1.0
 _BATCH = 8 << 20
 
 
@@ -51,6 +54,7 @@ class _Kept:
     of: dict[int, tuple[str, Given]] = field(default_factory=dict)
     keys: dict[int, str | None] = field(default_factory=dict)
     read: Read | None = None
+    until: float = 0.0
 
 
 class Book:
@@ -58,10 +62,11 @@ class Book:
 
     Args:
         database: The labelling server's.
+        clock: Seconds that never go back: a label config is trusted for one.
     """
 
-    def __init__(self, database: Database) -> None:
-        self._database = database
+    def __init__(self, database: Database, clock: Callable[[], float] = time.monotonic) -> None:
+        self._database, self._clock = database, clock
         self._kept: dict[int, _Kept] = {}
         self._lock = threading.Lock()
 
@@ -71,8 +76,15 @@ class Book:
         Raises:
             AbsentError: there is no such project.
         """
+        kept = self._kept.get(project)  # read with every item that is handed out
+        if kept is not None and self._clock() < kept.until:
+            return kept.values
         with self._lock:
             return self._of(project).values
+
+    def forget(self, project: int) -> None:
+        """Look for a project anew at the next question."""
+        self._kept.pop(project, None)
 
     def read(self, project: int) -> Read:
         """Return the answers of a project as they are now.
@@ -133,6 +145,7 @@ class Book:
             while len(self._kept) >= _KEPT:
                 self._kept.pop(next(iter(self._kept)))
             kept = self._kept[project] = _Kept(xml, Values(xml or "<View></View>"))
+        kept.until = self._clock() + _TRUSTED_S
         return kept
 
 

@@ -66,6 +66,7 @@ class Intake:
         if event.action == "PROJECT_DELETED":
             self._room.database.write(lambda c: records.forget_project(c, event.project))
             self._room.access.forget()
+            self._room.book.forget(event.project)
             self._room.plans.forget(event.project)
             self._room.queue.forget(event.project)
 

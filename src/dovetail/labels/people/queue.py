@@ -112,7 +112,7 @@ class Queue:
         self._clock, self._lock_s = clock, lock_s
         self._known: dict[tuple[int, int], Standing] = {}
         self._gold: dict[int, tuple[float, _Gold]] = {}
-        self._returned: dict[tuple[int, int], list[int]] = {}
+        self._returned: dict[tuple[int, int], tuple[float, list[int]]] = {}
         self._lock = threading.Lock()
 
     def choose(self, asked: Asked) -> int | None:
@@ -168,7 +168,7 @@ class Queue:
                 standing = self._known.pop((project, person), None)
                 if standing is not None:
                     self._keep(project, person, replace(self._load(project, person), since=0))
-            pending = self._returned.get((project, person), [])
+            _, pending = self._returned.get((project, person), (0.0, []))
             if task not in pending:
                 return False
             pending.remove(task)
@@ -221,11 +221,13 @@ class Queue:
     def sent_back(self, project: int, person: int) -> list[int]:
         """Return the tasks that a person has to answer again."""
         key = project, person
-        if key not in self._returned:
+        known = self._returned.get(key)
+        if known is None or self._clock() >= known[0]:
             found = self._database.read(lambda c: records.sent_back(c, *key))
+            known = self._clock() + _TRUSTED_S, found
             with self._lock:
-                self._returned[key] = found
-        return list(self._returned[key])
+                self._returned[key] = known
+        return list(known[1])
 
     def _sent_back(self, asked: Asked) -> int | None:
         # A desk that loads ahead names what it holds as taken, and wants another item then.

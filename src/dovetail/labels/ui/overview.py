@@ -65,7 +65,9 @@ def overview(handlers: Handlers, standing: Standing, request: Request) -> Overvi
             annotations=one.total_annotations_number,
             predictions=one.total_predictions_number,
             created=one.created_at,
-            href=f"/labels/projects/{one.id}",
+            # The page of a project shows everybody's answers, which annotators do not see.
+            href=f"/labels/projects/{one.id}"
+            + ("/label" if mine is not None and mine.get(one.id) == "annotator" else ""),
             label=f"/labels/projects/{one.id}/label",
         )
         for one in found
