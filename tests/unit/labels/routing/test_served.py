@@ -255,28 +255,6 @@ def test_an_ml_backend_answers(tmp_path: Path, others: str) -> None:
         assert answered(api, project, tasks) == [mood(i) for i in range(6)]
 
 
-def test_a_model_behind_an_open_inference_server_answers(tmp_path: Path) -> None:
-    from dovetail.serving.piece import piece as serving
-    from dovetail.serving.settings import ServingSettings
-
-    echo = tmp_path / "echo.identity"
-    echo.touch()
-    wanted = ServingSettings(models=(f"echo={echo}",), folders=(str(tmp_path),), isolate=False)
-    with (
-        run_piece(serving, wanted, state=tmp_path / "serving") as models,
-        running(tmp_path / "labels") as api,
-    ):
-        project, tasks = made(api, 6, floor=1)
-        api.post(
-            url(project, "sources"),
-            {
-                "kind": "open_inference", "name": "model", "url": models.url, "model": "echo",
-                "inputs": {"input": "guess"},
-            },
-        )  # fmt: skip
-        assert answered(api, project, tasks) == [mood(i) for i in range(6)]
-
-
 def test_a_source_that_fails_says_why_and_the_people_go_on(tmp_path: Path) -> None:
     with running(tmp_path) as api:
         project, tasks = made(api, 3)
