@@ -20,6 +20,8 @@ class Growing:
         self._gain: Floats = np.zeros(16)
         self._done = np.zeros(16, bool)
         self._first = np.zeros(16)
+        self._told = np.zeros(16, np.int64)
+        self._held = np.zeros(16, bool)
 
     @property
     def posterior(self) -> Floats:
@@ -36,6 +38,16 @@ class Growing:
         """bool[items], a view."""
         return self._done[: self._size]
 
+    @property
+    def told(self) -> Codes:
+        """int[items]: how many answers there are, a view."""
+        return self._told[: self._size]
+
+    @property
+    def held(self) -> np.ndarray:
+        """bool[items]: whether a machine is asked first, a view."""
+        return self._held[: self._size]
+
     def extend(self, count: int, posterior: Floats, gain: float) -> None:
         """Add items that nobody has answered.
 
@@ -49,13 +61,14 @@ class Growing:
             more = max(self._size, 2 * len(self._gain)) - len(self._gain)
             self._posterior = np.pad(self._posterior, ((0, more), (0, 0)))
             self._gain, self._first = np.pad(self._gain, (0, more)), np.pad(self._first, (0, more))
-            self._done = np.pad(self._done, (0, more))
+            self._done, self._held = np.pad(self._done, (0, more)), np.pad(self._held, (0, more))
+            self._told = np.pad(self._told, (0, more))
         self._posterior[start : self._size] = posterior
         self._gain[start : self._size] = gain
 
     def judge(self, place: int, gain: float, answers: int, *, is_done: bool, below: bool) -> None:
         """Set what is known of an item; started items below the floor come first."""
-        self._gain[place], self._done[place] = gain, is_done
+        self._gain[place], self._done[place], self._told[place] = gain, is_done, answers
         self._first[place] = min(answers, 8) if below else 0
 
     def replace(
@@ -65,6 +78,7 @@ class Growing:
         self.posterior[:] = posterior
         self.gain[:] = gain
         self.done[:] = done
+        self.told[:] = answers
         self._first[: self._size] = np.where(below, np.minimum(answers, 8), 0)
 
     def worth(self) -> Floats:

@@ -7,7 +7,6 @@ answers can be trusted is learned anew by `refit`, now and then, in a thread tha
 
 import threading
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -16,71 +15,16 @@ from dovetail.labels.combine import wilson
 from dovetail.labels.models import confusions
 from dovetail.labels.routing.belief import Belief, Known, believe, effective
 from dovetail.labels.routing.growing import Growing
+from dovetail.labels.routing.offers import PEOPLE, Offer, SourceQuality, State
 from dovetail.labels.routing.policy import Target, enough, floor_of
 from dovetail.labels.routing.promise import Standing, standing
 from dovetail.labels.routing.value import bar, gain, gain_of_each
 from dovetail.labels.votes import Floats, Votes, softmax
 
-__all__ = ["PEOPLE", "Offer", "Router", "SourceQuality", "State"]
+__all__ = ["Router"]
 
-PEOPLE = "person:"  # how names of people begin; an offer of people is as good as they are
 _GROWN = 0.2  # share of new answers after which the model of sources is learned anew
 _LEAST = 20
-
-
-@dataclass(frozen=True)
-class Offer:
-    """A source that can be asked.
-
-    Attributes:
-        name: The source's name, as in its answers.
-        cost: Of one answer, in the currency of the budget.
-        seconds: Until it comes, median.
-        kind: people, or what machine it is.
-    """
-
-    name: str
-    cost: float = 1.0
-    seconds: float = 0.0
-    kind: str = "people"
-
-
-@dataclass(frozen=True)
-class State:
-    """Where one item stands.
-
-    Attributes:
-        posterior: float[classes].
-        answers: How many there are.
-        gain: Nats that one more would bring.
-        done: Whether none is needed.
-    """
-
-    posterior: Floats
-    answers: int
-    gain: float
-    done: bool
-
-
-@dataclass(frozen=True)
-class SourceQuality:
-    """How good one source is, by what the others and known labels say.
-
-    Attributes:
-        source: Its name.
-        answers: How many it gave.
-        accuracy: Share that is right, expected.
-        lower: Lower end of a 95 % interval of that.
-        upper: Its upper end.
-        confusion: float[label, truth], P(answer | truth), shrunk to that of all sources.
-    """
-
-    source: str
-    answers: int
-    accuracy: float
-    lower: float
-    upper: float
-    confusion: Floats
 
 
 class Router:
@@ -111,6 +55,7 @@ class Router:
         self._sources: dict[str, int] = {}
         self._answers: list[dict[int, int]] = []
         self._fresh: set[tuple[int, int]] = set()
+        self._passed: dict[str, set[int]] = {}
         self._gold: dict[int, int] = {}
         size = len(self.classes)
         self._table = Growing(size)
@@ -149,6 +94,7 @@ class Router:
             self._settle(place)
             self._tell(place, 1.0)
             self._learn(who)
+            self._table.held[place] = False
             return self._at(place)
 
     def expect(self, items: Iterable[Any]) -> None:
@@ -176,6 +122,13 @@ class Router:
                 if fresh:
                     self._fresh.add((place, who))
             self.refit()
+
+    def abstain(self, item: Any, source: str) -> None:
+        """Have a source never asked about an item again: it has said what it has to say."""
+        with self._lock:
+            place = self._place(item)
+            self._passed.setdefault(source, set()).add(place)
+            self._table.held[place] = False
 
     def drop(self, item: Any, source: str) -> None:
         """Take an answer back; nothing happens where there is none."""
@@ -233,17 +186,19 @@ class Router:
             without: Items not to give, as those that others have now.
         """
         with self._lock:
-            worth = self._table.worth()
             who = self._sources.get(source)
             left = [self._items[item] for item in without if item in self._items]
+            worth = self._table.worth()
             worth[left] = -1.0
-            while len(worth):
-                best = int(worth.argmax())
-                if worth[best] < 0:
-                    return None
-                if who is None or who not in self._answers[best]:
-                    return self._names[best]
-                worth[best] = -1.0
+            for held in (self._table.held, None):  # what a machine is asked first, only at last
+                tried = worth if held is None else np.where(held, -1.0, worth)
+                while len(tried):
+                    best = int(tried.argmax())
+                    if tried[best] < 0:
+                        break
+                    if who is None or who not in self._answers[best]:
+                        return self._names[best]
+                    tried[best] = -1.0
             return None
 
     def next_source(self, item: Any, offers: Sequence[Offer], *, left: float | None = None,
@@ -264,6 +219,7 @@ class Router:
                 offer
                 for offer in offers
                 if self._sources.get(offer.name) not in self._answers[place]
+                and place not in self._passed.get(offer.name, ())
                 and (left is None or offer.cost <= left)
                 and (until is None or now + offer.seconds <= until)
             ]
@@ -273,6 +229,61 @@ class Router:
         nats = gain_of_each(state.posterior, state.answers, cells, self._belief.rho)
         cost = np.array([max(offer.cost, 1e-9) for offer in open_])
         return open_[int((nats / cost).argmax())]
+
+    def plan(
+        self, offers: Sequence[Offer], most: int, *, left: float | None = None, now: float = 0.0
+    ) -> dict[str, list[Any]]:
+        """Return items by the machine whose answer is worth most for its cost, the best first.
+
+        Items for which that is a machine are handed to no person until it has answered.
+
+        Args:
+            offers: Who can be asked.
+            most: How many items at most.
+            left: What the budget still holds; None for no limit.
+            now: Unix time, seconds.
+        """
+        with self._lock:
+            worth, until = self._table.worth(), self.target.deadline
+            self._table.held[:] = False
+            open_ = np.flatnonzero(worth >= 0)
+            able = [
+                offer
+                for offer in offers
+                if (left is None or offer.cost <= left)
+                and (until is None or now + offer.seconds <= until)
+            ]
+            if not len(open_) or all(offer.kind == "people" for offer in able):
+                return {}
+            posterior, told = self._table.posterior[open_], self._table.told[open_]
+            scores = np.stack(
+                [
+                    gain(posterior, told, self._cells_of(offer), self._belief.rho)
+                    / max(offer.cost, 1e-9)
+                    for offer in able
+                ]
+            )
+            for score, offer in zip(scores, able, strict=True):
+                score[np.isin(open_, list(self._passed.get(offer.name, ())))] = -1.0
+            best = scores.argmax(0)
+            machine = np.array([offer.kind != "people" for offer in able])[best]
+            machine &= scores.max(0) >= 0
+            self._table.held[open_[machine]] = True
+            order = open_[machine][np.argsort(-worth[open_[machine]], kind="stable")][:most]
+            chosen = dict(zip(open_[machine].tolist(), best[machine].tolist(), strict=True))
+            return self._afforded([(int(at), able[chosen[int(at)]]) for at in order], left)
+
+    def _afforded(
+        self, wanted: Sequence[tuple[int, Offer]], left: float | None
+    ) -> dict[str, list[Any]]:
+        found: dict[str, list[Any]] = {}
+        for place, offer in wanted:
+            if left is not None:
+                left -= offer.cost
+                if left < 0:
+                    break
+            found.setdefault(offer.name, []).append(self._names[place])
+        return found
 
     def open_items(self) -> list[Any]:
         """Return the items that need an answer, the one that gains most first."""

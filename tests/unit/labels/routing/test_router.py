@@ -7,7 +7,8 @@ import pytest
 
 from dovetail.labels.routing import Target, need
 from dovetail.labels.routing.forecast import forecast
-from dovetail.labels.routing.router import Offer, Router
+from dovetail.labels.routing.offers import Offer
+from dovetail.labels.routing.router import Router
 
 PEOPLE = [f"person:{number}" for number in range(20)]
 

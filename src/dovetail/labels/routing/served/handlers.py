@@ -9,8 +9,8 @@ from dovetail.labels.errors import AbsentError, FieldError
 from dovetail.labels.handlers.projects import Projects
 from dovetail.labels.handlers.users import Users
 from dovetail.labels.routing.forecast import Forecast, forecast
+from dovetail.labels.routing.offers import PEOPLE
 from dovetail.labels.routing.policy import Target
-from dovetail.labels.routing.router import PEOPLE
 from dovetail.labels.routing.served.records import Policy, Posterior, Records
 from dovetail.labels.routing.served.reports import (
     Report,

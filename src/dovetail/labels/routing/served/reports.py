@@ -3,8 +3,8 @@
 import msgspec
 from msgspec import Struct
 
+from dovetail.labels.routing.offers import PEOPLE
 from dovetail.labels.routing.promise import Estimate
-from dovetail.labels.routing.router import PEOPLE
 from dovetail.labels.routing.served.records import Policy
 from dovetail.labels.routing.served.room import Asking, Room
 
@@ -135,7 +135,7 @@ def source_reports(room: Room, names: dict[int, str]) -> list[SourceReport]:
 
 
 def _of(asking: Asking, quality: object, room: Room, name: str = "") -> SourceReport:
-    from dovetail.labels.routing.router import SourceQuality
+    from dovetail.labels.routing.offers import SourceQuality
 
     known = quality if isinstance(quality, SourceQuality) and quality.answers else None
     classes = room.question.classes

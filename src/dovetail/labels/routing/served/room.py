@@ -7,8 +7,9 @@ from collections import deque
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 
+from dovetail.labels.routing.offers import PEOPLE, Offer
 from dovetail.labels.routing.policy import Target
-from dovetail.labels.routing.router import PEOPLE, Offer, Router
+from dovetail.labels.routing.router import Router
 from dovetail.labels.routing.served.records import Policy, Posterior, Told
 from dovetail.labels.sources.seam import Question, Source
 from dovetail.labels.sources.specs import People, Spec
@@ -95,7 +96,7 @@ class Room:
         self.router = Router(question.classes, target)
         self.lock = threading.RLock()
         self.changed: set[int] = set()
-        self._passed: set[tuple[int, str]] = set()
+        self._written: dict[int, tuple[str, float, int, bool]] = {}
         self._skipped: set[tuple[int, str]] = set()
         self._checked: set[int] = set()
         self._handouts = 0
@@ -142,7 +143,7 @@ class Room:
                     self._skipped.add((told.task, told.source))
                     continue
                 if not is_person:
-                    self._passed.add((told.task, told.source))
+                    self.router.abstain(told.task, told.source)
                 one = self.people if is_person else self.asked.get(told.source)
                 if one is not None:
                     self._count(one, told.label, told.seconds, told.cost)
@@ -187,7 +188,7 @@ class Room:
     def take(self, told: Told) -> None:
         """Take a machine's answer."""
         with self.lock:
-            self._passed.add((told.task, told.source))
+            self.router.abstain(told.task, told.source)
             one = self.asked.get(told.source)
             if one is not None:
                 self._count(one, told.label, told.seconds, told.cost)
@@ -207,26 +208,28 @@ class Room:
                 found = self._to_check(who, {*taken, *mine})
                 if found is not None:
                     return found
-            waiting = self._waiting(now) if self.machines else set()
-            found = self.router.next_item(who, {*taken, *mine, *waiting})
+            found = self.router.next_item(who, {*taken, *mine})
             return int(found) if found is not None else self._to_check(who, {*taken, *mine})
 
     def for_machines(self, most: int, now: float) -> dict[str, list[int]]:
         """Return tasks by the machine whose answer is worth most for its cost."""
-        found: dict[str, list[int]] = {}
         with self.lock:
-            if self.is_over(now) or not self.machines:
-                return found
-            left, given = self.left(), 0
-            for task in self.router.open_items():
-                offer = self._best(task, left, now)
-                if offer is None or offer.kind == "people":
-                    continue
-                found.setdefault(offer.name, []).append(task)
-                left = None if left is None else left - offer.cost
-                given += 1
-                if given >= most:
-                    break
+            moment = time.monotonic()
+            if not self.machines or self.is_over(now):
+                return {}
+            offers = [one.offer() for one in self.asked.values() if one.until <= moment]
+            return self.router.plan(offers, most, left=self.left(), now=now)
+
+    def to_write(self, most: int) -> list[Posterior]:
+        """How the tasks stand that changed, as far as anybody would see it."""
+        with self.lock:
+            part = [self.changed.pop() for _ in range(min(most, len(self.changed)))]
+        found = []
+        for one in self.posteriors(part):
+            seen = (one.label, round(one.confidence, 2), one.answers, one.is_done)
+            if self._written.get(one.task) != seen:
+                self._written[one.task] = seen
+                found.append(one)
         return found
 
     def posteriors(self, tasks: Iterable[int]) -> list[Posterior]:
@@ -250,20 +253,6 @@ class Room:
                     )
                 )
         return found
-
-    def _best(self, task: int, left: float | None, now: float) -> Offer | None:
-        moment = time.monotonic()
-        offers = [
-            one.offer()
-            for name, one in self.asked.items()
-            if (task, name) not in self._passed and one.until <= moment
-        ]
-        return self.router.next_source(task, offers, left=left, now=now)
-
-    def _waiting(self, now: float) -> set[int]:
-        """Tasks that a machine is better asked about; the first ones of the order suffice."""
-        chosen = self.for_machines(50, now)
-        return {task for tasks in chosen.values() for task in tasks}
 
     def _to_check(self, who: str, without: Collection[int]) -> int | None:
         """A done item that is to be checked by a fresh answer."""

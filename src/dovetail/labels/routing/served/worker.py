@@ -19,8 +19,8 @@ from dovetail.labels.store.tables import tasks
 __all__ = ["Worker"]
 
 log = telemetry.logger("labels")
-_BATCH = 64
-_ROUND = 256
+_BATCHES = {"function": 512, "open_inference": 128, "ml_backend": 32}
+_ROUND = 1024
 _PAUSE_S = 1.0
 _WRITTEN = 2000
 
@@ -74,10 +74,11 @@ class Worker:
         now = self._backend.clock.now().timestamp()
         asked = room.for_machines(_ROUND, now) if room.policy.enabled else {}
         for name, numbers in asked.items():
-            for start in range(0, len(numbers), _BATCH):
+            size = _BATCHES.get(room.asked[name].spec.kind_of, 8)
+            for start in range(0, len(numbers), size):
                 if self._ended.is_set():
                     return False
-                if not self._ask(room, room.asked[name], numbers[start : start + _BATCH]):
+                if not self._ask(room, room.asked[name], numbers[start : start + size]):
                     break
         if room.router.stale:
             room.router.refit()
@@ -135,6 +136,4 @@ class Worker:
 
     def _write(self, room: Room) -> None:
         while room.changed and not self._ended.is_set():
-            with room.lock:
-                part = [room.changed.pop() for _ in range(min(_WRITTEN, len(room.changed)))]
-            self._rooms.records.keep_posteriors(room.project, room.posteriors(part))
+            self._rooms.records.keep_posteriors(room.project, room.to_write(_WRITTEN))
