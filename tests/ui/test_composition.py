@@ -37,6 +37,6 @@ def test_every_page_of_the_navigation(
 
 def test_the_circle_shows_every_stage_alive(house: RunningApp, page: Page) -> None:
     page.goto(house.url)
-    expect(page.locator(".ring .node")).to_have_count(7)
+    expect(page.locator(".ring .node")).to_have_count(8)
     states = page.locator("#stages tbody tr").all_inner_texts()
     assert [state for state in states if "down" in state] == []

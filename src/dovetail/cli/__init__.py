@@ -24,7 +24,7 @@ COMMANDS = {
     "token": ("dovetail.app.commands:token", "Make, list and revoke API tokens."),
     "data": ("dovetail.data.cli:commands", "Versioned, validated tables."),
     "features": ("dovetail.features.cli:commands", "Point-in-time features."),
-    "labels": ("dovetail.labels.cli:commands", "One label of many answers."),
+    "labels": ("dovetail.labels.cli:commands", "People and machines label together."),
     "tracking": ("dovetail.tracking.cli:commands", "Experiments, runs, models, versions."),
     "governance": ("dovetail.governance.cli:commands", "Who approved what on which evidence."),
     "serving": ("dovetail.serving.cli:commands", "Models behind the Open Inference Protocol."),
