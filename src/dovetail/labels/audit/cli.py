@@ -84,7 +84,7 @@ def audit(
 
 def _of_file(path: Path, names: dict[str, str]) -> tuple["pl.DataFrame", "Columns"]:
     from dovetail.labels.audit.files import read_table
-    from dovetail.labels.audit.images import with_pictures
+    from dovetail.labels.audit.images import beside, with_pictures
     from dovetail.labels.audit.reading import Columns
 
     if not names["label"]:
@@ -101,7 +101,7 @@ def _of_file(path: Path, names: dict[str, str]) -> tuple["pl.DataFrame", "Column
     lacking = next((column for column in told.values() if column not in table.columns), None)
     if lacking is not None:
         raise click.UsageError(f"'{path}' has no column {lacking!r}")
-    table = with_pictures(table, path.parent)
+    table = with_pictures(table, beside(path.parent))
     return table, Columns(names["label"], told, ignore=ignore, **known)
 
 

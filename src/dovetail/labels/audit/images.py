@@ -1,8 +1,9 @@
-"""Pictures of a table as vectors beside them: bytes, `data:` URLs, or files next to the table.
+"""Pictures of a table as vectors beside them: bytes, `data:` URLs, or what a reader makes of names.
 
-A file is only read where it is inside the table's folder, whatever the table says.
+Names are read beside the table only, whatever it says; those of a project, at its server only.
 """
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +16,9 @@ from dovetail.labels.learning.reading import Reader
 if TYPE_CHECKING:
     import polars as pl
 
-__all__ = ["with_pictures"]
+__all__ = ["Read", "beside", "with_pictures"]
+
+Read = Callable[[str], bytes | None]
 
 _ENDS = (".png", ".jpg", ".jpeg", ".gif", ".bmp", ".webp")
 _CHUNK = 5_000
@@ -23,12 +26,12 @@ _LOOKED_AT = 200
 _READABLE = 0.5  # share of pictures below which a column is taken for something else
 
 
-def with_pictures(table: "pl.DataFrame", folder: Path) -> "pl.DataFrame":
+def with_pictures(table: "pl.DataFrame", read: Read) -> "pl.DataFrame":
     """Add a column of features for each column of pictures; without any the table is as it was.
 
     Args:
         table: The rows.
-        folder: Where the table is.
+        read: Gives the bytes of a picture by its name, None where there is none.
 
     Raises:
         MissingExtraError: there are pictures, and Pillow is not installed.
@@ -36,7 +39,7 @@ def with_pictures(table: "pl.DataFrame", folder: Path) -> "pl.DataFrame":
     polars = require("polars", extra="labels", feature="audits")
     found = {}
     for name in table.columns:
-        reader = _reader(table[name], folder)
+        reader = _reader(table[name], read)
         if reader is None:
             continue
         vectors = [
@@ -59,7 +62,7 @@ def _addresses(values: "pl.Series", start: int) -> list[Any]:
     return values.to_list()
 
 
-def _reader(values: "pl.Series", folder: Path) -> Reader | None:
+def _reader(values: "pl.Series", read: Read) -> Reader | None:
     """What gives the bytes of a column's pictures; None where it holds none."""
     if str(values.dtype) == "Binary":
         return Reader(lambda row: values[int(row)])
@@ -69,14 +72,19 @@ def _reader(values: "pl.Series", folder: Path) -> Reader | None:
     if some and all(text.startswith("data:image/") for text in some):
         return Reader()
     named = [text for text in some if text.lower().endswith(_ENDS)]
-    if not named or len(named) < len(some) or _file(folder, named[0]) is None:
+    if not named or len(named) < len(some) or read(named[0]) is None:
         return None
+    return Reader(read)
+
+
+def beside(folder: Path) -> Read:
+    """Read names as files inside a folder."""
 
     def read(name: str) -> bytes | None:
         path = _file(folder, name)
         return path.read_bytes() if path else None
 
-    return Reader(read)
+    return read
 
 
 def _file(folder: Path, name: str) -> Path | None:

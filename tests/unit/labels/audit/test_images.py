@@ -8,7 +8,7 @@ import polars as pl
 import pytest
 
 from dovetail.labels.audit import Columns, audit_columns
-from dovetail.labels.audit.images import with_pictures
+from dovetail.labels.audit.images import beside, with_pictures
 
 image = pytest.importorskip("PIL.Image")
 
@@ -32,7 +32,7 @@ def test_pictures_of_files_are_audited(tmp_path: Path) -> None:
     given[7], given[150] = 1 - kinds[7], 1 - kinds[3]
     names = [f"{row}.png" for row in range(200)]
     table = pl.DataFrame({"file": names, "y": np.array(["across", "down"])[given]})
-    found = audit_columns(with_pictures(table, tmp_path), Columns("y", {}))
+    found = audit_columns(with_pictures(table, beside(tmp_path)), Columns("y", {}))
     assert 7 in [one.row for one in found.suspects]
     assert [one.rows for one in found.contradicting] == [[3, 150]]
 
@@ -41,7 +41,7 @@ def test_bytes_and_missing_ones(tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
     bodies = [picture(rng, row % 2) for row in range(30)]
     table = pl.DataFrame({"x": [*bodies, None, b"none", b""], "y": ["a", "b"] * 16 + ["a"]})
-    found = with_pictures(table, tmp_path)["x: picture"]
+    found = with_pictures(table, beside(tmp_path))["x: picture"]
     assert found.is_null().to_list() == [False] * 30 + [True] * 3
 
 
@@ -50,4 +50,4 @@ def test_files_outside_the_folder_are_not_read(tmp_path: Path) -> None:
     inside.mkdir()
     (tmp_path / "out.png").write_bytes(picture(np.random.default_rng(0), 0))
     table = pl.DataFrame({"file": ["../out.png"] * 20, "y": ["a", "b"] * 10})
-    assert with_pictures(table, inside).columns == table.columns
+    assert with_pictures(table, beside(inside)).columns == table.columns

@@ -1,5 +1,6 @@
 """A project on a running server is audited by its address."""
 
+import io
 import json
 from typing import Any
 
@@ -78,3 +79,32 @@ def test_what_cannot_be_audited_is_explained(labels: Api) -> None:
         read_project(f"{labels.url}/projects/{project}", "", "ner")
     with pytest.raises(InvalidInputError, match="cannot be read"):
         read_project("http://127.0.0.1:9/projects/1", "")
+
+
+def test_pictures_that_the_server_keeps_are_looked_at(labels: Api) -> None:
+    image = pytest.importorskip("PIL.Image")
+    config = (
+        '<View><Image name="image" value="$image"/><Choices name="way" toName="image">'
+        '<Choice value="across"/><Choice value="down"/></Choices></View>'
+    )
+    project = labels.project(label_config=config)
+    rng = np.random.default_rng(0)
+    files = []
+    for n in range(60):
+        pixels = rng.integers(0, 90, (24, 24, 3)).astype(np.uint8)
+        (pixels[:, 4:10] if n % 2 else pixels[4:10])[...] = 230
+        out = io.BytesIO()
+        image.fromarray(pixels).save(out, "PNG")
+        files.append(("file", (f"{n:02}.png", out.getvalue())))
+    path = f"/api/projects/{project}/import?return_task_ids=true"
+    answer = labels.http.post(path, files=files)
+    assert answer.status_code == 201, answer.text
+    for task in labels.get(f"/api/projects/{project}/export?download_all_tasks=true"):
+        n = int(task["data"]["image"][-6:-4])
+        way = ("across", "down")[(n % 2) ^ (n == 7)]
+        region = {"from_name": "way", "to_name": "image", "type": "choices"}
+        result = [{**region, "value": {"choices": [way]}}]
+        labels.post(f"/api/tasks/{task['id']}/annotations/", {"result": result})
+    line = ["audit", "--from", f"{labels.url}/projects/{project}", "--json"]
+    found = json.loads(CliRunner().invoke(commands, line, catch_exceptions=False).output)
+    assert [one["excerpt"][-6:] for one in found["suspects"]][:1] == ["07.png"]
