@@ -27,6 +27,8 @@ LENGTH = 15.0
 _LEVELS = 50
 _SHORT = 64
 _MOSTLY = 0.9
+_DEEPEST = 6
+_LARGEST = 1e15  # beyond it a number is a mistake, and its square is none
 _TAG = re.compile(r"<[^<>]{0,2000}>")
 
 
@@ -70,23 +72,21 @@ def _is_vector(value: Any) -> bool:
 
 
 def _number(value: Any) -> float | None:
-    if isinstance(value, int | float):
-        return float(value) if np.isfinite(value) else None
     try:
-        found = float(value) if isinstance(value, str) else None
-    except ValueError:
+        found = float(value) if isinstance(value, int | float | str) else None
+    except (ValueError, OverflowError):
         return None
-    return found if found is not None and np.isfinite(found) else None
+    return found if found is not None and abs(found) <= _LARGEST else None
 
 
-def as_text(value: Any) -> str:
-    """What a value says in words; tags of hypertext are left out."""
-    if value is None:
+def as_text(value: Any, depth: int = 0) -> str:
+    """What a value says in words; tags of hypertext, and what is nested deeply, are left out."""
+    if value is None or depth > _DEEPEST:
         return ""
     if isinstance(value, Mapping):
-        return " ".join(as_text(one) for one in value.values())
+        return " ".join(as_text(one, depth + 1) for one in value.values())
     if isinstance(value, list):
-        return " ".join(as_text(one) for one in value)
+        return " ".join(as_text(one, depth + 1) for one in value)
     text = value if isinstance(value, str) else str(value)
     return _TAG.sub(" ", text) if "<" in text else text
 

@@ -143,7 +143,7 @@ def _spread(sample: Sequence[Data], fields: Sequence[str]) -> list[str]:
     for name in fields:
         values = [value_at(data, name) for data in sample]
         inner = [value for value in values if isinstance(value, Mapping)]
-        if inner:
+        if 2 * len(inner) > sum(1 for value in values if value is not None):
             keys = dict.fromkeys(str(key) for value in inner for key in value)
             found.update(dict.fromkeys(f"{name}.{key}" for key in keys))
         else:

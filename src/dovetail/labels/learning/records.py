@@ -128,17 +128,21 @@ class Records:
         rows = self._database.read(lambda c: c.execute(query).all())
         return [msgspec.json.decode(row.facts, type=Version) for row in rows]
 
-    def add(self, room: str, kept: Kept) -> None:
-        """Keep a version, and let go of old models."""
+    def add(self, room: str, kept: Kept) -> bool:
+        """Keep a version, and let go of old models; False where another server was first."""
 
-        def write(c: Connection) -> None:
+        def write(c: Connection) -> bool:
             row = {"room": room, "number": kept.number, "counted": kept.counted}
             facts = msgspec.json.encode(kept.version).decode()
-            c.execute(sa.insert(versions).values(**row, facts=facts, body=kept.body))
+            query = insert(versions, self._database.dialect)
+            query = query.values(**row, facts=facts, body=kept.body).on_conflict_do_nothing()
+            if c.execute(query).rowcount == 0:
+                return False
             old = (versions.c.room == room) & (versions.c.number <= kept.number - KEPT)
             c.execute(sa.update(versions).where(old).values(body=None))
+            return True
 
-        self._database.write(write)
+        return self._database.write(write)
 
     def change(self, room: str, number: int, version: Version) -> None:
         """Keep further figures of a version."""

@@ -28,6 +28,8 @@ __all__ = ["PREFIX", "OwnRoom", "Room", "StudioRoom", "own_key", "version_name"]
 PREFIX = "ai-labeller-"
 _POOL = 3_000
 _BATCH = 100  # tasks in a transaction: somebody who saves waits for one of them at most
+_HELD = 100_000_000  # characters of tasks that are held at one time
+_LOOKED_AT = 50
 _BREATH = 0.005  # seconds between two of them
 
 
@@ -194,7 +196,7 @@ class OwnRoom:
                 annotations.c.project_id == self._project, annotations.c.was_cancelled.is_(False)
             )
             .order_by(annotations.c.id.desc())
-            .limit(most)
+            .limit(min(most, self._affordable()))
         )
         rows = self._read(lambda c: c.execute(query).all())
         own = [
@@ -209,10 +211,18 @@ class OwnRoom:
         is_open = (tasks.c.project_id == self._project) & tasks.c.is_labeled.is_(False)
         query = sa.select(tasks.c.id).where(is_open).order_by(tasks.c.id)
         numbers = self._read(lambda c: [row[0] for row in c.execute(query)])
-        if len(numbers) > _POOL:
-            places = np.random.default_rng(len(numbers)).permutation(len(numbers))[:_POOL]
+        most = min(_POOL, self._affordable())
+        if len(numbers) > most:
+            places = np.random.default_rng(len(numbers)).permutation(len(numbers))[:most]
             numbers = [numbers[place] for place in sorted(places.tolist())]
         return [(number, data) for number, data in self._data(numbers)]
+
+    def _affordable(self) -> int:
+        """How many tasks may be held at one time, by the size of some."""
+        mine = sa.select(tasks.c.data).where(tasks.c.project_id == self._project)
+        some = self._rows(mine.order_by(tasks.c.id).limit(_LOOKED_AT))
+        mean = sum(len(row.data) for row in some) / max(1, len(some))
+        return max(_LOOKED_AT, int(_HELD / max(mean, 1)))
 
     def _data(self, numbers: Sequence[int]) -> list[tuple[int, Data]]:
         found: list[tuple[int, Data]] = []
@@ -231,7 +241,9 @@ class OwnRoom:
         self, labeller: Labeller, name: str, is_over: Callable[[], bool], *, only_missing: bool
     ) -> int:
         """Predict the open tasks, a few hundred in a transaction, in place of older predictions."""
-        written, last = 0, 0
+        if not only_missing:
+            self._show(name)
+        written, last, batch = 0, 0, max(1, min(_BATCH, self._affordable() // _BATCH))
         wanted = [tasks.c.project_id == self._project, tasks.c.is_labeled.is_(False)]
         if only_missing:
             mine = predictions.c.task_id == tasks.c.id, predictions.c.model_version == name
@@ -241,7 +253,7 @@ class OwnRoom:
                 sa.select(tasks.c.id, tasks.c.data)
                 .where(*wanted, tasks.c.id > last)
                 .order_by(tasks.c.id)
-                .limit(_BATCH)
+                .limit(batch)
             )
             rows = self._rows(query)
             if not rows:
@@ -251,6 +263,20 @@ class OwnRoom:
             written, last = written + len(rows), rows[-1].id
             time.sleep(_BREATH)
         return written
+
+    def _show(self, name: str) -> None:
+        """Where annotators are shown an older version of the labeller, show this one."""
+        mine = projects.c.id == self._project
+
+        def write(c: Connection) -> None:
+            row = c.execute(sa.select(projects.c.options).where(mine)).first()
+            options = msgspec.json.decode(row.options) if row is not None else {}
+            if str(options.get("model_version") or "").startswith(PREFIX):
+                options["model_version"] = name
+                text = msgspec.json.encode(options).decode()
+                c.execute(sa.update(projects).where(mine).values(options=text))
+
+        self._backend.database.write(write)
 
     def _write(self, numbers: Sequence[int], said: Sequence[Predicted], name: str) -> None:
         now = self._backend.now()

@@ -49,7 +49,7 @@ def grams(texts: Sequence[str]) -> Grams:
     Args:
         texts: Any; of each the first 20,000 bytes are read.
     """
-    said = [text.lower().encode("utf-8", "replace")[:_LONGEST] for text in texts]
+    said = [text[:_LONGEST].lower().encode("utf-8", "replace")[:_LONGEST] for text in texts]
     sizes = np.array([len(one) + 2 for one in said], np.int64)
     buffer = np.frombuffer(b"".join(b" " + one + b" " for one in said), np.uint8)
     owner = np.repeat(np.arange(len(said)), sizes)

@@ -119,9 +119,12 @@ class Trainer:
         self._wake.set()
 
     def model(self, key: str) -> tuple[str, Labeller] | None:
-        """The newest model of a room with its name; None where there is none."""
-        found = self._models.get(key)
-        if found is None:
+        """The newest model of a room with its name; None where there is none.
+
+        Another server on the same database may have trained it.
+        """
+        found, newest = self._models.get(key), self.records.latest(key)
+        if newest is not None and (found is None or found[0] != newest.number):
             kept = self.records.latest(key, with_body=True)
             if kept is None or kept.body is None:
                 return None
@@ -131,7 +134,7 @@ class Trainer:
                 log.error("a labeller cannot be read", room=key, error=str(error))
                 return None
             self._remember(key, *found)
-        return version_name(found[0]), found[1]
+        return None if found is None else (version_name(found[0]), found[1])
 
     def _remember(self, key: str, number: int, labeller: Labeller) -> None:
         with self._guard:
@@ -222,7 +225,9 @@ class Trainer:
         )
         body = save(labeller)
         kept = Kept(number, counted, version, body)
-        self.records.add(room.key, kept)
+        if not self.records.add(room.key, kept):  # another server has learned the same answers
+            standing.events, standing.phase = 0, "ready"
+            return
         self._remember(room.key, number, labeller)
         standing.events = max(0, standing.events - events)
         standing.phase, standing.problem = "ready", ""

@@ -213,3 +213,27 @@ def test_an_embedding_in_a_field_is_used_where_it_is_named() -> None:
         for one, (_, mood) in zip(found, pairs[40:], strict=True)
     ]
     assert np.mean(right) > 0.9
+
+
+def test_odd_data_is_passed_over_and_not_stumbled_over() -> None:
+    deep: object = "x"
+    for _ in range(3000):
+        deep = [deep]
+    odd = [deep, None, 1e308, "9" * 400, "\ud800", "x" * 5_000_000, {"a": deep}, [1e300] * 3, True]
+    tasks = answered(ANSWERED)
+    tasks += [Answered({"text": value}, [Said("ann", choice("good"))]) for value in odd]
+    labeller = train(CONFIG, tasks)
+    assert len(labeller.predict([{"text": value} for value in odd] + [{}])) == len(odd) + 1
+    assert share_right(labeller, OTHERS) > 0.85
+
+
+@pytest.mark.parametrize("odd", [1e308, -1e308, 10**400, "1e400", "nan", float("inf"), [], {}])
+def test_odd_numbers_do_not_spoil_a_table(odd: object) -> None:
+    config = '<View><Table name="t" value="$row"/><Rating name="s" toName="t"/></View>'
+    rng = np.random.default_rng(0)
+    rows = [{"size": float(x)} for x in rng.normal(size=60)]
+    tasks = [number_task({"row": row}, 2.0 + 2.0 * (row["size"] > 0)) for row in rows]
+    tasks += [number_task({"row": {"size": odd}}, 4.0)] * 3
+    found = train(config, tasks).predict([{"row": {"size": 1.5}}, {"row": {"size": odd}}])
+    assert found[0].result[0]["value"]["rating"] > 3
+    assert all(np.isfinite(one.score) for one in found)

@@ -5,11 +5,12 @@ from pathlib import Path
 import pytest
 from tests.unit.labels.learning.conftest import answer, loaded, until
 from tests.unit.labels.learning.examples import choice, comments
-from tests.unit.labels.server.conftest import Api
+from tests.unit.labels.server.conftest import Api, on_database
 
 from dovetail.labels.piece import piece
 from dovetail.web.testing import run_piece
 
+__all__ = ["on_database"]
 PATH = "/api/labels/projects/{}/learner"
 
 
@@ -169,3 +170,35 @@ def test_another_tool_can_use_a_projects_labeller_as_its_backend(labels: Api) ->
     task = {"id": 9, "data": {"text": "a dreadful useless scene"}}
     said = labels.post(f"{at}/predict", {"tasks": [task]}, status=200)
     assert said["results"][0]["result"][0]["value"]["choices"] == ["bad"]
+
+
+def test_annotators_who_are_shown_the_labeller_are_shown_its_newest_version(labels: Api) -> None:
+    project, ids, moods = loaded(labels, 40)
+    change(labels, project, enabled=True)
+    for task, mood in zip(ids[:14], moods[:14], strict=True):
+        answer(labels, task, mood)
+    first = until(lambda: learner(labels, project)["version"])["name"]
+    labels.patch(f"/api/projects/{project}/", {"model_version": first})
+    labels.post(PATH.format(project) + "/train", status=202)
+    until(lambda: learner(labels, project)["version"]["name"] != first)
+    newest = learner(labels, project)["version"]["name"]
+    until(lambda: labels.get(f"/api/projects/{project}")["model_version"] == newest)
+
+
+def test_it_learns_on_either_database(on_database: Api) -> None:
+    project, ids, moods = loaded(on_database, 40)
+    change(on_database, project, enabled=True, every=20)
+    for task, mood in zip(ids[:20], moods[:20], strict=True):
+        answer(on_database, task, mood)
+    until(lambda: (v := learner(on_database, project)["version"]) and v["predicted"])
+    on_database.post(PATH.format(project) + "/train", status=202)
+    until(lambda: len(learner(on_database, project)["versions"]) > 1)
+    event = {
+        "action": "ANNOTATION_CREATED",
+        "annotation": {"id": 1, "task": 1, "result": choice("good")},
+        "task": {"id": 1, "data": {"text": "a lovely film"}},
+    }
+    for _ in range(2):
+        on_database.post(f"/labels/ml/{project}/webhook", event)
+    assert learner(on_database, project)["new_answers"] >= 1
+    on_database.delete(f"/api/projects/{project}")
