@@ -61,8 +61,11 @@ class Feeds:
                 if one is not None and one.role == "live" and abs(at_ms - one.time_ms) < _DAY_MS:
                     self._seen[one.model] = at_ms
 
-    def learn(self, model: str, day: str) -> None:
-        """Add what a closed day says of when the model is asked, and days closed with it."""
+    def learning(self, model: str, day: str) -> Callable[[Connection], None]:
+        """Return the work that adds what a closed day says of when the model is asked.
+
+        It adds the days that were closed with it as well.
+        """
         c, i = t.feeds.c, t.inferences.c
         first = (date.fromisoformat(day) - timedelta(days=_KEPT - 1)).isoformat()
         state = sa.select(c.history).where(c.model == model)
@@ -83,7 +86,7 @@ class Feeds:
                 )
             )
 
-        self._database.write(work)
+        return work
 
     def check(self) -> int:
         """Raise an alert for each feed that has fallen silent, resolve those that speak again.

@@ -253,8 +253,7 @@ class Monitoring:
         raised = self.assessor.close(model, day)
         self.show_evidence(model, day)
         self.outliers.show(model, day)
-        self.feeds.learn(model, day)
-        self._note_standing(model, day)
+        self._note(model, day)
         if raised:
             self._alerts_changed()
         return raised
@@ -284,14 +283,18 @@ class Monitoring:
             raise ModelUnknownError(model)
         return self.feeds.state(model)
 
-    def _note_standing(self, model: str, day: str) -> None:
-        """Write down how a model stands, so that no page needs to measure it."""
-        day = max(day, self.standings.last_day(model))  # an earlier one may be closed late
+    def _note(self, model: str, closed: str) -> None:
+        """Write down when a model is asked and how it stands, so that no page measures it."""
+        day = max(closed, self.standings.last_day(model))  # an earlier one may be closed late
         start = date.fromordinal(max(1, date.fromisoformat(day).toordinal() - RECENT + 1))
         figures = self.performance(model, start.isoformat(), day, Choice())
         found = [one.found for one in self.assessor.between(model, day, day)]
         parts = [one.evidence / one.threshold for one in found if one.threshold > 0]
-        self.standings.note(model, day, figures, max(parts, default=None))
+        work = (
+            self.feeds.learning(model, closed),
+            self.standings.noting(model, day, figures, max(parts, default=None)),
+        )
+        self.store.database.write(lambda connection: [one(connection) for one in work])
 
     def find_alerts(self, status: str, model: str, limit: int = 500) -> list[Alert]:
         """The alerts, newest first; of one status, "active" or all, and of one model or all.

@@ -4,7 +4,7 @@ With ten thousand models a page must not measure any of them. What a line shows 
 the evidence when a day is closed; a page is one query over names, alerts and these lines.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import date
 from typing import Any
 
@@ -32,8 +32,10 @@ class Book:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def note(self, model: str, day: str, figures: Figures, evidence: float | None) -> None:
-        """Write a model's line.
+    def noting(
+        self, model: str, day: str, figures: Figures, evidence: float | None
+    ) -> Callable[[Connection], None]:
+        """Return the work that writes a model's line.
 
         Args:
             model: The model.
@@ -63,7 +65,7 @@ class Book:
             kept = {**row, "evidence": sa.func.coalesce(statement.excluded.evidence, c.evidence)}
             connection.execute(statement.on_conflict_do_update(index_elements=[c.model], set_=kept))
 
-        self._database.write(work)
+        return work
 
     def last_day(self, model: str) -> str:
         """The last day that a model's line is of, "" before the first."""

@@ -102,8 +102,8 @@ def test_a_page_of_ten_thousand_models_is_quick(crowd):
 def test_a_line_is_written_when_a_day_is_closed_and_its_end_never_moves_back(crowd):
     book = Book(crowd)
     figures = Figures(predictions=5, versions={"2": 5}, auc=0.7)
-    book.note("solo", "2013-05-02", figures, 0.4)
-    book.note("solo", "2013-05-01", Figures(versions={"1": 1}), None)
+    crowd.write(book.noting("solo", "2013-05-02", figures, 0.4))
+    crowd.write(book.noting("solo", "2013-05-01", Figures(versions={"1": 1}), None))
     with crowd._reader.connect() as connection:
         row = connection.execute(sa.select(t.standings).where(t.standings.c.model == "solo")).one()
     assert (row.day, row.versions) == ("2013-05-02", '["1","2"]')
@@ -119,14 +119,16 @@ def test_the_client_reads_how_models_stand(server, log):
         client.close_day("flights", date(2013, 4, 1))
         (one,) = client.standings("FLIGHT").models
         assert (one.predictions, one.need, one.day) == (1, "none", date(2013, 4, 1))
+        assert client.standings().unjudged == 1  # it has no reference
+    assert server.get(".json")["verdict"] == "1 model is watched; none is judged yet."
     assert server.http.get("/monitoring/standings?sort=colour").status_code == 400
     assert server.http.get("/monitoring/models?limit=lots").status_code == 400
 
 
 def test_a_day_without_rows_takes_no_evidence_away(crowd):
     book = Book(crowd)
-    book.note("still", "2013-05-01", Figures(predictions=3), 0.6)
-    book.note("still", "2013-05-02", Figures(predictions=3), None)
+    crowd.write(book.noting("still", "2013-05-01", Figures(predictions=3), 0.6))
+    crowd.write(book.noting("still", "2013-05-02", Figures(predictions=3), None))
     with crowd._reader.connect() as connection:
         found = connection.scalar(
             sa.select(t.standings.c.evidence).where(t.standings.c.model == "still")

@@ -75,6 +75,9 @@ def verdict(
         sentence = f"Nothing can be said of {model} yet: {_todo(recent, bool(references))}."
         return Verdict(sentence=sentence, level="idle", parts=parts)
     said = _listed([part.clause for part in rest])
+    if not references:
+        sentence = f"Nothing says whether {model} has changed, for no reference is set: {said}."
+        return Verdict(sentence=sentence, level="idle", parts=parts)
     return Verdict(
         sentence=f"{model} is as it was validated, as far as is known: {said}.",
         level="ok",

@@ -142,7 +142,11 @@ def test_the_page_shows_accuracy_and_which_classes_are_taken_for_which(server, s
     assert [line["counts"] for line in twin["confusions"]["table"]] == (2 * table).tolist()
     assert [chart["title"] for chart in twin["charts"]] == ["Accuracy"]
     said_of_it = {part["title"]: part["value"] for part in twin["verdict"]["parts"]}
-    assert said_of_it["Performance"] == f"accuracy {accuracy_score(true, answers):.3f}"
+    accuracy = f"accuracy {accuracy_score(true, answers):.3f}"
+    assert said_of_it["Performance"] == accuracy
+    assert twin["verdict"]["sentence"] == (
+        f"Nothing says whether wine has changed, for no reference is set: its {accuracy} is known."
+    )
     assert twin["confusions"]["pairs"] == []
 
 
