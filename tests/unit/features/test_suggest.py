@@ -1,9 +1,11 @@
 """Raw tables become definitions that help, that leak nothing, and that say what was not used."""
 
+import math
 import random
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import numpy as np
 import polars as pl
 import pytest
 from click.testing import CliRunner
@@ -12,6 +14,8 @@ from dovetail.features import load, training_set
 from dovetail.features.cli import commands
 from dovetail.features.errors import RowsError
 from dovetail.features.suggest import check, suggest
+from dovetail.features.suggest.choose import Chooser, Column
+from dovetail.features.suggest.goals import goal_of
 
 START = datetime(2025, 1, 1, tzinfo=UTC)
 
@@ -163,3 +167,32 @@ def test_too_few_questions_and_useless_tables_are_refused(folder: Path) -> None:
             asked="opened",
             given=["customer"],
         )
+
+
+def chooser(labels: np.ndarray, **limits: int) -> Chooser:
+    goal = goal_of(pl.Series("label", labels))
+    bounds = {"most_features": 40, "most_views": 16} | limits
+    return Chooser(goal, [], **bounds, until=math.inf, say=lambda _: None)
+
+
+def test_what_tells_something_only_beside_another_column_is_found() -> None:
+    r = np.random.default_rng(0)
+    x = r.standard_normal((6000, 30)).astype(np.float32)
+    labels = ((x[:, 3] > 0) ^ (x[:, 17] > 0)) ^ (r.random(6000) < 0.1)
+    columns = [Column(f"c{k}", (f"view{k}",), x[:, k]) for k in range(30)]
+    chosen = chooser(labels).choose(columns)
+    assert {"c3", "c17"} <= {column.name for column in chosen.columns[:2]}
+    assert chosen.before < 0.55
+    assert chosen.after > 0.8
+
+
+def test_of_columns_that_tell_nothing_little_comes_and_limits_hold() -> None:
+    r = np.random.default_rng(1)
+    x = r.standard_normal((6000, 200)).astype(np.float32)
+    columns = [Column(f"c{k}", (f"view{k % 50}",), x[:, k]) for k in range(200)]
+    luck = chooser(r.random(6000) < 0.5).choose(columns)
+    assert luck.after < 0.56
+    labels = x[:, :40].sum(axis=1) + r.standard_normal(6000) > 0
+    some = chooser(labels, most_features=12, most_views=5).choose(columns).columns
+    assert 0 < len(some) <= 12
+    assert len({view for column in some for view in column.views}) <= 5

@@ -1,31 +1,39 @@
 """Which of many columns are worth keeping, and what they are worth.
 
-Trees are fitted to the early questions and judged on the middle ones. View by view, the one
-whose columns tell most of what the trees still get wrong is taken in, while the judged rows are
-told better; then columns that the trees hardly use are dropped, while they are told as well.
-The last questions decide nothing: they say what the choice is worth.
+Trees are fitted to the early questions and judged on the middle ones. First trees are given all
+columns, and half of the columns, those that they use least, are left out again and again: what
+tells something only beside another column is used by trees, while a look at each column by itself
+would miss it. Of the short list that is left, columns that the trees hardly use are dropped while
+the judged rows are told as well. The last questions decide nothing: they say what the choice is
+worth.
 """
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from itertools import product
 from time import monotonic
 from typing import Any
 
 from dovetail.features.suggest.compute import matrix
-from dovetail.features.suggest.goals import Goal, binned, carried_over
+from dovetail.features.suggest.goals import SHARE, Goal
 
-RESAMPLES = 40
 FOLDS = ((0.2, 0.4), (0.4, 0.6), (0.6, 0.8))
 """Shares of the questions, by time: fitted up to the first, judged up to the second."""
-LEAST = 0.0005
-"""A view must make the measure better by so much."""
-PATIENCE = 8
-"""Views that may be tried in a row without the judged rows being told better."""
-PER_VIEW = 4
-"""Columns that come in with a view, the most telling first."""
-DROPPED = 0.15
+LEAST = 0.0003
+"""Fewer columns are preferred if they tell the judged rows worse by no more than this."""
+LOST = 0.003
+"""Once the judged rows are told worse by this, dropping more columns is not tried."""
+SEEDS = (7, 11)
+"""Trees are fitted once for each, so that less of the choice is luck."""
+SHORT = 64
+"""Columns on the short list."""
+HALVED = 0.5
+"""Share of the columns, and of the views, that stays on the way to it."""
+WIDE = 0.2
+"""Share of the columns that a tree may use where there are many."""
+DROPPED = 0.2
 """Share of the columns that goes in one step."""
 
 
@@ -93,70 +101,78 @@ class Chooser:
 
     def choose(self, columns: Sequence[Column]) -> Chosen:
         """Return the columns that stand."""
-        kept = self._fewer(self._taken_in(columns))
+        kept = self._fewer(self._shortlist(columns))
         kept, gains = self._gains(kept)
         return Chosen(tuple(kept), tuple(gains), self._worth([]), self._worth(kept))
 
-    def _taken_in(self, columns: Sequence[Column]) -> list[Column]:
-        """Take views in while the judged questions are told better."""
-        left, taken = list(columns), list[Column]()
-        bins = {c.name: binned(c.values) for c in columns}
-        answers, best = self._answers(taken)
-        patience = PATIENCE
-        while left and patience and monotonic() < self.until:
-            residuals = [
-                (rows, self.goal.residual(said, rows))
-                for (_, rows), said in zip(self._folds, answers, strict=True)
-            ]
-            tells = {c.name: carried_over(bins[c.name], residuals) for c in left}
-            views = {view for c in taken for view in c.views}
-            top = max(left, key=lambda c: tells[c.name])
-            mates = sorted((c for c in left if c.views == top.views), key=lambda c: -tells[c.name])
-            mates = [c for c in mates[: PER_VIEW if top.views else 1] if tells[c.name] > 0]
-            if not mates:
+    def _shortlist(self, columns: Sequence[Column]) -> list[Column]:
+        """Leave out what trees over everything use least, until few columns and views are left."""
+        pool = list(columns)
+        while pool:
+            used = self._used(pool)
+            pool = sorted((c for c in pool if used[c.name] > 0), key=lambda c: -used[c.name])
+            views = len({view for c in pool for view in c.views})
+            if len(pool) <= SHORT and views <= self.most_views:
                 break
-            left = [c for c in left if all(c is not m for m in mates)]
-            if len(views | {*top.views}) > self.most_views:
-                continue
-            new_answers, score = self._answers([*taken, *mates])
-            self.say(f"{self.goal.measure} {score:.4f} with {', '.join(c.name for c in mates)}")
-            if score < best + LEAST:
-                patience -= 1
-                continue
-            taken, answers, best, patience = [*taken, *mates], new_answers, score, PATIENCE
-        return taken
+            late = monotonic() > self.until
+            columns_left = SHORT if late else max(SHORT, int(len(pool) * HALVED))
+            views_left = self.most_views if late else max(self.most_views, int(views * HALVED))
+            pool = _of_the_best_views(pool, used, views_left)[:columns_left]
+            self.say(f"{len(pool)} columns of at most {views_left} views are left")
+            if late:
+                break
+        return pool
+
+    def _used(self, columns: Sequence[Column]) -> dict[str, float]:
+        """Return how much trees over all these columns, fitted to the early questions, use each."""
+        rows = self._folds[-1][0]
+        inputs = matrix([c.values[rows] for c in (*self.given, *columns)])
+        share = SHARE if len(columns) <= 2 * SHORT else WIDE
+        booster = self.goal.fit(inputs, rows, share=share)
+        gains = booster.feature_importance("gain")[len(self.given) :]
+        return {c.name: float(gain) for c, gain in zip(columns, gains, strict=True)}
 
     def _fewer(self, columns: list[Column]) -> list[Column]:
-        """Drop columns while the judged questions are told as well, within half the error."""
+        """Drop columns while the judged questions are told as well."""
         if not columns:
             return columns
-        pool, sets = list(columns), []
+        nothing = self._score(self._fitted(self._inputs([]))[1])
+        pool, allowed = list(columns), [(list[Column](), nothing)]
         while pool:
             boosters, answers = self._fitted(self._inputs(pool))
-            sets.append((list(pool), answers, self._score(answers)))
+            score = self._score(answers)
+            self.say(f"{self.goal.measure} {score:.4f} with {len(pool)} columns")
+            if len(pool) <= self.most_features:
+                allowed.append((list(pool), score))
+                if score < max(told for _, told in allowed) - LOST or monotonic() > self.until:
+                    break
             used = sum(b.feature_importance("gain")[len(self.given) :] for b in boosters)
             order = sorted(range(len(pool)), key=lambda i: -used[i])
-            pool = [pool[i] for i in order][: len(pool) - max(1, int(len(pool) * DROPPED))]
-        allowed = [s for s in sets if len(s[0]) <= self.most_features]
-        best = max(allowed, key=lambda s: s[2])
-        good = [s for s in allowed if best[2] - s[2] <= self._error(best[1], s[1]) / 2]
-        return min(good, key=lambda s: len(s[0]))[0]
-
-    def _answers(self, columns: Sequence[Column]) -> tuple[list[Any], float]:
-        """Return what trees over some columns say of the judged questions, and how well."""
-        answers = self._fitted(self._inputs(columns))[1]
-        return answers, self._score(answers)
+            fewer = len(pool) - max(1, int(len(pool) * DROPPED))
+            if fewer < self.most_features < len(pool):
+                fewer = self.most_features
+            pool = [pool[i] for i in order][:fewer]
+        best = max(score for _, score in allowed)
+        good = [columns for columns, score in allowed if best - score <= LEAST]
+        return min(good, key=len)
 
     def _fitted(self, inputs: Any) -> tuple[list[Any], list[Any]]:
-        """Return the trees of each fold and their answers; folds are fitted side by side."""
+        """Return the trees of each seed and fold, and what they answer a fold, on average.
 
-        def fit(fold: tuple[slice, slice]) -> tuple[Any, Any]:
-            booster = self.goal.fit(inputs, fold[0])
+        They are fitted side by side.
+        """
+
+        def fit(one: tuple[int, tuple[slice, slice]]) -> tuple[Any, Any]:
+            seed, fold = one
+            booster = self.goal.fit(inputs, fold[0], seed=seed)
             return booster, booster.predict(inputs[fold[1]], num_threads=1)
 
         with ThreadPoolExecutor(os.cpu_count()) as pool:
-            boosters, answers = zip(*pool.map(fit, self._folds), strict=True)
-        return list(boosters), list(answers)
+            made = pool.map(fit, product(SEEDS, self._folds))
+            boosters, answers = zip(*made, strict=True)
+        folds = len(self._folds)
+        means = [sum(answers[k::folds]) / len(SEEDS) for k in range(folds)]
+        return list(boosters), means
 
     def _score(self, answers: Sequence[Any]) -> float:
         """Return the mean measure over the folds."""
@@ -172,20 +188,6 @@ class Chooser:
         values = [c.values for c in (*self.given, *columns)]
         return matrix(values or [np.zeros(len(self.goal.values))])
 
-    def _error(self, one: Sequence[Any], other: Sequence[Any]) -> float:
-        """Return the standard error of the difference of two models, by resampling rows."""
-        import numpy as np
-
-        draw, differences = np.random.default_rng(7), []
-        for _ in range(RESAMPLES):
-            change = 0.0
-            for (_, rows), a, b in zip(self._folds, one, other, strict=True):
-                picked = draw.integers(0, len(a), len(a))
-                at = rows.start + picked
-                change += self.goal.score(a[picked], at) - self.goal.score(b[picked], at)
-            differences.append(change / len(self._folds))
-        return float(np.std(differences))
-
     def _gains(self, kept: list[Column]) -> tuple[list[Column], list[float]]:
         """Return the columns by how much worse the judged rows are told when each is shuffled."""
         import numpy as np
@@ -193,7 +195,7 @@ class Chooser:
         inputs = self._inputs(kept)
         draw, gains = np.random.default_rng(7), np.zeros(len(kept))
         boosters, _ = self._fitted(inputs)
-        for booster, (_, rows) in zip(boosters, self._folds, strict=True):
+        for booster, (_, rows) in zip(boosters[: len(self._folds)], self._folds, strict=True):
             judged = inputs[rows]
             whole = self.goal.score(booster.predict(judged), rows)
             for i in range(len(kept)):
@@ -210,3 +212,17 @@ class Chooser:
         inputs = self._inputs(kept)
         booster = self.goal.fit(inputs, slice(0, self._late.start))
         return self.goal.score(booster.predict(inputs[self._late]), self._late)
+
+
+def _of_the_best_views(
+    columns: Sequence[Column], used: Mapping[str, float], most: int
+) -> list[Column]:
+    """Return the columns of so many views, those whose columns are used most together."""
+    together: dict[tuple[str, ...], float] = {}
+    for column in columns:
+        together[column.views] = together.get(column.views, 0.0) + used[column.name]
+    kept: set[str] = set()
+    for views in sorted(together, key=lambda v: -together[v]):
+        if len(kept | {*views}) <= most:
+            kept |= {*views}
+    return [column for column in columns if kept.issuperset(column.views)]

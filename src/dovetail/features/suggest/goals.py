@@ -11,20 +11,17 @@ from dovetail.base.extras import require
 from dovetail.features.errors import RowsError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     import polars as pl
 
 BINS = 24
 MOST_CLASSES = 20
 ROUNDS = 80
+SHARE = 0.5
 _TREES: dict[str, Any] = {
     "learning_rate": 0.1,
     "num_leaves": 31,
     "max_bin": 63,
     "lambda_l2": 10.0,
-    "feature_fraction": 0.5,
-    "seed": 7,
     "deterministic": True,
     "force_row_wise": True,
     "num_threads": 1,
@@ -60,24 +57,20 @@ class Goal:
             return np.eye(self.classes)[values]
         return values.astype(np.float64)[:, None]
 
-    def residual(self, answers: Any, rows: slice) -> Any:
-        """Return what answers for some rows leave of the label, shape [rows, targets]."""
-        targets = self.targets(rows)
-        return targets - answers.reshape(targets.shape)
+    def fit(self, inputs: Any, rows: Any, *, share: float = SHARE, seed: int = 7) -> Any:
+        """Fit trees to some rows; returns the booster.
 
-    def strength(self, column: Any, targets: Any) -> float:
-        """Return the share of the variance of targets that a column alone explains, 0 to 1.
-
-        The correlation ratio over quantile bins, one more for missing values, less what as
-        many bins would explain by chance.
+        Args:
+            inputs: All columns, shape [rows, columns].
+            rows: Those to fit to.
+            share: Share of the columns that each tree may use.
+            seed: Decides which they are.
         """
-        return explained(binned(column), targets)[0]
-
-    def fit(self, inputs: Any, rows: Any) -> Any:
-        """Fit trees to some rows; returns the booster."""
         lightgbm = require("lightgbm", extra="features-suggest", feature="suggesting features")
         parameters = {
             **_TREES,
+            "feature_fraction": share,
+            "seed": seed,
             "objective": self.kind,
             "min_data_in_leaf": max(5, min(200, len(self.values[rows]) // 200)),
             **({"num_class": self.classes} if self.kind == "multiclass" else {}),
@@ -173,32 +166,3 @@ def explained(bins: Any, targets: Any) -> tuple[float, Any]:
         return 0.0, means
     between = float((counts[:, None] * (means - centre) ** 2).sum())
     return max(0.0, between / total - (filled - 1) / len(bins)), means
-
-
-def carried_over(bins: Any, residuals: "Sequence[tuple[slice, Any]]") -> float:
-    """Return how much of one span's residual is told by what bins mean in another span.
-
-    What a column says must hold later too: the means of the bins come from one span of
-    time, the residual that they are compared with from another.
-
-    Args:
-        bins: The bin of every question.
-        residuals: The rows of a span, and the residual there, shape [rows, targets].
-
-    Returns:
-        The mean squared correlation over pairs of spans, 0 where it is negative.
-    """
-    import numpy as np
-
-    told = []
-    for rows, left in residuals:
-        for others, right in residuals:
-            if others is rows:
-                continue
-            _, means = explained(bins[rows], left)
-            said = means[bins[others]]
-            said, truth = said - said.mean(axis=0), right - right.mean(axis=0)
-            norm = float((said * said).sum() * (truth * truth).sum())
-            shared = float((said * truth).sum())
-            told.append(shared * shared / norm if shared > 0 and norm else 0.0)
-    return float(np.mean(told)) if told else 0.0
