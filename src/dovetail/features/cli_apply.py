@@ -25,7 +25,7 @@ DEFINITIONS = click.argument("definitions", type=click.Path(path_type=Path))
 DB = click.option(
     "--db", help="Registry, sqlite:/// or postgresql://; by the settings if left out."
 )
-NOTHING, FAILED, CHANGES, BREAKS = 0, 1, 2, 3
+NOTHING, FAILED, BREAKS, CHANGES = 0, 1, 3, 4  # 2 says that the command was typed wrong
 
 
 @click.command()
@@ -36,14 +36,14 @@ NOTHING, FAILED, CHANGES, BREAKS = 0, 1, 2, 3
 def plan(context: click.Context, definitions: Path, db: str | None, as_json: bool) -> None:
     """Print what applying would change, and which models that touches. Writes nothing.
 
-    Exit code 0: nothing would change; 1: the definitions or the registry cannot be read; 2:
-    something would change; 3: a model in use would break.
+    Exit code 0: nothing would change; 1: the definitions or the registry cannot be read; 3: a
+    model in use would break; 4: something would change, and nothing breaks.
 
     Example: dovetail features plan features.py
     """
     try:
         found = _planned(db or place(), load(definitions))
-    except InvalidInputError as error:  # 2 would say that there are changes
+    except InvalidInputError as error:  # what was typed is right
         click.echo(f"dovetail: {error}", err=True)
         context.exit(FAILED)
     _print(found, as_json)

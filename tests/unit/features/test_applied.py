@@ -360,6 +360,14 @@ def test_a_plan_makes_no_file_and_says_if_definitions_fail(tmp_path: Path) -> No
     assert list(tmp_path.iterdir()) == [file]
 
 
+def test_that_something_would_change_is_not_said_as_a_typing_error(
+    definitions_file: Path, tmp_path: Path
+) -> None:
+    ask = ["plan", str(definitions_file), "--db", f"sqlite:///{tmp_path}/none.db"]
+    assert CliRunner().invoke(commands, ask).exit_code == 4
+    assert CliRunner().invoke(commands, [*ask, "--changes"]).exit_code == 2
+
+
 def test_a_plan_in_json_tells_every_field(definitions_file: Path, tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path}/r.db"
     with Ledger(url) as ledger:

@@ -81,7 +81,7 @@ def test_the_page_of_applying_says_what_happens(
         if "BREAKS" in body:
             assert said == body
     assert codes == [
-        ("plan", 2), ("apply", 0), ("use", 0), ("versions", 0),
+        ("plan", 4), ("apply", 0), ("use", 0), ("versions", 0),
         ("plan", 3),
         ("apply", 0), ("use", 0), ("use", 0), ("list", 0),
     ]  # fmt: skip
