@@ -32,6 +32,11 @@ BOXES = """<View><Image name="image" value="$image"/>
 <RectangleLabels name="box" toName="image"><Label value="Car"/></RectangleLabels></View>"""
 MARKUP = """<View><HyperText name="page" value="$page"/>
 <HyperTextLabels name="part" toName="page"><Label value="A"/></HyperTextLabels></View>"""
+CONFIG = """<View><Header value="&lt;script>pwned = 1&lt;/script>"/>
+<Text name="text" value="$text"/>
+<Choices name="&lt;img src=x onerror='pwned=1'>" toName="text">
+  <Choice value="&lt;svg onload='pwned=1'>" background="red;}*{color:red" hint="&lt;b>"/>
+</Choices></View>"""
 ROWS = """<View><Table name="row" value="$row"/><Rating name="stars" toName="row"/>
 <TextArea name="why" toName="row"/></View>"""
 
@@ -58,6 +63,10 @@ ITEMS = {
     "rows": (ROWS, {"row": {"price": 3, "<i>key": "<script>pwned=1</script>"}}, [
         region("stars", "row", "rating", rating=4),
         region("why", "row", "textarea", text=["<img src=x onerror=pwned=1>"]),
+    ]),
+    "config": (CONFIG, {"text": "x"}, [
+        region("<img src=x onerror='pwned=1'>", "text", "choices",
+               choices=["<svg onload='pwned=1'>"]),
     ]),
     "svg": (BOXES, {"image": "data:image/svg+xml,<svg xmlns='http://www.w3.org/2000/svg' "
                              "onload='pwned=1'/>"}, []),
