@@ -129,7 +129,7 @@ class Records:
         """Forget all of a project."""
 
         def write(c: Connection) -> None:
-            for table in (t.policies, t.sources, t.answers, t.posteriors):
+            for table in (t.policies, t.sources, t.answers, t.posteriors, t.compounds, t.parts):
                 c.execute(sa.delete(table).where(table.c.project == project))
 
         self._database.write(write)

@@ -5,6 +5,7 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute
 
 from dovetail.labels.routes.kit import Call, Kit, json_response
+from dovetail.labels.routing.served.compounds import Compound, Compounds
 from dovetail.labels.routing.served.handlers import Routing, Wish
 from dovetail.labels.routing.served.records import Policy
 from dovetail.labels.sources.specs import Spec
@@ -14,9 +15,9 @@ __all__ = ["routing_routes"]
 _ONE = "/api/labels/projects/{project:int}"
 
 
-def routing_routes(routing: Routing, kit: Kit) -> list[BaseRoute]:
+def routing_routes(routing: Routing, compounds: Compounds, kit: Kit) -> list[BaseRoute]:
     """Return the routes."""
-    api = _Api(routing)
+    api, parts = _Api(routing), _Parts(compounds)
     return [
         kit.route("GET", f"{_ONE}/routing", api.policy),
         kit.route("PUT", f"{_ONE}/routing", api.state),
@@ -27,6 +28,9 @@ def routing_routes(routing: Routing, kit: Kit) -> list[BaseRoute]:
         kit.route("DELETE", f"{_ONE}/sources/{{name}}", api.remove),
         kit.route("GET", f"{_ONE}/quality", api.report),
         kit.route("GET", f"{_ONE}/posteriors", api.posteriors),
+        kit.route("GET", f"{_ONE}/wholes", parts.wholes),
+        kit.route("POST", f"{_ONE}/split", parts.split),
+        kit.route("POST", f"{_ONE}/join", parts.join),
     ]
 
 
@@ -79,3 +83,23 @@ class _Api:
         )
         following = found[-1].task if found else None
         return json_response(msgspec.json.encode({"tasks": found, "next_after": following}))
+
+
+class _Parts:
+    """The answers about items that are split."""
+
+    def __init__(self, compounds: Compounds) -> None:
+        self._compounds = compounds
+
+    def split(self, call: Call) -> Response:
+        """Split the tasks of another project into tasks of this one."""
+        made = self._compounds.split(call.path("project"), call.read(Compound), call.user)
+        return json_response(made, 201)
+
+    def wholes(self, call: Call) -> Response:
+        """The tasks of the other project, put together from what is known of their parts."""
+        return json_response({"tasks": self._compounds.wholes(call.path("project"))})
+
+    def join(self, call: Call) -> Response:
+        """Write what is done as predictions of the other project's tasks."""
+        return json_response(self._compounds.join(call.path("project")))

@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 from dovetail.labels.handlers import Handlers
 from dovetail.labels.routes.kit import Kit
+from dovetail.labels.routing.served.compounds import Compounds
 from dovetail.labels.routing.served.handlers import Routing
 from dovetail.labels.routing.served.records import Records
 from dovetail.labels.routing.served.rooms import Rooms
@@ -35,8 +36,9 @@ class Served:
         opener = Opener(settings.functions, settings.source_allow, settings.source_seconds)
         self.rooms = Rooms(backend, handlers.projects, Records(self._database), opener)
         self.routing = Routing(backend, handlers.projects, handlers.users, self.rooms)
+        compounds = Compounds(self._database, handlers, self.rooms)
         self._worker = Worker(backend, self.rooms, handlers.predictions)
-        self.routes: list[BaseRoute] = routing_routes(self.routing, Kit(handlers))
+        self.routes: list[BaseRoute] = routing_routes(self.routing, compounds, Kit(handlers))
 
     def start(self) -> None:
         """Begin to ask machines."""

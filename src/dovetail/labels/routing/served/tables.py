@@ -1,10 +1,24 @@
 """The tables of routing: what is wanted, who can be asked, what machines said, how items stand."""
 
+from typing import Any
+
 import sqlalchemy as sa
 
+from dovetail.base.migrations import Migration
 from dovetail.base.sql import Database
 
-__all__ = ["NAME", "answers", "metadata", "open_database", "policies", "posteriors", "sources"]
+__all__ = [
+    "MIGRATIONS",
+    "NAME",
+    "answers",
+    "compounds",
+    "metadata",
+    "open_database",
+    "parts",
+    "policies",
+    "posteriors",
+    "sources",
+]
 
 NAME = "labels_routing"
 metadata = sa.MetaData()
@@ -50,10 +64,38 @@ posteriors = sa.Table(
 )
 
 
+compounds = sa.Table(
+    "labels_compounds",
+    metadata,
+    sa.Column("project", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("parent", sa.Integer, nullable=False),
+    sa.Column("rule", sa.Text, nullable=False),
+)
+
+parts = sa.Table(
+    "labels_parts",
+    metadata,
+    sa.Column("project", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("task", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("parent_task", sa.Integer, nullable=False),
+    sa.Column("place_index", sa.Integer, nullable=False),
+    sa.Column("place", sa.Text, nullable=False),
+    sa.Index("ix_labels_parts_parent", "project", "parent_task"),
+)
+
+
+def _add_compounds(ops: Any) -> None:
+    """Add the tables of items that are split."""
+    metadata.create_all(ops.get_bind())
+
+
+MIGRATIONS = (Migration("items that are split into parts", _add_compounds),)
+
+
 def open_database(url: str) -> Database:
     """Open the database of routing.
 
     Raises:
         UnavailableError: it does not answer.
     """
-    return Database(url, metadata, name=NAME)
+    return Database(url, metadata, name=NAME, migrations=MIGRATIONS)
