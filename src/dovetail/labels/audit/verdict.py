@@ -76,9 +76,14 @@ def reasons_of(case: Case) -> list[str]:
         if one.rows >= _FEW and not _is_blind(case):
             said.append(_beyond(one))
     if case.contradictions:
-        said.append(f"{case.contradictions} rows equal others but have other labels: settle them")
+        said.append(
+            f"{case.contradictions} rows are nearly the same as others that have other labels: "
+            "settle them"
+        )
     if case.leaks:
-        said.append(f"{case.leaks} rows are in several splits: keep each in one")
+        said.append(
+            f"{case.leaks} rows are nearly the same as rows of another split: keep them in one"
+        )
     return said
 
 
