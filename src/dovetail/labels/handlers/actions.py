@@ -17,6 +17,7 @@ from dovetail.labels.handlers.tasks import Tasks
 from dovetail.labels.store import annotations as annotation_rows
 from dovetail.labels.store import bulk
 from dovetail.labels.store import predictions as prediction_rows
+from dovetail.labels.store import tasks as task_rows
 
 __all__ = ["Actions", "Outcome"]
 
@@ -106,6 +107,7 @@ class Actions:
         now = self._backend.now()
 
         def write(c: Connection) -> list[int]:
+            task_rows.hold(c, numbers)
             gone = bulk.drop_annotations(c, project, numbers, now)
             if gone:
                 self._backend.record(c, "ANNOTATIONS_DELETED", project, gone)
@@ -116,7 +118,11 @@ class Actions:
         return Outcome(processed_items=len(numbers), detail=f"Deleted {len(gone)} annotations")
 
     def _delete_predictions(self, project: int, numbers: Sequence[int], _: int) -> Outcome:
-        gone = self._backend.database.write(lambda c: bulk.drop_predictions(c, project, numbers))
+        def write(c: Connection) -> int:
+            task_rows.hold(c, numbers)
+            return bulk.drop_predictions(c, project, numbers)
+
+        gone = self._backend.database.write(write)
         return Outcome(processed_items=len(numbers), detail=f"Deleted {gone} predictions")
 
     def _adopt(self, project: int, numbers: Sequence[int], user: int) -> Outcome:
@@ -125,6 +131,7 @@ class Actions:
         version = options_of(self._projects.row(project)).get("model_version") or ""
 
         def write(c: Connection) -> list[int]:
+            task_rows.hold(c, numbers)
             said = prediction_rows.for_tasks(c, numbers, version=version)
             made = []
             for task, several in said.items():

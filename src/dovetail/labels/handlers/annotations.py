@@ -93,7 +93,7 @@ class Annotations:
         )
 
         def save(c: Connection) -> Row[Any]:
-            before = task_rows.flags(c, task)
+            before = task_rows.held_flags(c, task)
             if before is None:
                 raise AbsentError("task", task)
             row["project_id"] = before.project_id
@@ -189,7 +189,7 @@ class Annotations:
         old = rows.find(c, number)
         if old is None:
             raise AbsentError("annotation", number)
-        before = task_rows.flags(c, old.task_id)
+        before = task_rows.held_flags(c, old.task_id)
         assert before is not None
         rows.change(c, number, values)
         rows.drop_drafts(c, old.task_id, user, number)
@@ -217,7 +217,7 @@ class Annotations:
             old = rows.find(c, number)
             if old is None:
                 raise AbsentError("annotation", number)
-            before = task_rows.flags(c, old.task_id)
+            before = task_rows.held_flags(c, old.task_id)
             assert before is not None
             rows.remove(c, number)
             task_rows.refresh(c, old.task_id, before, user=user, now=now)

@@ -16,7 +16,16 @@ import sqlalchemy as sa
 from dovetail.labels.errors import FieldError
 from dovetail.labels.store.tables import annotations, predictions, tasks
 
-__all__ = ["Compiled", "Filter", "Filters", "Query", "Selected", "compile_query", "read_query"]
+__all__ = [
+    "Compiled",
+    "Filter",
+    "Filters",
+    "Query",
+    "Selected",
+    "annotated",
+    "compile_query",
+    "read_query",
+]
 
 PREFIX = re.compile(r"^-?(filter:)?tasks:-?")
 
@@ -84,6 +93,17 @@ def read_query(text: str | bytes) -> Query:
         return msgspec.json.decode(text, type=Query)
     except (msgspec.ValidationError, msgspec.DecodeError) as error:
         raise FieldError(f"the query cannot be read: {error}", "query") from error
+
+
+def annotated(query: Query) -> Query:
+    """Return a query for those of its tasks that somebody has annotated."""
+    some = Filter(filter="filter:tasks:total_annotations", operator="greater", value=0)
+    inner = query.filters
+    if inner is None or not inner.items or inner.conjunction.lower() != "or":
+        items = [*(inner.items if inner is not None else ()), some]
+        return msgspec.structs.replace(query, filters=Filters(items=items))
+    each = [msgspec.structs.replace(one, child_filter=some) for one in inner.items]
+    return msgspec.structs.replace(query, filters=Filters(conjunction="or", items=each))
 
 
 def compile_query(query: Query, dialect: str) -> Compiled:

@@ -88,6 +88,7 @@ class Predictions:
             strange = next((n for n in tasks if found[n].project_id != home), None)
             if strange is not None:
                 raise FieldError(f"task {strange} is not in project {home}", "task")
+            task_rows.hold(c, tasks)
             numbers = ids.take(c, table, len(said))
             rows.add(
                 c,
@@ -139,6 +140,7 @@ class Predictions:
 
         def write(c: Connection) -> None:
             row = self._row(c, number)
+            task_rows.hold(c, [row.task_id])
             rows.change(c, number, values)
             rows.refresh(c, row.project_id, [row.task_id], by=0)
 
@@ -154,6 +156,7 @@ class Predictions:
 
         def write(c: Connection) -> None:
             row = self._row(c, number)
+            task_rows.hold(c, [row.task_id])
             rows.remove(c, number)
             rows.refresh(c, row.project_id, [row.task_id], by=-1)
 

@@ -7,7 +7,7 @@ from starlette.routing import BaseRoute
 from dovetail.labels.errors import FieldError
 from dovetail.labels.handlers.actions import Actions
 from dovetail.labels.handlers.agreement import Agreement
-from dovetail.labels.handlers.filters import Query, read_query
+from dovetail.labels.handlers.filters import Query, annotated, read_query
 from dovetail.labels.handlers.tasks import Tasks
 from dovetail.labels.handlers.views import Views
 from dovetail.labels.routes.kit import Call, Kit, json_response
@@ -66,6 +66,12 @@ class TaskPages:
         query = read_query(said) if said else Query()
         if view is not None:
             project, query = self._views.query(view)
+        picked = call.query("selectedItems") or call.query("selected_items")
+        if picked:
+            selected = read_query(f'{{"selectedItems": {picked}}}').selectedItems
+            query = msgspec.structs.replace(query, selectedItems=selected)
+        if call.flag("only_annotated"):
+            query = annotated(query)
         page = self._tasks.page(
             project,
             call.user,

@@ -105,14 +105,14 @@ class _Projects:
         """Import tasks, with annotations and predictions where they have some."""
         if sends_files(call):
             return load_files(self._handlers, call)
-        names = call.query("preannotated_from_fields")
+        names = call.request.query_params.getlist("preannotated_from_fields")
         report = self._handlers.importing.run(
             call.path("project"),
             call.body,
             call.user,
             wants_ids=call.flag("return_task_ids"),
             commits=call.flag("commit_to_project", default=True),
-            preannotated=[name for name in names.split(",") if name],
+            preannotated=[name for text in names for name in text.split(",") if name],
         )
         return json_response(report, 201)
 

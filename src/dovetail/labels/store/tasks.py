@@ -16,6 +16,8 @@ __all__ = [
     "find_many",
     "first_inner_id",
     "flags",
+    "held_flags",
+    "hold",
     "page_ids",
     "refresh",
     "remove",
@@ -40,6 +42,7 @@ _FLAGS: sa.Select[Any] = (
     .join(projects, projects.c.id == tasks.c.project_id)
     .where(tasks.c.id == _NUMBER)
 )
+_HELD = _FLAGS.with_for_update(of=tasks, key_share=True)
 _FIND = sa.select(tasks).where(tasks.c.id == _NUMBER)
 _COUNT = sa.select(
     sa.func.count(),
@@ -61,6 +64,20 @@ _REFRESH = (
 def flags(c: Connection, number: int) -> Flags | None:
     """Return where a task stands; None where there is no such task."""
     return c.execute(_FLAGS, {"number": number}).first()
+
+
+def held_flags(c: Connection, number: int) -> Flags | None:
+    """Like `flags`, and nobody else counts what is said of the task until the transaction ends."""
+    return c.execute(_HELD, {"number": number}).first()
+
+
+def hold(c: Connection, numbers: Sequence[int]) -> None:
+    """Let nobody else count what is said of tasks until the transaction ends."""
+    if c.dialect.name != "postgresql":
+        return  # SQLite has one writer
+    for part in _parts(numbers):
+        query = sa.select(tasks.c.id).where(tasks.c.id.in_(part)).order_by(tasks.c.id)
+        c.execute(query.with_for_update(key_share=True)).all()
 
 
 def find(c: Connection, number: int) -> Row[Any] | None:

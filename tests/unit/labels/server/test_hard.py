@@ -7,6 +7,7 @@ import subprocess
 import sys
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import httpx
 import pytest
@@ -134,6 +135,27 @@ def test_many_who_save_at_once_lose_no_count(on_database):
     counts = on_database.get(f"/api/projects/{project}")
     names = ("finished_task_number", "total_annotations_number", "num_tasks_with_annotations")
     assert [counts[name] for name in names] == [80, 80, 80]
+
+
+def test_many_who_answer_one_item_at_once_are_all_counted(on_database):
+    project = on_database.project(maximum_annotations=24)
+    task = on_database.load(project, [{"text": "a"}])[0]
+
+    def save(_):
+        with httpx.Client(base_url=on_database.url, timeout=60) as http:
+            for _ in range(4):
+                body = {"task": task, "result": [], "score": 0.5}
+                assert http.post(f"/api/tasks/{task}/annotations/", json=body).status_code == 201
+                assert http.post("/api/predictions/", json=body).status_code == 201
+
+    with ThreadPoolExecutor(6) as pool:
+        list(pool.map(save, range(6)))
+    shown = on_database.get(f"/api/tasks/{task}")
+    assert (shown["total_annotations"], shown["total_predictions"]) == (24, 24)
+    assert shown["is_labeled"] is True
+    counts = on_database.get(f"/api/projects/{project}")
+    names = ("finished_task_number", "total_annotations_number", "total_predictions_number")
+    assert [counts[name] for name in names] == [1, 24, 24]
 
 
 def test_a_task_of_five_megabytes(on_database):

@@ -209,6 +209,13 @@ def test_tasks_come_in_pages_filtered_and_ordered(on_database):
     assert asked("total_annotations", "equal", 0, ordering=["tasks:-id"]) == list(range(9, -1, -1))
     assert asked("predictions_results", "contains", "good", "String") == list(range(10))
     assert asked("annotators", "contains", [1], "List") == []
+    picked = quote(json.dumps({"all": False, "included": ids[3:5]}))
+    page = on_database.get(f"/api/tasks?project={project}&selectedItems={picked}")
+    assert [one["id"] for one in page["tasks"]] == ids[3:5]
+    on_database.post(f"/api/tasks/{ids[9]}/annotations/", {"result": GOOD})
+    some = on_database.get(f"/api/tasks?project={project}&only_annotated=true")
+    assert [one["id"] for one in some["tasks"]] == ids[9:]
+    on_database.delete(f"/api/annotations/{some['tasks'][0]['annotations'][0]['id']}")
     assert asked("completed_at", "empty", True, "Datetime") == list(range(10))
 
 
@@ -251,3 +258,23 @@ def test_who_reads_page_after_page_sees_what_came_and_went(on_database):
     ids += on_database.load(project, texts(2))
     del ids[1]
     assert [page(3), page(4), page(2)] == [ids[6:9], ids[9:], ids[3:6]]
+
+
+def test_fields_that_hold_an_answer_become_predictions(on_database):
+    project = on_database.project()
+    tasks = [{"text": "a", "mood": "good"}, {"text": "b", "mood": None}]
+    path = f"/api/projects/{project}/import?return_task_ids=true&preannotated_from_fields=mood"
+    made = on_database.post(path, tasks)
+    assert made["prediction_count"] == 1
+    shown = on_database.get(f"/api/tasks/{made['task_ids'][0]}")
+    assert shown["predictions"][0]["result"] == GOOD
+    refused = on_database.post(path, [{"text": "c"}], status=400)
+    assert "'mood' not found" in str(refused["validation_errors"])
+
+
+def test_a_trial_import_writes_nothing(labels):
+    project = labels.project()
+    path = f"/api/projects/{project}/import?commit_to_project=false"
+    report = labels.post(path, texts(3))
+    assert (report["task_count"], report["annotation_count"]) == (3, None)
+    assert labels.get(f"/api/projects/{project}")["task_number"] == 0
