@@ -277,6 +277,19 @@ def seen(server: RunningApp, path: str) -> str:
     return answer.text
 
 
+def test_a_page_lists_all_that_say_the_same(server: RunningApp, shop: Path) -> None:
+    before = json.loads(seen(server, "/features/twins.json"))["pairs"]
+    assert {pair["how"] for pair in before} == {"defined alike"}
+    profile(shop)  # while the server runs
+    pairs = json.loads(seen(server, "/features/twins.json"))["pairs"]
+    assert len({frozenset((pair["one"], pair["other"])) for pair in pairs}) == len(pairs)
+    told = {frozenset((pair["one"], pair["other"])): pair["how"] for pair in pairs}
+    assert told[frozenset(("last:euros", "last:price"))] == "1.000 correlated"
+    assert all(frozenset((pair["one"], pair["other"])) in told for pair in before)
+    assert 'href="/features/views/last/euros"' in seen(server, "/features/twins")
+    assert 'href="/features/twins"' in seen(server, "/features")
+
+
 def test_the_page_finds_features_without_script(server: RunningApp, shop: Path) -> None:
     assert '<input type="search" name="q"' in seen(server, "/features")
     profile(shop)  # while the server runs

@@ -94,8 +94,26 @@ class UnusedPage(msgspec.Struct, frozen=True):
     unused: list[UnusedLine]
 
 
+class PairLine(msgspec.Struct, frozen=True):
+    """Two features that say the same, and how alike they are."""
+
+    one: str
+    one_href: str
+    other: str
+    other_href: str
+    how: str
+
+
+class TwinsPage(msgspec.Struct, frozen=True):
+    """The page `/features/twins`."""
+
+    features: int
+    pairs: list[PairLine]
+    problem: str | None
+
+
 def feature_routes(catalogue: Catalogue, now_us: Callable[[], int]) -> list[Route]:
-    """Return the routes of the page about one feature, and of that about unused ones.
+    """Return the routes of the page about one feature, and of those about unused and alike ones.
 
     Args:
         catalogue: What is defined.
@@ -110,7 +128,17 @@ def feature_routes(catalogue: Catalogue, now_us: Callable[[], int]) -> list[Rout
         """Features that are in no service, or in services that nobody asked for `days` days."""
         return unused_of(catalogue, now_us(), _days(request.query_params.get("days", "")))
 
+    def twins_page(_: Request) -> TwinsPage:
+        """Features that say the same: defined alike, equal, or highly correlated."""
+        return twins_of(catalogue)
+
     return [
+        *pages.page_route(
+            "/features/twins",
+            twins_page,
+            template="features/twins.html",
+            title="Features that say the same",
+        ),
         *pages.page_route(
             "/features/unused",
             unused_page,
@@ -169,6 +197,25 @@ def unused_of(catalogue: Catalogue, now_us: int, days: int) -> UnusedPage:
         is_short=since_us > now_us - days * DAY_US,
         features=len(catalogue.entries),
         unused=lines,
+    )
+
+
+def twins_of(catalogue: Catalogue) -> TwinsPage:
+    """Return all pairs of features that say the same, the most alike first."""
+    profiles, problem = catalogue.profiles()
+    known = {entry.reference for entry in catalogue.entries}
+    alike = [(group[0], other) for group in catalogue.defined_alike for other in group[1:]]
+    found = {frozenset(pair): (*pair, "defined alike") for pair in alike}
+    for twin in profiles.twins:
+        if twin.one in known and twin.other in known:  # else it was when statistics were computed
+            found.setdefault(frozenset((twin.one, twin.other)), (twin.one, twin.other, twin.said))
+    return TwinsPage(
+        features=len(known),
+        pairs=[
+            PairLine(one, feature_href(one), other, feature_href(other), how)
+            for one, other, how in found.values()
+        ],
+        problem=problem,
     )
 
 
