@@ -156,6 +156,21 @@ def test_answers_wait_for_a_lost_server_and_outlive_a_reload(
     until(lambda: choices(labels, tasks[2]) == [["ham"]])
 
 
+def test_what_one_project_left_is_sent_from_the_desk_of_another(ann: Page, labels: Labels) -> None:
+    one, other = labels.project(), labels.project()
+    (task,), _ = labels.load(one, texts(1)), labels.load(other, texts(1))
+    open_desk(ann, labels, one)
+    ann.route("**/api/tasks/*/annotations/**", lambda route: route.abort())
+    press(ann, "1")
+    expect(ann.locator(".saved.wrong")).to_contain_text("1 answer kept on this device")
+    ann.unroute("**/api/tasks/*/annotations/**")
+    open_desk(ann, labels, other)
+    all_sent(ann)
+    assert choices(labels, task) == [["spam"]]
+    press(ann, "u")
+    expect(ann.locator(".say")).to_have_text("There is nothing to take back.")
+
+
 def test_a_token_revoked_mid_session_costs_no_answer(browser: Browser, labels: Labels) -> None:
     project = labels.project()
     tasks = labels.load(project, texts(4))

@@ -44,7 +44,10 @@ async function openDatabase() {
   }
 }
 
-/** Keeps and sends the answers of one person in one project. It tells `state` when that changes. */
+/**
+ * Keeps and sends the answers of one person: those of the project on the desk, and what is left of
+ * others. It tells `state` when that changes.
+ */
 export class Outbox extends EventTarget {
   /** @type {IDBDatabase | null} */ #database = null;
   /** @type {Map<string, Saved>} */ #all = new Map();
@@ -69,14 +72,15 @@ export class Outbox extends EventTarget {
     this.lasting = this.#database !== null;
     const kept = this.#database ? await done(this.#database.transaction("answers").objectStore("answers").getAll()) : [];
     for (const one of /** @type {Saved[]} */ (kept)) {
-      if (one.project === this.project && one.user === this.user && !this.#all.has(one.uid)) this.#all.set(one.uid, one);
+      const isOurs = one.user === this.user && (one.project === this.project || one.sent < one.version);
+      if (isOurs && !this.#all.has(one.uid)) this.#all.set(one.uid, one);
     }
     this.send();
   }
 
-  /** What was answered here, oldest first; what was withdrawn is not among it. @returns {Saved[]} */
+  /** What was answered in this project, oldest first; what was withdrawn is not among it. @returns {Saved[]} */
   get history() {
-    return [...this.#all.values()].filter((one) => !one.deleted).sort((a, b) => a.at - b.at);
+    return [...this.#all.values()].filter((one) => !one.deleted && one.project === this.project).sort((a, b) => a.at - b.at);
   }
 
   /** What the server does not have yet. @returns {Saved[]} */
