@@ -7,7 +7,7 @@ from tests.compat.label_studio.reference import ask, needs_label_studio, templat
 
 from dovetail.wire.label_studio.config import ConfigError, parse
 
-pytestmark = needs_label_studio
+pytestmark = [pytest.mark.compat, needs_label_studio]
 
 PARSE = """
 from label_studio_sdk._extensions.label_studio_tools.core.label_config import parse_config

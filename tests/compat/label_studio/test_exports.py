@@ -1,12 +1,18 @@
-"""Our exports have the content of those that Label Studio's own converter makes."""
+"""Our exports have the content of those that Label Studio's own converter makes.
+
+`exports.json` is what it made of the tasks in it. Where a Label Studio is installed it is asked
+again; with RECORD=1 what it says is written down anew.
+"""
 
 import csv
 import io
 import json
+import os
 import random
 import re
 import zipfile
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,7 +22,8 @@ from dovetail.labels.formats import FORMATS, convert, offered
 from dovetail.labels.formats.flat import infuse
 from dovetail.wire.label_studio.config import LabelConfig, parse
 
-pytestmark = needs_label_studio
+pytestmark = pytest.mark.compat
+RECORDED = Path(__file__).with_name("exports.json")
 
 TEXT = """<View><Text name="text" value="$text"/>
   <Labels name="ner" toName="text"><Label value="PER"/><Label value="ORG"/></Labels>
@@ -121,21 +128,53 @@ def image_tasks() -> list[dict[str, Any]]:
     return tasks
 
 
-CASES = {name: (TEXT, text_tasks()) for name in ("JSON_MIN", "CSV", "TSV", "CONLL2003")} | {
-    name: (IMAGE, image_tasks()) for name in ("COCO", "YOLO", "YOLO_OBB", "VOC")
-}
+def cases() -> dict[str, tuple[str, list[dict[str, Any]]]]:
+    texts, images = text_tasks(), image_tasks()
+    return {name: (TEXT, texts) for name in ("JSON_MIN", "CSV", "TSV", "CONLL2003")} | {
+        name: (IMAGE, images) for name in ("COCO", "YOLO", "YOLO_OBB", "VOC")
+    }
+
+
+@needs_label_studio
+def test_what_was_recorded_is_what_label_studio_makes() -> None:
+    given = cases()
+    made = {
+        "texts": given["CSV"][1],
+        "images": given["COCO"][1],
+        "files": ask(CONVERT, [(name, xml, tasks) for name, (xml, tasks) in given.items()]),
+        "formats": ask(FORMATS_OF, CONFIGS),
+    }
+    if os.environ.get("RECORD"):
+        RECORDED.write_text(json.dumps(made, ensure_ascii=False, indent=1) + "\n")
+    assert undated(made) == undated(json.loads(RECORDED.read_text()))
+
+
+def undated(made: dict[str, Any]) -> dict[str, Any]:
+    """Without what depends on the day and on the machine."""
+    files = {
+        name: {key: re.sub(r'"(date_created|year)": [^\n]*', "", text)
+               for key, text in renamed(found).items()}
+        for name, found in made["files"].items()
+    }  # fmt: skip
+    return {**made, "files": files}
 
 
 @pytest.fixture(scope="module")
-def theirs() -> dict[str, dict[str, str]]:
-    found: dict[str, dict[str, str]] = ask(
-        CONVERT, [(name, config, tasks) for name, (config, tasks) in CASES.items()]
-    )
+def recorded() -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(RECORDED.read_text())
+    return found
+
+
+@pytest.fixture(scope="module")
+def theirs(recorded: dict[str, Any]) -> dict[str, dict[str, str]]:
+    found: dict[str, dict[str, str]] = recorded["files"]
     return found
 
 
 def ours(name: str) -> bytes:
-    xml, tasks = CASES[name]
+    found = json.loads(RECORDED.read_text())
+    is_text = name in ("JSON_MIN", "CSV", "TSV", "CONLL2003")
+    xml, tasks = (TEXT, found["texts"]) if is_text else (IMAGE, found["images"])
     return b"".join(convert(name, tasks, parse(xml), MOMENT).parts)
 
 
@@ -246,8 +285,8 @@ CONFIGS = {
 }
 
 
-def test_the_formats_that_a_config_allows_are_the_same():
-    said = ask(FORMATS_OF, CONFIGS)
+def test_the_formats_that_a_config_allows_are_the_same(recorded):
+    said = recorded["formats"]
 
     def able(config: LabelConfig) -> set[str]:
         return {one["name"] for one in offered(config) if not one.get("disabled")}

@@ -20,6 +20,7 @@ from dovetail.web.testing import run_piece
 from dovetail.wire.http import BadRequest, NotFound
 from dovetail.wire.label_studio.client import Client
 
+pytestmark = pytest.mark.compat
 CONFIG = """<View><Text name="text" value="$text"/>
   <Choices name="mood" toName="text"><Choice value="good"/><Choice value="bad"/></Choices>
   <Labels name="ner" toName="text"><Label value="PER"/></Labels>
