@@ -18,6 +18,7 @@ _TOGETHER = 10  # answers on the same items before a pair can be judged
 _ALIKE = 0.5
 _OVERLAP = 0.4
 _WORD_FOR_WORD = 0.9
+_OPINIONS = 3  # what is left of fewer cannot tell copies from sources that are both right
 
 
 def copy_weights(votes: Votes) -> Floats:
@@ -25,7 +26,9 @@ def copy_weights(votes: Votes) -> Floats:
 
     A pair counts as copies when their shared answers exceed chance by half of what is possible, and
     they also speak on the same items beyond chance or agree word for word. People who were all
-    asked about every item and find the same ones hard are not copies.
+    asked about every item and find the same ones hard are not copies. Nor is anything taken for a
+    copy where fewer than three opinions would be left: two people who never err say the same as
+    well, and nothing in the answers of a third tells which it is.
 
     Example:
         >>> rng = np.random.default_rng(0)
@@ -48,7 +51,7 @@ def copy_weights(votes: Votes) -> Floats:
     if alike is not None:
         np.fill_diagonal(alike, 1.0)
         weight[judged] = 1 / alike.sum(1)
-    return weight
+    return weight if weight[answers > 0].sum() >= _OPINIONS else np.ones(votes.sources)
 
 
 def _few_enough(votes: Votes) -> int:

@@ -49,6 +49,15 @@ def test_people_who_answer_everything_are_no_copies() -> None:
     assert (copy_weights(Votes.of_matrix(said, 2)) == 1).all()
 
 
+def test_two_people_who_never_err_count_twice_beside_a_third() -> None:
+    rng = np.random.default_rng(0)
+    truth = rng.integers(0, 2, 500)
+    third = np.where(rng.random(500) < 0.8, truth, 1 - truth)
+    votes = Votes.of_matrix(np.column_stack([truth, truth, third]), 2)
+    assert copy_weights(votes).tolist() == [1, 1, 1]
+    assert (combine_votes(votes)[1].argmax(1) == truth).all()
+
+
 @pytest.mark.parametrize("seed", range(6))
 @pytest.mark.parametrize("coverage", [0.15, 0.5, 1.0])
 def test_never_a_point_below_majority_vote(seed: int, coverage: float) -> None:
