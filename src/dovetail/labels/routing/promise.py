@@ -23,6 +23,7 @@ _SHARED_ANSWERS = 20.0  # known labels that weigh as much as that assumption
 _LEAST, _MOST = 0.4, 2.0  # an error that is expected may be so many times as large
 _FEW = 20  # known labels, or fresh answers, below which they do not speak for the rest
 _ERRORS = 5  # errors among known labels before a mean of them has a normal error
+_TUNED = 1.2  # wider, as the model was tempered against the same labels
 _Z = 1.959964
 
 
@@ -110,7 +111,7 @@ def _promised(posterior: Floats, answered: np.ndarray, gold: Known | None) -> Es
     held = _SHARED_ANSWERS + len(at)
     shared = (_SHARED * _SHARED_ANSWERS + float((at - right).sum())) / held
     error = min(max(doubt + shared, 0.002), 1.0)
-    half = _Z * (max(error * (1 - error), 0.02) * (1 / held + 1 / len(sure))) ** 0.5
+    half = _Z * (max(error * (1 - error), 0.03) * (1 / len(at) + 1 / len(sure))) ** 0.5
     basis = f"answers, tempered against {len(at)} known labels"
     return _estimate(1 - error, 1 - error - half, 1 - error + half, basis, len(at))
 
@@ -136,7 +137,9 @@ def _by_gold(posterior: Floats, answered: np.ndarray, gold: Known) -> Estimate:
         said = posterior[answered].max(1)
         at = posterior[gold.item].max(1)
         basis = f"{all_} known labels and the posteriors of all items, prediction-powered"
-        return _estimate(*prediction_powered(said, at, right.astype(float)), basis, all_)
+        value, lower, upper = prediction_powered(said, at, right.astype(float))
+        ends = value - _TUNED * (value - lower), value + _TUNED * (upper - value)
+        return _estimate(value, *ends, basis, all_)
     basis = f"{all_} known labels, exact binomial"
     return _estimate(count / all_, *clopper_pearson(count, all_), basis, all_)
 
