@@ -14,6 +14,7 @@ from dovetail.labels.errors import FieldError
 __all__ = ["Fields", "checked_json", "entity", "items", "text_of"]
 
 T = TypeVar("T")
+SMALL, MOST_VALUES = 1 << 20, 5_000_000
 _OBJECTS = msgspec.json.Decoder(list[dict[str, Raw]])
 _OBJECT = msgspec.json.Decoder(dict[str, Raw])
 _LIST = msgspec.json.Decoder(list[Raw])
@@ -27,6 +28,12 @@ def checked_json(body: bytes) -> Any:
     Raises:
         FieldError: it is not.
     """
+    if len(body) > SMALL and body.count(b"[") + body.count(b"{") > MOST_VALUES:
+        raise FieldError(
+            f"the body has more than {MOST_VALUES:,} lists and objects",
+            why="each takes twenty times the memory that it takes in the body",
+            fix="send it in parts",
+        )
     try:
         return orjson.loads(body)
     except (orjson.JSONDecodeError, RecursionError) as error:

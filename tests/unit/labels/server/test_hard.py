@@ -212,6 +212,13 @@ def test_hostile_bodies_are_refused_and_nothing_is_written(labels, body):
     assert labels.get(f"/api/projects/{project}")["task_number"] == 0
 
 
+def test_a_body_that_would_swell_in_memory_is_refused(labels):
+    project = labels.project()
+    body = b'[{"text": "a", "x": [' + b"[]," * 5_000_000 + b"[]]}]"
+    refused = labels.call("POST", f"/api/projects/{project}/import", body, status=400)
+    assert "lists and objects" in str(refused["validation_errors"])
+
+
 def test_one_bad_task_of_many_keeps_all_out_and_is_named(on_database):
     project = on_database.project()
     tasks = [{"text": "fine"}, {"words": "no text"}, {"text": "fine"}]
