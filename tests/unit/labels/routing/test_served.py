@@ -172,6 +172,15 @@ def test_ground_truth_measures_what_was_achieved(tmp_path: Path) -> None:
         assert "exact binomial" in achieved["basis"]
 
 
+def test_answers_that_come_with_an_import_count(tmp_path: Path) -> None:
+    with running(tmp_path) as api:
+        project, _ = made(api, 2)
+        assert api.get(url(project, "quality"))["answers"] == 0
+        api.load(project, [{"data": {"text": "x"}, "annotations": [{"result": region("good")}]}])
+        report = api.get(url(project, "quality"))
+        assert (report["tasks"], report["answers"]) == (3, 1)
+
+
 def test_a_spent_budget_ends_it(tmp_path: Path) -> None:
     with running(tmp_path) as api:
         project, tasks = made(api, 5, budget=2.0)

@@ -224,13 +224,23 @@ class Rooms:
                 self._routed.discard(event.project)
         elif event.project in self._routed and event.action == "TASKS_CREATED":
             room = self._rooms.get(event.project)
-            if room is not None:
+            if room is not None and event.ids and self._come_answered(event):
+                self.forget(event.project)
+            elif room is not None:
                 room.router.expect(event.ids)
             self.wake.set()
         elif event.project in self._routed and event.action.startswith(
             ("TASKS_", "PROJECT_", "ANNOTATIONS_")
         ):
             self.forget(event.project)
+
+    def _come_answered(self, event: Changed) -> bool:
+        """Whether tasks that were imported brought answers with them."""
+        a = annotations.c
+        query = sa.select(a.id).where(
+            a.project_id == event.project, a.task_id.between(min(event.ids), max(event.ids))
+        )
+        return self._backend.database.read(lambda c: c.execute(query.limit(1)).first()) is not None
 
     def _choose(self, asked: Asked) -> int | None:
         """Return the task that is next for a person; None where the project has no policy.
