@@ -3,6 +3,7 @@
 import socket
 from pathlib import Path
 
+import pytest
 from tests.unit.labels.learning.conftest import answer, loaded, until
 from tests.unit.labels.server.conftest import Api
 
@@ -11,6 +12,8 @@ from dovetail.labels.piece import piece
 from dovetail.tracking.piece import piece as tracking
 from dovetail.web.testing import run_piece
 from dovetail.wire.mlflow import Client
+
+pytestmark = pytest.mark.compat
 
 
 def nobody() -> str:
