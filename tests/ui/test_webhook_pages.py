@@ -52,7 +52,7 @@ def test_the_page_shows_what_arrived_and_what_did_not(
     check_page(
         page, f"{server.base_url}/tracking/webhooks", name="tracking-webhooks", budget=60_000
     )
-    expect(page.locator("nav a[aria-current]")).to_have_text("Webhooks")
+    expect(page.locator("nav a[aria-current]")).to_have_text("Tracking")
     rows = page.get_by_role("table", name="Last deliveries").locator("tbody tr")
     expect(rows).to_have_count(3)
     for row, state in zip(range(3), ("retrying", "failed", "delivered"), strict=True):

@@ -13,20 +13,15 @@ from dovetail.tracking.store import overview
 from dovetail.tracking.ui.files import file_routes
 from dovetail.tracking.ui.registry import registry_routes
 from dovetail.tracking.ui.runs import run_routes
-from dovetail.tracking.ui.tidy import TIDY
 from dovetail.tracking.ui.traces import trace_page_routes
-from dovetail.tracking.ui.views import (
-    ExperimentLine,
-    Experiments,
-)
-from dovetail.tracking.ui.webhooks import WEBHOOKS
+from dovetail.tracking.ui.views import ExperimentLine, Experiments
 from dovetail.web.pages import page_route
 from dovetail.web.piece import Page
 from dovetail.web.sorting import Sort
 
 __all__ = ["PAGES", "page_routes"]
 
-PAGES = [Page("/tracking", "Tracking"), Page("/tracking/models", "Models"), TIDY, WEBHOOKS]
+PAGES = [Page("/tracking", "Tracking"), Page("/tracking/models", "Models")]
 _SORTABLE = ("name", "runs", "newest", "created", "size")
 T = TypeVar("T")
 Look = Callable[[Backend, Connection, Request], T]

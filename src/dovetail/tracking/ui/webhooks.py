@@ -19,12 +19,12 @@ from dovetail.tracking.store import deliveries
 from dovetail.tracking.store import webhooks as store
 from dovetail.web.auth import Principal
 from dovetail.web.pages import page_route
-from dovetail.web.piece import Attention, Page
+from dovetail.web.piece import Attention
 from dovetail.wire.mlflow import Message, TestWebhook, UpdateWebhook, Webhook
 
-__all__ = ["WEBHOOKS", "webhook_attention", "webhook_page_routes"]
+__all__ = ["webhook_attention", "webhook_page_routes"]
 
-WEBHOOKS = Page("/tracking/webhooks", "Webhooks")
+_HERE = "/tracking/webhooks"
 MOST, RECENT, REFRESH = 500, 50, 10
 LEVELS = {"delivered": "ok", "failed": "alarm", "waiting": "warn", "sending": "info"}
 
@@ -83,12 +83,12 @@ def webhook_page_routes(operations: Operations, webhooks: Webhooks) -> list[Base
             asked: Message = ask(request.path_params["webhook_id"])
             check_role(who, asked)
             await case(who.name, asked)
-            return RedirectResponse(WEBHOOKS.path, 303)
+            return RedirectResponse(_HERE, 303)
 
         press.__doc__ = f"{case.__doc__.splitlines()[0]} And go back to the page."
         return press
 
-    one = f"{WEBHOOKS.path}/{{webhook_id}}"
+    one = f"{_HERE}/{{webhook_id}}"
     on = button(webhooks.update, lambda key: UpdateWebhook(webhook_id=key, status="ACTIVE"))
     off = button(webhooks.update, lambda key: UpdateWebhook(webhook_id=key, status="DISABLED"))
     test = button(webhooks.test, lambda key: TestWebhook(webhook_id=key))
@@ -97,7 +97,7 @@ def webhook_page_routes(operations: Operations, webhooks: Webhooks) -> list[Base
         Route(f"{one}/switch-on", on, methods=["POST"]),
         Route(f"{one}/switch-off", off, methods=["POST"]),
         *page_route(
-            WEBHOOKS.path,
+            _HERE,
             show,
             template="tracking/webhooks.html",
             title="Webhooks",
@@ -112,7 +112,7 @@ def webhook_attention(database: Database) -> list[Attention]:
         Attention(
             "warn",
             f"webhook {row.name}: the last delivery failed (attempts: {row.attempts}): {row.error}",
-            WEBHOOKS.path,
+            _HERE,
         )
         for row in database.read(deliveries.failing)
     ]

@@ -15,7 +15,7 @@ def box(node: Node, x: float, y: float, width: float, height: float) -> Svg:
     texts = [
         tag(
             "text",
-            shorten(text, int((width - 34) / (7.2 if kind == "label" else 6.2))),
+            shorten(text, int((width - 34) / (7.2 if kind == "label" else 6.6))),
             x=left + 26,
             y=line,
             class_=kind,

@@ -21,12 +21,11 @@ from dovetail.tracking.ui.tidy.fields import form_of, request_of, tidy_fields
 from dovetail.tracking.ui.tidy.rules import rule_routes
 from dovetail.web.auth import Principal, require_role
 from dovetail.web.pages import page_route
-from dovetail.web.piece import Page
 from dovetail.wire.tidy import Confirmed, ExperimentSize, Going, Job, Plan, Space, TidyRequest
 
-__all__ = ["TIDY", "tidy_page_routes"]
+__all__ = ["tidy_page_routes"]
 
-TIDY = Page("/tracking/tidy", "Tidy")
+_HERE = "/tracking/tidy"
 SHOWN = 100
 LEVELS = {"done": "ok", "running": "info", "waiting": "warn"}
 
@@ -69,14 +68,14 @@ def tidy_page_routes(keeper: Keeper) -> list[BaseRoute]:
     return [
         *_buttons(keeper),
         *page_route(
-            f"{TIDY.path}/jobs/{{id}}",
+            f"{_HERE}/jobs/{{id}}",
             job,
             template="tracking/tidy_job.html",
             title="Removal",
             refresh=2,
         ),
-        *rule_routes(keeper, TIDY.path),
-        *page_route(TIDY.path, show, template="tracking/tidy.html", title="Tidy"),
+        *rule_routes(keeper, _HERE),
+        *page_route(_HERE, show, template="tracking/tidy.html", title="Tidy"),
     ]
 
 
@@ -91,26 +90,26 @@ def _buttons(keeper: Keeper) -> list[BaseRoute]:
             job = await run_in_threadpool(keeper.tidy.execute, confirmed, actor)
         except PlanChangedError:
             again = {**tidy_fields(request_of(fields)), "plan": "1", "changed": "1"}
-            return RedirectResponse(f"{TIDY.path}?{urlencode(again)}", 303)
-        return RedirectResponse(f"{TIDY.path}/jobs/{job.id}", 303)
+            return RedirectResponse(f"{_HERE}?{urlencode(again)}", 303)
+        return RedirectResponse(f"{_HERE}/jobs/{job.id}", 303)
 
     def measure(request: Request) -> Response:
         """Measure every experiment anew, and go back to the page."""
         require_role(request, "editor")
         keeper.sizes(anew=True)
-        return RedirectResponse(TIDY.path, 303)
+        return RedirectResponse(_HERE, 303)
 
     async def compact(request: Request) -> Response:
         """Give the free space of the database back, and go back to the page."""
         require_role(request, "admin")
         full = (await form_of(request)).get("full") == "1"
         await run_in_threadpool(lambda: keeper.compact(full=full))
-        return RedirectResponse(f"{TIDY.path}#database", 303)
+        return RedirectResponse(f"{_HERE}#database", 303)
 
     return [
-        Route(f"{TIDY.path}/execute", execute, methods=["POST"]),
-        Route(f"{TIDY.path}/measure", measure, methods=["POST"]),
-        Route(f"{TIDY.path}/compact", compact, methods=["POST"]),
+        Route(f"{_HERE}/execute", execute, methods=["POST"]),
+        Route(f"{_HERE}/measure", measure, methods=["POST"]),
+        Route(f"{_HERE}/compact", compact, methods=["POST"]),
     ]
 
 
@@ -148,7 +147,7 @@ def _line(one: ExperimentSize, rule: str) -> dict[str, Any]:
         **msgspec.structs.asdict(one),
         "href": f"/tracking/experiments/{one.id}",
         "rule": rule or "none",
-        "rule_href": f"{TIDY.path}/rules/{one.id}",
+        "rule_href": f"{_HERE}/rules/{one.id}",
         "state": "deleted" if one.deleted else "",
     }
 
@@ -156,6 +155,6 @@ def _line(one: ExperimentSize, rule: str) -> dict[str, Any]:
 def _job(one: Job) -> dict[str, Any]:
     return {
         **msgspec.structs.asdict(one),
-        "href": f"{TIDY.path}/jobs/{one.id}",
+        "href": f"{_HERE}/jobs/{one.id}",
         "level": LEVELS[one.state],
     }
