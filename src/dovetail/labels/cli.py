@@ -69,7 +69,7 @@ def combine(
     \b
     dovetail labels combine answers.csv --source worker --out posteriors.parquet
     """
-    from dovetail.labels.combine import combine as combined_of
+    from dovetail.labels.combining import combine as combined_of
     from dovetail.labels.tables import check_out, read_columns, read_predictions, write_posteriors
 
     names = (item, source, label)

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from dovetail.base.errors import InvalidInputError
-from dovetail.labels.combine import Combined
+from dovetail.labels.combining import Combined
 from dovetail.labels.models import learned
 from dovetail.labels.votes import Floats
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from dovetail.base.errors import InvalidInputError
 from dovetail.base.extras import require
-from dovetail.labels.combine import Combined
+from dovetail.labels.combining import Combined
 
 if TYPE_CHECKING:
     import polars as pl

@@ -1,16 +1,21 @@
 """Is a data set labelled well enough to train on? Any table, without any project."""
 
-from dovetail.labels.audit.auditor import audit, audit_columns
-from dovetail.labels.audit.findings import (
-    Action,
-    Annotator,
-    Audit,
-    Class,
-    Confusion,
-    Likeness,
-    Suspect,
-)
-from dovetail.labels.audit.reading import Columns
+import typing
+
+from dovetail.base.lazy import lazy as _lazy
+
+if typing.TYPE_CHECKING:
+    from dovetail.labels.audit.auditor import audit, audit_columns
+    from dovetail.labels.audit.findings import (
+        Action,
+        Annotator,
+        Audit,
+        Class,
+        Confusion,
+        Likeness,
+        Suspect,
+    )
+    from dovetail.labels.audit.reading import Columns
 
 __all__ = [
     "Action",
@@ -24,3 +29,18 @@ __all__ = [
     "audit",
     "audit_columns",
 ]
+
+_HOMES = {
+    "Action": "findings",
+    "Annotator": "findings",
+    "Audit": "findings",
+    "Class": "findings",
+    "Columns": "reading",
+    "Confusion": "findings",
+    "Likeness": "findings",
+    "Suspect": "findings",
+    "audit": "auditor",
+    "audit_columns": "auditor",
+}
+
+__getattr__ = _lazy(__name__, _HOMES)

@@ -18,7 +18,7 @@ from dovetail.labels.audit.people import by_answers, by_suspects
 from dovetail.labels.audit.prospects import learning_curve
 from dovetail.labels.audit.reading import Columns, Given, read
 from dovetail.labels.audit.verdict import Case, actions_of, reasons_of, rows_to_ask, silent
-from dovetail.labels.combine import combine_votes
+from dovetail.labels.combining import combine_votes
 from dovetail.labels.crowdlab import combine_model
 from dovetail.labels.votes import Codes, Floats
 

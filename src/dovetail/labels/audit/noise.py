@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from dovetail.labels.audit.issues import Issues, find_issues, unconfused
-from dovetail.labels.combine import wilson
+from dovetail.labels.combining import wilson
 from dovetail.labels.votes import Codes, Floats
 
 __all__ = ["FEW_GOLD", "Noise", "by_gold", "by_people", "by_predictions"]

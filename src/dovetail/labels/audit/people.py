@@ -4,7 +4,7 @@ import numpy as np
 
 from dovetail.labels.audit.findings import Annotator
 from dovetail.labels.audit.issues import Issues
-from dovetail.labels.combine import wilson
+from dovetail.labels.combining import wilson
 from dovetail.labels.votes import Codes, Floats, Votes
 
 __all__ = ["by_answers", "by_suspects"]

@@ -11,7 +11,7 @@ import numpy as np
 
 from dovetail.base.errors import InvalidInputError
 from dovetail.labels.audit.encoding import Kinds, kinds_of
-from dovetail.labels.combine import combine_votes
+from dovetail.labels.combining import combine_votes
 from dovetail.labels.votes import Codes, Floats, Votes
 
 if TYPE_CHECKING:

@@ -20,7 +20,7 @@ from dovetail.wire.label_studio.tags import Control
 from dovetail.wire.labels import ControlFacts, Label, Source, SourceFacts
 
 if TYPE_CHECKING:
-    from dovetail.labels.combine import Combined
+    from dovetail.labels.combining import Combined
 
 __all__ = ["Said", "decide"]
 
@@ -189,7 +189,7 @@ def _combined(control: Control, answers: Answers, model: str) -> "Combined | Non
     from dovetail.base.extras import require
 
     require("numpy", extra="labels", feature="combining answers")
-    from dovetail.labels.combine import combine
+    from dovetail.labels.combining import combine
 
     items, sources, given = zip(*rows, strict=True)
     return combine(items, sources, given, model=model)

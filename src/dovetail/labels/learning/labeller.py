@@ -27,6 +27,7 @@ from dovetail.labels.learning.questions import (
     truths,
 )
 from dovetail.labels.learning.reading import Reader
+from dovetail.labels.learning.records import MOST
 from dovetail.labels.learning.rows import Rows
 from dovetail.labels.learning.space import Space
 from dovetail.labels.votes import Floats
@@ -36,8 +37,6 @@ from dovetail.wire.label_studio.config import LabelConfig, parse
 __all__ = ["Answered", "Labeller", "Predicted", "Said", "Skill", "train"]
 
 _COMPARED = 1_000  # open tasks that the answered ones are weighed against
-MOST = 20_000
-"""Answered tasks that are learned from at most, the latest."""
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,8 @@
 """The labellers of this server's projects: switched on, followed, asked, and listened to."""
 
+from functools import cached_property
 from pathlib import PurePosixPath
+from typing import TYPE_CHECKING
 
 import msgspec
 import sqlalchemy as sa
@@ -8,16 +10,17 @@ import sqlalchemy as sa
 from dovetail.base.errors import DovetailError
 from dovetail.labels.backend import Asked, Backend, Changed, Saved
 from dovetail.labels.errors import AbsentError, FieldError
-from dovetail.labels.learning.labeller import Labeller
 from dovetail.labels.learning.queues import LABELLED, Queues, ordered
-from dovetail.labels.learning.reading import Embed, Reader
 from dovetail.labels.learning.records import Records
 from dovetail.labels.learning.rooms import OwnRoom, Room, own_key
-from dovetail.labels.learning.strategies import strategy_names
 from dovetail.labels.learning.tracking import Tracker
 from dovetail.labels.learning.trainer import Trainer, needed
 from dovetail.labels.store.tables import projects
 from dovetail.wire.label_learner import Change, Learner, Settings
+
+if TYPE_CHECKING:
+    from dovetail.labels.learning.labeller import Labeller
+    from dovetail.labels.learning.reading import Embed, Reader
 
 __all__ = ["Learners"]
 
@@ -42,18 +45,29 @@ class Learners:
         backend: Backend,
         records: Records,
         tracker: Tracker | None,
-        texts: Embed | None = None,
-        images: Embed | None = None,
+        texts: "Embed | None" = None,
+        images: "Embed | None" = None,
     ) -> None:
         self._backend, self.records = backend, records
-        self._plain = Reader(self._image)
-        self._with_models = Reader(self._image, texts, images, self._plain.memory)
+        self._texts, self._images = texts, images
         self.queues = Queues(backend.database)
         self.trainer = Trainer(records, self.room, backend.clock, tracker, self._learned)
         self._enabled = {key for key in records.rooms() if records.settings(key).enabled}
         backend.on_saved.append(self._saved)
         backend.on_changed.append(self._changed)
         backend.choosers.append(self._next)
+
+    @cached_property
+    def _plain(self) -> "Reader":
+        from dovetail.labels.learning.reading import Reader
+
+        return Reader(self._image)
+
+    @cached_property
+    def _with_models(self) -> "Reader":
+        from dovetail.labels.learning.reading import Reader
+
+        return Reader(self._image, self._texts, self._images, self._plain.memory)
 
     def room(self, key: str) -> Room | None:
         """The room of a key; None where its project is gone."""
@@ -82,6 +96,8 @@ class Learners:
         Raises:
             AbsentError: there is no such project.
         """
+        from dovetail.labels.learning.strategies import strategy_names
+
         room = self.own(project)
         settings, last = self.records.settings(room.key), self.records.latest(room.key)
         standing = self.trainer.standing(room.key)
@@ -106,6 +122,8 @@ class Learners:
             AbsentError: there is no such project.
             FieldError: there is no such strategy.
         """
+        from dovetail.labels.learning.strategies import strategy_names
+
         room = self.own(project)
         given = {k: v for k, v in msgspec.structs.asdict(change).items() if v is not None}
         settings = msgspec.structs.replace(self.records.settings(room.key), **given)
@@ -115,7 +133,7 @@ class Learners:
                 "strategy",
                 fix=f"choose one of {', '.join(strategy_names())}",
             )
-        if settings.embeds and not (self._with_models.texts or self._with_models.images):
+        if settings.embeds and not (self._texts or self._images):
             raise FieldError(
                 "the operator named no model that embeds",
                 "embeds",
@@ -165,7 +183,7 @@ class Learners:
             return None
         return self.queues.next(asked)
 
-    def _learned(self, room: Room, settings: Settings, labeller: Labeller | None) -> None:
+    def _learned(self, room: Room, settings: Settings, labeller: "Labeller | None") -> None:
         """Make a project's order anew where it is due."""
         project = int(room.key.partition(":")[2])
         if not (settings.enabled and settings.orders):

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from dovetail.labels.combine import wilson
+from dovetail.labels.combining import wilson
 from dovetail.labels.learning.fairness import effective
 from dovetail.labels.learning.learner import LINKS, Learned
 from dovetail.labels.learning.linear import activated

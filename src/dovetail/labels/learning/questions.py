@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from dovetail.labels.combine import combine
+from dovetail.labels.combining import combine
 from dovetail.labels.learning.learner import Goal
 from dovetail.labels.votes import Floats
 from dovetail.wire.label_studio.answers import Answer, as_region

@@ -1,24 +1,25 @@
 """The order in which open tasks are labelled, chosen ahead by a strategy.
 
+from typing import TYPE_CHECKING
 Choosing takes a tenth of a second, so it happens in the background; who asks for the next task
 gets the first one in the list that is still open to them.
 """
 
 import threading
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
-import numpy as np
 import sqlalchemy as sa
 
 from dovetail.base.sql import Database
 from dovetail.labels.backend import Asked
-from dovetail.labels.learning.encoding import Data, Encoder
-from dovetail.labels.learning.labeller import Answered, Labeller
-from dovetail.labels.learning.questions import fields_of, images_of
-from dovetail.labels.learning.reading import Reader
-from dovetail.labels.learning.strategies import Pool, choose
 from dovetail.labels.store.tables import annotations, tasks
 from dovetail.wire.label_studio.config import parse
+
+if TYPE_CHECKING:
+    from dovetail.labels.learning.encoding import Data
+    from dovetail.labels.learning.labeller import Answered, Labeller
+    from dovetail.labels.learning.reading import Reader
 
 __all__ = ["LABELLED", "LOW", "Queues", "ordered"]
 
@@ -32,14 +33,14 @@ LABELLED = 500
 
 def ordered(
     strategy: str,
-    labeller: Labeller | None,
+    labeller: "Labeller | None",
     config: str,
-    pool: Sequence[tuple[int, Data]],
-    answered: Sequence[Answered],
+    pool: "Sequence[tuple[int, Data]]",
+    answered: "Sequence[Answered]",
     count: int,
     *,
     fields: Sequence[str] = (),
-    reader: Reader,
+    reader: "Reader",
 ) -> list[int]:
     """Numbers of the open tasks to label next, the best first.
 
@@ -59,6 +60,12 @@ def ordered(
     """
     if not pool:
         return []
+    import numpy as np
+
+    from dovetail.labels.learning.encoding import Encoder
+    from dovetail.labels.learning.questions import fields_of, images_of
+    from dovetail.labels.learning.strategies import Pool, choose
+
     data = [one for _, one in pool]
     if labeller is not None:
         encoder = labeller.encoder
@@ -86,7 +93,7 @@ class Queues:
         self._made_by: dict[int, Labeller | None] = {}
         self._guard = threading.Lock()
 
-    def put(self, project: int, order: Sequence[int], made_by: Labeller | None = None) -> None:
+    def put(self, project: int, order: Sequence[int], made_by: "Labeller | None" = None) -> None:
         """Set a project's order; an empty one takes it away."""
         with self._guard:
             self._orders.pop(project, None)
@@ -95,7 +102,7 @@ class Queues:
                 self._orders[project] = list(order)
                 self._made_by[project] = made_by
 
-    def is_due(self, project: int, made_by: Labeller | None) -> bool:
+    def is_due(self, project: int, made_by: "Labeller | None") -> bool:
         """Whether an order is running out, or an older model made it."""
         with self._guard:
             left = len(self._orders.get(project, ()))

@@ -12,7 +12,10 @@ from dovetail.base.sql import Database, insert
 from dovetail.labels.learning.tables import answers, learners, others, versions
 from dovetail.wire.label_learner import Settings, Version
 
-__all__ = ["Kept", "Records", "Told"]
+__all__ = ["MOST", "Kept", "Records", "Told"]
+
+MOST = 20_000
+"""Answered tasks that are learned from at most, the latest."""
 
 KEPT = 3
 """Versions whose model is kept; of older ones the figures are."""

@@ -6,22 +6,23 @@ A room says what is asked, what was answered and what is open, and takes predict
 import itertools
 import time
 from collections.abc import Callable, Sequence
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import msgspec
-import numpy as np
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from dovetail.labels.backend import Backend, Changed
 from dovetail.labels.errors import AbsentError
-from dovetail.labels.learning.encoding import Data
-from dovetail.labels.learning.labeller import MOST, Answered, Labeller, Predicted, Said
-from dovetail.labels.learning.reading import Reader
-from dovetail.labels.learning.records import Records, Told
+from dovetail.labels.learning.records import MOST, Records, Told
 from dovetail.labels.store import ids
 from dovetail.labels.store import predictions as prediction_rows
 from dovetail.labels.store.tables import annotations, predictions, projects, tasks
+
+if TYPE_CHECKING:
+    from dovetail.labels.learning.encoding import Data
+    from dovetail.labels.learning.labeller import Answered, Labeller, Predicted
+    from dovetail.labels.learning.reading import Reader
 
 __all__ = ["PREFIX", "OwnRoom", "Room", "StudioRoom", "own_key", "version_name"]
 
@@ -61,17 +62,17 @@ class Room(Protocol):
     def counted(self) -> int:
         """How many annotations there are."""
 
-    def answered(self, most: int = MOST) -> list[Answered]:
+    def answered(self, most: int = MOST) -> "list[Answered]":
         """The tasks with answers, the latest ones; `most` bounds the answers."""
 
-    def pool(self) -> list[tuple[int, Data]]:
+    def pool(self) -> "list[tuple[int, Data]]":
         """A sample of the open tasks."""
 
-    def reader(self) -> Reader:
+    def reader(self) -> "Reader":
         """What features may be asked from."""
 
     def publish(
-        self, labeller: Labeller, name: str, is_over: Callable[[], bool], *, only_missing: bool
+        self, labeller: "Labeller", name: str, is_over: Callable[[], bool], *, only_missing: bool
     ) -> int:
         """Write predictions on open tasks, or on those without one, and say on how many."""
 
@@ -87,10 +88,10 @@ class StudioRoom:
     """
 
     def __init__(
-        self, key: str, records: Records, fallback: str = "", reader: Reader | None = None
+        self, key: str, records: Records, fallback: str = "", reader: "Reader | None" = None
     ) -> None:
         self.key, self._records, self._fallback = key, records, fallback
-        self._reader = reader or Reader()
+        self._reader = reader
 
     def config(self) -> str:
         """The label config that the tool told."""
@@ -107,27 +108,33 @@ class StudioRoom:
         """How many annotations it told of."""
         return self._records.count_told(self.key)
 
-    def answered(self, most: int = MOST) -> list[Answered]:
+    def answered(self, most: int = MOST) -> "list[Answered]":
         """What it told."""
         return answered_of(self._records.told(self.key, most))
 
-    def pool(self) -> list[tuple[int, Data]]:
+    def pool(self) -> "list[tuple[int, Data]]":
         """Tasks that it told of."""
         return [(task, msgspec.json.decode(data)) for task, data in self._records.seen(self.key)]
 
-    def reader(self) -> Reader:
+    def reader(self) -> "Reader":
         """Images within the tasks, and models that embed."""
+        if self._reader is None:
+            from dovetail.labels.learning.reading import Reader
+
+            self._reader = Reader()
         return self._reader
 
     def publish(
-        self, labeller: Labeller, name: str, is_over: Callable[[], bool], *, only_missing: bool
+        self, labeller: "Labeller", name: str, is_over: Callable[[], bool], *, only_missing: bool
     ) -> int:
         """The tool asks for predictions when it wants them."""
         return 0
 
 
-def answered_of(told: Sequence[Told]) -> list[Answered]:
+def answered_of(told: Sequence[Told]) -> "list[Answered]":
     """Answers, which are in the order of their tasks, as answered tasks."""
+    from dovetail.labels.learning.labeller import Answered, Said
+
     found = []
     for _, group in itertools.groupby(told, key=lambda one: one.task):
         some = list(group)
@@ -146,7 +153,7 @@ class OwnRoom:
         reader: What features may be asked from.
     """
 
-    def __init__(self, project: int, backend: Backend, records: Records, reader: Reader) -> None:
+    def __init__(self, project: int, backend: Backend, records: Records, reader: "Reader") -> None:
         self.key, self._project = own_key(project), project
         self._backend, self._records, self._reader = backend, records, reader
 
@@ -180,7 +187,7 @@ class OwnRoom:
         own = int(self._read(lambda c: c.execute(query).scalar()) or 0)
         return own + self._records.count_told(self.key)
 
-    def answered(self, most: int = MOST) -> list[Answered]:
+    def answered(self, most: int = MOST) -> "list[Answered]":
         """The answers of people here, and those that another tool told."""
         query = (
             sa.select(
@@ -206,13 +213,15 @@ class OwnRoom:
         own.sort(key=lambda one: (one.task, one.annotation))
         return [*answered_of(self._records.told(self.key, most)), *answered_of(own)]
 
-    def pool(self) -> list[tuple[int, Data]]:
+    def pool(self) -> "list[tuple[int, Data]]":
         """Open tasks, drawn evenly."""
         is_open = (tasks.c.project_id == self._project) & tasks.c.is_labeled.is_(False)
         query = sa.select(tasks.c.id).where(is_open).order_by(tasks.c.id)
         numbers = self._read(lambda c: [row[0] for row in c.execute(query)])
         most = min(_POOL, self._affordable())
         if len(numbers) > most:
+            import numpy as np
+
             places = np.random.default_rng(len(numbers)).permutation(len(numbers))[:most]
             numbers = [numbers[place] for place in sorted(places.tolist())]
         return [(number, data) for number, data in self._data(numbers)]
@@ -224,7 +233,7 @@ class OwnRoom:
         mean = sum(len(row.data) for row in some) / max(1, len(some))
         return max(_LOOKED_AT, int(_HELD / max(mean, 1)))
 
-    def _data(self, numbers: Sequence[int]) -> list[tuple[int, Data]]:
+    def _data(self, numbers: Sequence[int]) -> "list[tuple[int, Data]]":
         found: list[tuple[int, Data]] = []
         for start in range(0, len(numbers), _BATCH):
             part = numbers[start : start + _BATCH]
@@ -233,12 +242,12 @@ class OwnRoom:
             found += [(row.id, msgspec.json.decode(row.data)) for row in rows]
         return found
 
-    def reader(self) -> Reader:
+    def reader(self) -> "Reader":
         """Images within the tasks, and those that were uploaded to this server."""
         return self._reader
 
     def publish(
-        self, labeller: Labeller, name: str, is_over: Callable[[], bool], *, only_missing: bool
+        self, labeller: "Labeller", name: str, is_over: Callable[[], bool], *, only_missing: bool
     ) -> int:
         """Predict the open tasks, a few hundred in a transaction, in place of older predictions."""
         if not only_missing:
@@ -278,7 +287,7 @@ class OwnRoom:
 
         self._backend.database.write(write)
 
-    def _write(self, numbers: Sequence[int], said: Sequence[Predicted], name: str) -> None:
+    def _write(self, numbers: Sequence[int], said: "Sequence[Predicted]", name: str) -> None:
         now = self._backend.now()
 
         def write(c: Connection) -> list[int]:

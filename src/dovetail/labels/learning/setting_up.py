@@ -5,7 +5,6 @@ from typing import TYPE_CHECKING
 from starlette.requests import Request
 
 from dovetail.labels.backend import Backend
-from dovetail.labels.learning.embedder import Embedder
 from dovetail.labels.learning.learners import Learners
 from dovetail.labels.learning.records import Records
 from dovetail.labels.learning.routes import learner_routes
@@ -19,6 +18,8 @@ from dovetail.wire.label_learner import Settings
 
 if TYPE_CHECKING:
     from starlette.routing import BaseRoute
+
+    from dovetail.labels.learning.reading import Embed
 
 __all__ = ["READS", "Learning"]
 
@@ -43,8 +44,8 @@ class Learning:
             backend,
             Records(self._database, Settings()),
             tracker,
-            Embedder(said.embed_texts, "embed_texts") if said.embed_texts else None,
-            Embedder(said.embed_images, "embed_images") if said.embed_images else None,
+            _embedder(said.embed_texts, "embed_texts"),
+            _embedder(said.embed_images, "embed_images"),
         )
         studio = Studio(
             self.learners.records,
@@ -73,3 +74,11 @@ class Learning:
         """End."""
         self.learners.trainer.stop()
         self._database.close()
+
+
+def _embedder(address: str, setting: str) -> "Embed | None":
+    if not address:
+        return None
+    from dovetail.labels.learning.embedder import Embedder
+
+    return Embedder(address, setting)

@@ -10,7 +10,6 @@ from collections.abc import Callable, Sequence
 import msgspec
 
 from dovetail.base.errors import InvalidInputError
-from dovetail.labels.learning.questions import questions
 from dovetail.labels.learning.records import Records, Told
 from dovetail.labels.learning.rooms import Room
 from dovetail.labels.learning.trainer import Trainer
@@ -135,6 +134,8 @@ class Studio:
     def _take_config(self, room: Room, xml: str, title: str = "") -> None:
         if not xml:
             return
+        from dovetail.labels.learning.questions import questions
+
         config = _readable(xml)
         if self._config and questions(config) != questions(parse(self._config)):
             raise InvalidInputError(

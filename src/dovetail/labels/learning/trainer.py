@@ -4,6 +4,7 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -11,13 +12,13 @@ from dovetail.base import telemetry
 from dovetail.base.clock import Clock
 from dovetail.base.errors import DovetailError, IntegrityError, InvalidInputError
 from dovetail.labels.backend import instant
-from dovetail.labels.learning.figures import version_of
-from dovetail.labels.learning.labeller import Labeller, train
 from dovetail.labels.learning.records import Kept, Records
 from dovetail.labels.learning.rooms import Room, version_name
-from dovetail.labels.learning.saving import load, save
 from dovetail.labels.learning.tracking import Tracker
 from dovetail.wire.label_learner import Phase, Settings
+
+if TYPE_CHECKING:
+    from dovetail.labels.learning.labeller import Labeller
 
 __all__ = ["Standing", "Trainer", "needed"]
 
@@ -71,9 +72,9 @@ class Trainer:
     room: Callable[[str], Room | None]
     clock: Clock
     tracker: Tracker | None = None
-    learned: Callable[[Room, Settings, Labeller | None], None] | None = None
+    learned: "Callable[[Room, Settings, Labeller | None], None] | None" = None
     _standing: dict[str, Standing] = field(default_factory=dict)
-    _models: dict[str, tuple[int, Labeller]] = field(default_factory=dict)
+    _models: "dict[str, tuple[int, Labeller]]" = field(default_factory=dict)
     _due: dict[str, None] = field(default_factory=dict)
     _guard: threading.Lock = field(default_factory=threading.Lock)
     _wake: threading.Event = field(default_factory=threading.Event)
@@ -118,7 +119,7 @@ class Trainer:
             self._due[key] = None
         self._wake.set()
 
-    def model(self, key: str) -> tuple[str, Labeller] | None:
+    def model(self, key: str) -> "tuple[str, Labeller] | None":
         """The newest model of a room with its name; None where there is none.
 
         Another server on the same database may have trained it.
@@ -128,6 +129,8 @@ class Trainer:
             kept = self.records.latest(key, with_body=True)
             if kept is None or kept.body is None:
                 return None
+            from dovetail.labels.learning.saving import load
+
             try:
                 found = kept.number, load(kept.body)
             except IntegrityError as error:
@@ -136,7 +139,7 @@ class Trainer:
             self._remember(key, *found)
         return None if found is None else (version_name(found[0]), found[1])
 
-    def _remember(self, key: str, number: int, labeller: Labeller) -> None:
+    def _remember(self, key: str, number: int, labeller: "Labeller") -> None:
         with self._guard:
             self._models.pop(key, None)
             self._models[key] = number, labeller
@@ -207,6 +210,10 @@ class Trainer:
         return max(standing.events, abs(room.counted() - (last.counted if last else 0)))
 
     def _learn(self, room: Room, settings: Settings, standing: Standing, last: Kept | None) -> None:
+        from dovetail.labels.learning.figures import version_of
+        from dovetail.labels.learning.labeller import train
+        from dovetail.labels.learning.saving import save
+
         standing.phase, events = "training", standing.events
         begin, counted = time.thread_time(), room.counted()
         before = self.model(room.key)

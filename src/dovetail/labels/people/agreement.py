@@ -113,7 +113,7 @@ def pairs(
     control: str, tasks: Mapping[int, Sequence[Given]], similar: Similar = same
 ) -> list[Pair]:
     """Return how often each two people said the same, in the order of their names."""
-    from dovetail.labels.combine import wilson
+    from dovetail.labels.combining import wilson
 
     items: Counter[tuple[str, str]] = Counter()
     alike: Counter[tuple[str, str]] = Counter()

@@ -4,9 +4,14 @@
 achieved. Neither needs a server.
 """
 
-from dovetail.labels.routing.belief import Belief, Known, believe
-from dovetail.labels.routing.policy import Need, Target, need
-from dovetail.labels.routing.promise import Estimate, Standing, standing
+import typing
+
+from dovetail.base.lazy import lazy as _lazy
+
+if typing.TYPE_CHECKING:
+    from dovetail.labels.routing.belief import Belief, Known, believe
+    from dovetail.labels.routing.policy import Need, Target, need
+    from dovetail.labels.routing.promise import Estimate, Standing, standing
 
 __all__ = [
     "Belief",
@@ -19,3 +24,17 @@ __all__ = [
     "need",
     "standing",
 ]
+
+_HOMES = {
+    "Belief": "belief",
+    "Estimate": "promise",
+    "Known": "belief",
+    "Need": "policy",
+    "Standing": "promise",
+    "Target": "policy",
+    "believe": "belief",
+    "need": "policy",
+    "standing": "promise",
+}
+
+__getattr__ = _lazy(__name__, _HOMES)

@@ -1,8 +1,10 @@
 """Who can be asked, where an item stands, and how good a source is: the values of the router."""
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from dovetail.labels.votes import Floats
+if TYPE_CHECKING:
+    from dovetail.labels.votes import Floats
 
 __all__ = ["PEOPLE", "Offer", "SourceQuality", "State"]
 
@@ -37,7 +39,7 @@ class State:
         done: Whether none is needed.
     """
 
-    posterior: Floats
+    posterior: "Floats"
     answers: int
     gain: float
     done: bool
@@ -61,4 +63,4 @@ class SourceQuality:
     accuracy: float
     lower: float
     upper: float
-    confusion: Floats
+    confusion: "Floats"

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from dovetail.base.errors import InvalidInputError
-from dovetail.labels.combine import wilson
+from dovetail.labels.combining import wilson
 from dovetail.labels.routing.belief import Belief, Known, believe, pair_agreement
 from dovetail.labels.routing.value import bar, gain
 from dovetail.labels.votes import Floats, Votes

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from dovetail.labels.combine import wilson
+from dovetail.labels.combining import wilson
 from dovetail.labels.models import confusions
 from dovetail.labels.routing.belief import Belief, Known, believe, effective
 from dovetail.labels.routing.growing import Growing

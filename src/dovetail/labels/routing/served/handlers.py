@@ -1,6 +1,6 @@
 """The use cases of routing, free of any transport."""
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 from msgspec import Meta, Struct
 
@@ -8,9 +8,7 @@ from dovetail.labels.backend import Backend
 from dovetail.labels.errors import AbsentError, FieldError
 from dovetail.labels.handlers.projects import Projects
 from dovetail.labels.handlers.users import Users
-from dovetail.labels.routing.forecast import Forecast, forecast
 from dovetail.labels.routing.offers import PEOPLE
-from dovetail.labels.routing.policy import Target
 from dovetail.labels.routing.served.records import Policy, Posterior, Records
 from dovetail.labels.routing.served.reports import (
     Report,
@@ -22,6 +20,9 @@ from dovetail.labels.routing.served.room import Room
 from dovetail.labels.routing.served.rooms import Rooms
 from dovetail.labels.sources.guarded import SourcePolicy
 from dovetail.labels.sources.specs import Endpoint, Inference, MlBackend, Spec
+
+if TYPE_CHECKING:
+    from dovetail.labels.routing.forecast import Forecast
 
 __all__ = ["Routing", "Wish"]
 
@@ -143,13 +144,16 @@ class Routing:
         wanted = sorted(task for task in room.router.items() if task > after)
         return room.posteriors(wanted[: max(1, min(limit, _MOST))])
 
-    def estimate(self, project: int, wish: Wish) -> Forecast:
+    def estimate(self, project: int, wish: Wish) -> "Forecast":
         """What reaching a target is likely to cost, before anybody starts.
 
         Raises:
             AbsentError: there is no such project.
             FieldError: its config has nothing that can be routed.
         """
+        from dovetail.labels.routing.forecast import forecast
+        from dovetail.labels.routing.policy import Target
+
         row = self._projects.row(project)
         policy = self._records.policy(project) or Policy()
         question = self._rooms.question(project, policy)

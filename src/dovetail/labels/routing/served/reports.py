@@ -1,12 +1,16 @@
 """What is told of a project's quality and of its sources."""
 
+from typing import TYPE_CHECKING
+
 import msgspec
 from msgspec import Struct
 
 from dovetail.labels.routing.offers import PEOPLE
-from dovetail.labels.routing.promise import Estimate
 from dovetail.labels.routing.served.records import Policy
 from dovetail.labels.routing.served.room import Asking, Room
+
+if TYPE_CHECKING:
+    from dovetail.labels.routing.promise import Estimate
 
 __all__ = ["Report", "Share", "SourceReport", "report_of", "source_reports"]
 
@@ -161,7 +165,7 @@ def _of(asking: Asking, quality: object, room: Room, name: str = "") -> SourceRe
     )
 
 
-def _share(one: Estimate) -> Share:
+def _share(one: "Estimate") -> Share:
     return Share(
         value=one.value, lower=one.lower, upper=one.upper, basis=one.basis, counted=one.counted
     )

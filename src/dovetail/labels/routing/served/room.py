@@ -8,8 +8,6 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 
 from dovetail.labels.routing.offers import PEOPLE, Offer
-from dovetail.labels.routing.policy import Target
-from dovetail.labels.routing.router import Router
 from dovetail.labels.routing.served.records import Policy, Posterior, Told
 from dovetail.labels.sources.seam import Question, Source
 from dovetail.labels.sources.specs import People, Spec
@@ -84,6 +82,9 @@ class Room:
     def __init__(
         self, project: int, policy: Policy, question: Question, asked: Iterable[Asking]
     ) -> None:
+        from dovetail.labels.routing.policy import Target
+        from dovetail.labels.routing.router import Router
+
         self.project, self.policy, self.question = project, policy, question
         self.asked = {one.spec.name: one for one in asked}
         if not any(one.source is None for one in self.asked.values()):
