@@ -13,6 +13,7 @@ from playwright.sync_api import Browser, BrowserContext
 
 from dovetail.base.settings import ServerSettings
 from dovetail.labels.piece import piece
+from dovetail.labels.settings import LabelSettings
 from dovetail.web.alone import Surroundings, build_alone
 from dovetail.web.auth import Tokens
 from dovetail.web.serve import serve_in_thread
@@ -70,11 +71,11 @@ class Labels:
 
 
 @contextlib.contextmanager
-def label_server(state: Path, port: int = 0) -> Iterator[Labels]:
+def label_server(state: Path, port: int = 0, **settings: Any) -> Iterator[Labels]:
     """Run a labelling server that asks for tokens."""
     server = ServerSettings(port=port, state=str(state), auth=True)
     around = Surroundings(server, {"labels": "embedded"})
-    app = build_alone(piece, piece.settings(), around)
+    app = build_alone(piece, LabelSettings(**settings), around)
     with serve_in_thread(app, port=port) as running:
         tokens = around.tokens()
         assert tokens is not None

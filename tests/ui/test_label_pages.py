@@ -115,7 +115,9 @@ def test_the_labeller_is_switched_on_and_its_figures_shown(
     until(lambda: client.get(address).json()["phase"] == "ready", seconds=60)
     until(lambda: client.get(address).json()["version"]["predicted"] > 0, seconds=60)
     page.reload()
-    expect(page.get_by_role("row", name="kind")).to_contain_text("%")
+    expect(
+        page.get_by_role("table", name="How good the labeller").get_by_role("row", name="kind")
+    ).to_contain_text("%")
     page.goto(f"{client.base_url}/labels/projects/{number}/label")
     expect(page.locator(".origin")).to_contain_text("Pre-labelled by")
 
@@ -129,8 +131,8 @@ def test_a_quality_is_stated_and_what_is_promised_shown(
     path = f"/api/projects/{number}/import?return_task_ids=true"
     tasks = client.post(path, json=texts(12)).json()["task_ids"]
     page.goto(f"{client.base_url}/labels/projects/{number}/sources")
-    page.get_by_label("Wanted quality, as a share").fill("0.9")
-    page.get_by_role("button", name="Route", exact=True).click()
+    page.get_by_label("Wanted quality").fill("90")
+    page.get_by_role("button", name="Start", exact=True).click()
     expect(page.get_by_text("90.0%")).to_be_visible()
     for task in tasks[:6]:
         value = {"choices": ["ham"]}
@@ -140,8 +142,9 @@ def test_a_quality_is_stated_and_what_is_promised_shown(
     expect(page.locator(".figures")).to_contain_text("Promised")
     expect(page.get_by_role("table", name="Sources").locator("tbody tr")).not_to_have_count(0)
     page.on("dialog", lambda dialog: dialog.accept())
+    page.locator("summary", has_text="Change what is wanted").click()
     page.get_by_role("button", name="Stop routing").click()
-    expect(page.get_by_role("button", name="Route", exact=True)).to_be_visible()
+    expect(page.get_by_role("button", name="Start", exact=True)).to_be_visible()
 
 
 def test_tasks_are_filtered_ordered_and_paged_by_links(

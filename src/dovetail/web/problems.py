@@ -71,6 +71,8 @@ def problem(error: Exception) -> Response:
         body |= {"type": f"urn:dovetail:{error.code}", "title": error.what, "detail": str(error)}
         if error.fix:
             body["fix"] = error.fix
+        if field := getattr(error, "field", ""):
+            body["field"] = field  # of the request, so that a form says it beside its field
     elif isinstance(error, HTTPException):
         body |= {"title": str(error.detail)}
     elif isinstance(error, WireError):

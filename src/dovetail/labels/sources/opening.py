@@ -65,6 +65,7 @@ class Opener:
                     f"there is no labelling function {spec.name!r}",
                     why="known are: " + (", ".join(self.functions()) or "none"),
                     fix="name a file with it as `functions` under [labels] in dovetail.toml",
+                    field="name",
                 )
             return found
         if isinstance(spec, Inference):
@@ -97,5 +98,6 @@ def _secret(name: str) -> str | None:
         raise SourceError(
             f"the token {name!r} of a source is not known",
             fix=f"start the server with the environment variable {SECRETS}{name}",
+            field="secret",
         )
     return found

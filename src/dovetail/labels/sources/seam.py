@@ -21,9 +21,20 @@ __all__ = [
 
 
 class SourceError(InvalidInputError):
-    """A source did not answer, or not in a way that can be used."""
+    """A source did not answer, or not in a way that can be used.
+
+    Args:
+        what: What went wrong.
+        why: The likely cause.
+        fix: The next step.
+        field: The field of its description that is wrong; empty for none.
+    """
 
     code = "label-source"
+
+    def __init__(self, what: str, *, why: str = "", fix: str = "", field: str = "") -> None:
+        self.field = field
+        super().__init__(what, why=why, fix=fix)
 
 
 @dataclass(frozen=True)

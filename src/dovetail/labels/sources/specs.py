@@ -44,11 +44,21 @@ class People(_Source, frozen=True, kw_only=True, tag="people"):
     seconds: Cost = 60.0
 
 
-class Functions(_Source, frozen=True, kw_only=True, tag="function"):
+class _Machine(_Source, frozen=True, kw_only=True):
+    """What all machines have.
+
+    Attributes:
+        paused: Whether it is not asked for now; its answers count on.
+    """
+
+    paused: bool = False
+
+
+class Functions(_Machine, frozen=True, kw_only=True, tag="function"):
     """A labelling function of the operator's file, by its name."""
 
 
-class Inference(_Source, frozen=True, kw_only=True, tag="open_inference"):
+class Inference(_Machine, frozen=True, kw_only=True, tag="open_inference"):
     """A model behind an Open Inference server.
 
     Attributes:
@@ -70,7 +80,7 @@ class Inference(_Source, frozen=True, kw_only=True, tag="open_inference"):
     secret: Secret = ""
 
 
-class MlBackend(_Source, frozen=True, kw_only=True, tag="ml_backend"):
+class MlBackend(_Machine, frozen=True, kw_only=True, tag="ml_backend"):
     """A Label Studio ML backend.
 
     Attributes:
@@ -80,7 +90,7 @@ class MlBackend(_Source, frozen=True, kw_only=True, tag="ml_backend"):
     url: Url
 
 
-class Endpoint(_Source, frozen=True, kw_only=True, tag="http"):
+class Endpoint(_Machine, frozen=True, kw_only=True, tag="http"):
     """Anything that answers POSTs of JSON.
 
     Attributes:

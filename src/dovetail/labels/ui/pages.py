@@ -89,7 +89,7 @@ def page_routes(
 
     def sources(request: Request) -> SourcesPage:
         """Who answers in a project, what they promise together, and how good they are."""
-        return sources_page(handlers, learner_of, routing, request)
+        return sources_page(handlers, learner_of, routing, people.room.access, request)
 
     def desk(request: Request) -> Desk:
         """The desk where people label."""

@@ -330,3 +330,42 @@ def test_costs_are_estimated_before_the_start(api: Api) -> None:
     )
     assert 5000 < found["answers_least"] <= found["answers_most"]
     assert found["cost"] == pytest.approx(found["answers"] * 0.02)
+
+
+def test_a_paused_source_is_not_asked(tmp_path: Path) -> None:
+    file = tmp_path / "functions.py"
+    file.write_text(FUNCTIONS)
+    with running(tmp_path / "state", functions=str(file)) as api:
+        project, _ = made(api, 4)
+        api.call("PUT", url(project, "routing"), {"quality": 0.9})
+        spec = {"kind": "function", "name": "lf_nice"}
+        api.post(url(project, "sources"), {**spec, "paused": True})
+        api.post(url(project, "sources"), {"kind": "function", "name": "lf_awful"})
+        shown = until(lambda: api.get(f"/api/predictions/?project={project}"))
+        assert {one["model_version"] for one in shown} == {"lf_awful"}
+        api.post(url(project, "sources"), spec)
+        until(
+            lambda: (
+                len({p["model_version"] for p in api.get(f"/api/predictions/?project={project}")})
+                == 2
+            )
+        )
+
+
+def test_what_is_wrong_with_a_source_names_its_field(tmp_path: Path) -> None:
+    with running(tmp_path) as api:
+        project, _ = made(api, 1)
+        backend = {"kind": "ml_backend", "name": "m", "url": "https://2130706433"}
+        assert api.post(url(project, "sources"), backend, status=400)["field"] == "url"
+        named = {"kind": "function", "name": "none"}
+        assert api.post(url(project, "sources"), named, status=400)["field"] == "name"
+
+
+def test_an_estimate_follows_what_is_asked(tmp_path: Path) -> None:
+    with running(tmp_path) as api:
+        project, _ = made(api, 10)
+        path = url(project, "routing/estimate")
+        low = api.post(path, {"floor": 1, "audit": 0}, status=200)
+        high = api.post(path, {"floor": 9, "audit": 0}, status=200)
+        assert low["cost"] < high["cost"]
+        assert high["answers"] >= 90

@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from msgspec import Meta, Struct
 
+from dovetail.base.errors import InvalidInputError
 from dovetail.labels.backend import Backend
 from dovetail.labels.errors import AbsentError, FieldError
 from dovetail.labels.handlers.projects import Projects
@@ -19,6 +20,7 @@ from dovetail.labels.routing.served.reports import (
 from dovetail.labels.routing.served.room import Room
 from dovetail.labels.routing.served.rooms import Rooms
 from dovetail.labels.sources.guarded import SourcePolicy
+from dovetail.labels.sources.seam import SourceError
 from dovetail.labels.sources.specs import Endpoint, Inference, MlBackend, Spec
 
 if TYPE_CHECKING:
@@ -34,6 +36,9 @@ class Wish(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
     quality: Annotated[float, Meta(gt=0.5, lt=1)] | None = None
     items: Annotated[int, Meta(ge=1, le=100_000_000)] | None = None
+    floor: Annotated[int, Meta(ge=1, le=100)] | None = None
+    most: Annotated[int, Meta(ge=1, le=1000)] | None = None
+    audit: Annotated[float, Meta(ge=0, le=1)] | None = None
     accuracy: Annotated[float, Meta(gt=0, le=1)] = 0.85
     cost: Annotated[float, Meta(ge=0)] | None = None
 
@@ -100,14 +105,13 @@ class Routing:
 
         Raises:
             AbsentError: there is no such project.
-            FieldError: it cannot be one.
-            AddressRefusedError: its address may not be called.
+            FieldError: it cannot be one, or its address may not be called.
         """
         self._projects.row(project)
         if spec.name.startswith(PEOPLE):
             raise FieldError(f"a source cannot be called {spec.name!r}", "name")
         if isinstance(spec, Inference | MlBackend | Endpoint):
-            self._policy.check(spec.url)
+            self._check_address(spec.url)
         self._rooms.opener.check(spec)
         known = self._records.specs(project)
         if spec.name not in {one.name for one in known}:
@@ -157,11 +161,13 @@ class Routing:
         row = self._projects.row(project)
         policy = self._records.policy(project) or Policy()
         question = self._rooms.question(project, policy)
+        most = policy.most if wish.most is None else wish.most
+        floor = policy.floor if wish.floor is None else wish.floor
         target = Target(
-            quality=wish.quality or policy.quality,
-            floor=min(policy.floor, policy.most),
-            most=policy.most,
-            audit=policy.audit,
+            quality=policy.quality if wish.quality is None else wish.quality,
+            floor=min(floor, most),
+            most=most,
+            audit=policy.audit if wish.audit is None else wish.audit,
         )
         cost = wish.cost
         if cost is None:
@@ -169,6 +175,28 @@ class Routing:
             cost = people[0].cost if people else 1.0
         items = wish.items or max(int(row.tasks), 1)
         return forecast(items, len(question.classes), target, accuracy=wish.accuracy, cost=cost)
+
+    def specs(self, project: int) -> list[Spec]:
+        """The descriptions of a project's sources, by name."""
+        return self._records.specs(project)
+
+    def is_stated(self, project: int) -> bool:
+        """Whether anybody said what is wanted of a project."""
+        return self._records.policy(project) is not None
+
+    def functions(self) -> tuple[str, ...]:
+        """The names of the operator's labelling functions; none where their file is wrong."""
+        try:
+            return tuple(self._rooms.opener.functions())
+        except SourceError:
+            return ()
+
+    def _check_address(self, url: str) -> None:
+        try:
+            self._policy.check(url)
+        except InvalidInputError as error:
+            what = error.what.replace("Webhook URL", "the address")
+            raise FieldError(what, "url", why=error.why, fix=error.fix) from error
 
     def _room(self, project: int) -> Room:
         self._projects.row(project)

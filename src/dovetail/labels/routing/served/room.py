@@ -63,6 +63,11 @@ class Asking:
     def _kind(self) -> str:
         return "people" if self.source is None else self.source.kind
 
+    @property
+    def is_paused(self) -> bool:
+        """Whether somebody paused it."""
+        return not isinstance(self.spec, People) and self.spec.paused
+
     def fail(self, problem: str, now: float) -> None:
         """Leave it alone for a while, longer each time."""
         self.problem, self.failures = problem, self.failures + 1
@@ -126,7 +131,9 @@ class Room:
         left, until = self.left(), self.policy.deadline
         if until is not None and now >= until:
             return True
-        return left is not None and all(one.spec.cost > left for one in self.asked.values())
+        return left is not None and all(
+            one.spec.cost > left for one in self.asked.values() if not one.is_paused
+        )
 
     def label_of(self, result: Sequence[dict[str, object]]) -> str | None:
         """The class that a result says; None where it says none."""
@@ -218,7 +225,8 @@ class Room:
             moment = time.monotonic()
             if not self.machines or self.is_over(now):
                 return {}
-            offers = [one.offer() for one in self.asked.values() if one.until <= moment]
+            able = (one for one in self.asked.values() if not one.is_paused)
+            offers = [one.offer() for one in able if one.until <= moment]
             return self.router.plan(offers, most, left=self.left(), now=now)
 
     def to_write(self, most: int) -> list[Posterior]:

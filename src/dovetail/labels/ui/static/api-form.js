@@ -1,5 +1,7 @@
 // <api-form>: a form whose fields go to the API as one JSON object. `done` says where to go then; without
-// it the page is loaded again. Why something was refused is said in the form's output.
+// it the page is loaded again. Why something was refused is said beside its field, or in the form's output.
+
+import { send } from "./fields.js";
 
 class ApiForm extends HTMLElement {
   connectedCallback() {
@@ -14,38 +16,19 @@ class ApiForm extends HTMLElement {
   async #send(form) {
     const question = this.getAttribute("question");
     if (question && !window.confirm(question)) return;
+    const within = this.getAttribute("within");
+    const { detail, value } = await send(form, this.getAttribute("method") ?? "POST", form.action, (body) => {
+      if (!within) return body;
+      const { parent, ...rest } = body;
+      return { parent, [within]: rest };
+    });
+    if (detail) return;
+    const told = this.getAttribute("told");
     const output = form.querySelector("output");
-    const button = form.querySelector("button");
-    if (button) button.disabled = true;
-    const why = await this.#ask(form);
-    if (button) button.disabled = false;
-    if (output) output.textContent = why;
-    output?.classList.toggle("wrong", why !== "");
-    if (why) return;
+    if (told && output) output.textContent = told.replace(/\{(\w+)\}/g, (_, key) => String(value?.[key]));
     const next = this.getAttribute("done");
     if (next) location.assign(next);
-    else location.reload();
-  }
-
-  /** @param {HTMLFormElement} form @returns {Promise<string>} Why it was refused; "" when it was done. */
-  async #ask(form) {
-    /** @type {Record<string, unknown>} */ const body = {};
-    for (const field of form.elements) {
-      if (!(field instanceof HTMLInputElement || field instanceof HTMLSelectElement || field instanceof HTMLTextAreaElement) || !field.name) continue;
-      if (field instanceof HTMLInputElement && field.type === "checkbox") body[field.name] = field.checked;
-      else if (field.dataset.kind === "boolean") body[field.name] = field.value === "true";
-      else if (field instanceof HTMLInputElement && field.type === "number") body[field.name] = field.valueAsNumber;
-      else body[field.name] = field.value;
-    }
-    const method = this.getAttribute("method") ?? "POST";
-    try {
-      const answer = await fetch(form.action, { method, body: method === "DELETE" ? undefined : JSON.stringify(body), headers: { "Content-Type": "application/json" } });
-      if (answer.ok) return "";
-      const said = await answer.json().catch(() => ({}));
-      return said.detail ?? said.title ?? `The server answered ${answer.status}.`;
-    } catch {
-      return "The server does not answer.";
-    }
+    else if (!told) location.reload();
   }
 }
 
