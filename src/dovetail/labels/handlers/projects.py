@@ -11,6 +11,7 @@ from sqlalchemy.engine import Row
 from dovetail.labels.backend import Backend, Changed
 from dovetail.labels.errors import AbsentError, FieldError
 from dovetail.labels.handlers.configs import config_of, is_bulk
+from dovetail.labels.handlers.keeping import check_kept
 from dovetail.labels.handlers.users import Users
 from dovetail.labels.store import projects as rows
 from dovetail.wire.label_studio.config import LabelConfig
@@ -109,6 +110,7 @@ class Projects:
         Raises:
             AbsentError: there is none.
             FieldError: a field cannot be used.
+            LabelConfigError: the label config drops a control that annotations name.
         """
         before = self.row(number)
         values = _values(change)
@@ -116,7 +118,9 @@ class Projects:
         if "title" in columns:
             columns["title"] = _title(columns["title"] or before.title)
         if "label_config" in columns:
-            columns |= _config_columns(config_of(columns.pop("label_config") or EMPTY))
+            config = config_of(columns.pop("label_config") or EMPTY)
+            self._keep(before, config, is_strict=False)
+            columns |= _config_columns(config)
         if columns.get("skip_queue", "") is None:
             columns["skip_queue"] = REQUEUE
         if values:
@@ -131,6 +135,23 @@ class Projects:
             self._backend.database.write(write)
             self._backend.changed(Changed("PROJECT_UPDATED", number, [number]))
         return self.get(number, user)
+
+    def validate(self, number: int, xml: str) -> bool:
+        """Check a label config for a project, and return whether it shows other fields.
+
+        Raises:
+            AbsentError: there is no such project.
+            LabelConfigError: it cannot be used, or drops what annotations name.
+        """
+        row, config = self.row(number), config_of(xml)
+        self._keep(row, config, is_strict=True)
+        return config_of(row.label_config).fields != config.fields
+
+    def _keep(self, row: Row[Any], config: LabelConfig, *, is_strict: bool) -> None:
+        before = config_of(row.label_config)
+        self._backend.database.read(
+            lambda c: check_kept(c, row.id, before, config, is_strict=is_strict)
+        )
 
     def remove(self, number: int) -> None:
         """Delete a project and everything in it.

@@ -96,10 +96,9 @@ class _Projects:
         return Response(status_code=204)
 
     def validate(self, call: Call) -> Response:
-        """Check a label config for a project, and say whether its fields differ."""
-        before = self._handlers.projects.config(call.path("project"))
-        after = config_of(_config(call))
-        return json_response({"config_essential_data_has_changed": before.fields != after.fields})
+        """Check that a label config fits a project's answers; say whether its fields differ."""
+        differs = self._handlers.projects.validate(call.path("project"), _config(call))
+        return json_response({"config_essential_data_has_changed": differs})
 
     def load(self, call: Call) -> Response:
         """Import tasks, with annotations and predictions where they have some."""
