@@ -6,6 +6,7 @@ from typing import Any
 import click
 
 from dovetail.labels.audit.cli import audit
+from dovetail.labels.cli_compound import join, split
 from dovetail.labels.cli_files import export, import_, projects, snapshots
 from dovetail.labels.cli_people import invite, payments, people
 from dovetail.labels.cli_routing import quality, route, simulate
@@ -120,3 +121,5 @@ commands.add_command(snapshots)
 commands.add_command(route)
 commands.add_command(quality)
 commands.add_command(simulate)
+commands.add_command(split)
+commands.add_command(join)

@@ -7,12 +7,12 @@ import click
 
 from dovetail.web.commands import json_option, print_json, print_table
 
-__all__ = ["quality", "route", "simulate"]
+__all__ = ["quality", "route", "simulate", "token_option", "url_option"]
 
-_url = click.option(
+url_option = click.option(
     "--url", default="http://127.0.0.1:8080", show_default=True, help="Where labels answers."
 )
-_token = click.option("--token", envvar="DOVETAIL_TOKEN", help="API token.")
+token_option = click.option("--token", envvar="DOVETAIL_TOKEN", help="API token.")
 
 
 @click.command()
@@ -31,8 +31,8 @@ _token = click.option("--token", envvar="DOVETAIL_TOKEN", help="API token.")
     help="JSON file that describes a source; may be given several times.",
 )
 @click.option("--off", is_flag=True, help="Leave the project to its own order again.")
-@_url
-@_token
+@url_option
+@token_option
 @json_option
 def route(
     project: int,
@@ -83,8 +83,8 @@ def route(
 
 @click.command()
 @click.argument("project", type=int)
-@_url
-@_token
+@url_option
+@token_option
 @json_option
 def quality(project: int, url: str, token: str | None, as_json: bool) -> None:
     """Show promised and achieved quality of PROJECT side by side, and how good its sources are.

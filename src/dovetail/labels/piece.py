@@ -42,7 +42,7 @@ def build(context: Context, settings: LabelSettings) -> Service:
         *connections.routes(),
         *snapshot_routes(snapshots, Kit(handlers)),
         *export_file_routes(export_files, Kit(handlers)),
-        *page_routes(handlers, people.people, snapshots, learning.learners.state, routing.routing),
+        *page_routes(handlers, people.people, snapshots, learning.learners.state, routing),
         *people.routes,
         *learning.routes,
         *review_routes(people.people),

@@ -11,7 +11,8 @@ from starlette.routing import BaseRoute
 from dovetail.labels.handlers import Handlers
 from dovetail.labels.people.people import People
 from dovetail.labels.routes.kit import Kit
-from dovetail.labels.routing.served.handlers import Routing
+from dovetail.labels.routing.served.setting_up import Served
+from dovetail.labels.ui.compound import parted_of
 from dovetail.labels.ui.desk import Desk, desk_page, desk_routes
 from dovetail.labels.ui.exports import ExportsPage, Snapshotted, exports_page
 from dovetail.labels.ui.overview import Overview, overview
@@ -43,7 +44,7 @@ def page_routes(
     people: People,
     snapshots: Snapshotted,
     learner_of: Callable[[int], Learner],
-    routing: Routing,
+    routing: Served,
 ) -> list[BaseRoute]:
     """The pages.
 
@@ -52,7 +53,7 @@ def page_routes(
         people: Who was invited where, and what they are told.
         snapshots: What was exported under a name.
         learner_of: How the labeller of a project stands.
-        routing: What is wanted of a project's labels, and what was reached.
+        routing: What is wanted of a project's labels, what was reached, and whose parts they are.
     """
 
     def projects(request: Request) -> Overview:
@@ -81,7 +82,9 @@ def page_routes(
 
     def project(request: Request) -> ProjectPage:
         """How far a project is, and its tasks."""
-        return project_page(handlers, request)
+        number, principal = request.path_params["project"], request.state.principal
+        parted = parted_of(handlers, routing.compounds, people.room.access, principal, number)
+        return project_page(handlers, parted, request)
 
     def exports(request: Request) -> ExportsPage:
         """What leaves a project: snapshots and files."""
@@ -89,7 +92,7 @@ def page_routes(
 
     def sources(request: Request) -> SourcesPage:
         """Who answers in a project, what they promise together, and how good they are."""
-        return sources_page(handlers, learner_of, routing, people.room.access, request)
+        return sources_page(handlers, learner_of, routing.routing, people.room.access, request)
 
     def desk(request: Request) -> Desk:
         """The desk where people label."""

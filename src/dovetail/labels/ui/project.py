@@ -10,6 +10,7 @@ from dovetail.labels.handlers import Handlers
 from dovetail.labels.handlers.configs import config_of
 from dovetail.labels.store import annotations as annotation_rows
 from dovetail.labels.store import listing
+from dovetail.labels.ui.compound import Parted
 from dovetail.labels.ui.said import said
 from dovetail.web.sorting import Sort
 from dovetail.wire.label_studio.config import LabelConfig
@@ -78,10 +79,16 @@ class ProjectPage(msgspec.Struct, frozen=True, kw_only=True):
     previous: str
     next: str
     unknown: list[str]
+    parted: Parted | None
 
 
-def project_page(handlers: Handlers, request: Request) -> ProjectPage:
+def project_page(handlers: Handlers, parted: Parted | None, request: Request) -> ProjectPage:
     """One project, with the page of its tasks that is asked for.
+
+    Args:
+        handlers: The server's use cases.
+        parted: Whose parts its tasks are.
+        request: Which page.
 
     Raises:
         AbsentError: there is no such project.
@@ -118,6 +125,7 @@ def project_page(handlers: Handlers, request: Request) -> ProjectPage:
         previous=_turn(request, page - 1) if page > 1 else "",
         next=_turn(request, page + 1) if page < pages else "",
         unknown=list(config_of(project.label_config or "").unknown_tags),
+        parted=parted,
     )
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
-from tests.unit.labels.routing.test_served import made, mood, running, say
+from tests.unit.labels.routing.test_served import CONFIG, made, mood, running, say
 
 from dovetail.labels.cli import commands
 
@@ -52,3 +52,21 @@ def test_the_example_of_the_page_runs(capsys: pytest.CaptureFixture[str]) -> Non
     assert code is not None
     exec(code[1], {})
     assert "Estimate" in capsys.readouterr().out
+
+
+def test_large_tasks_are_split_and_put_together(tmp_path: Path) -> None:
+    split, join = re.findall(r"\$ dovetail labels ((?:split|join) .*)", PAGE.read_text())
+    with running(tmp_path) as api:
+        parent, child = (
+            api.post("/api/projects", {"title": "t", "label_config": CONFIG})["id"]
+            for _ in range(2)
+        )
+        api.load(parent, [{"review": "Nice. Awful!"}, {"review": "Nice."}])
+        assert (parent, child) == (1, 2)
+        where = ["--url", api.url]
+        assert "2 tasks of project 1 are 3 parts here" in typed(*split.split(), *where)
+        assert "0 tasks" in typed(*split.split(), *where)
+        typed("route", "2", "--quality", "0.7", "--floor", "1", *where)
+        assert "0 tasks were put together from 0 parts; 2 wait" in typed(*join.split(), *where)
+        listed = api.get("/api/tasks?project=2&fields=all")["tasks"]
+        assert [one["data"]["text"] for one in listed] == ["Nice.", "Awful!", "Nice."]

@@ -121,6 +121,10 @@ class Compounds:
             self._import(project, made[start : start + _BATCH], user)
         return Made(parents=len({number for number, _ in made}), parts=len(made))
 
+    def wanted(self, project: int) -> Compound | None:
+        """Whose tasks a project's tasks are parts of; None where it is on its own."""
+        return self._known(project)
+
     def wholes(self, project: int) -> list[Whole]:
         """The tasks of the parent, put together from what is known of their parts.
 

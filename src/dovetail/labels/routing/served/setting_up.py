@@ -36,7 +36,7 @@ class Served:
         opener = Opener(settings.functions, settings.source_allow, settings.source_seconds)
         self.rooms = Rooms(backend, handlers.projects, Records(self._database), opener)
         self.routing = Routing(backend, handlers.projects, handlers.users, self.rooms)
-        compounds = Compounds(self._database, handlers, self.rooms)
+        self.compounds = compounds = Compounds(self._database, handlers, self.rooms)
         self._worker = Worker(backend, self.rooms, handlers.predictions)
         self.routes: list[BaseRoute] = routing_routes(self.routing, compounds, Kit(handlers))
 
