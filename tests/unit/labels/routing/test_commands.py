@@ -58,8 +58,8 @@ def test_large_tasks_are_split_and_put_together(tmp_path: Path) -> None:
     split, join = re.findall(r"\$ dovetail labels ((?:split|join) .*)", PAGE.read_text())
     with running(tmp_path) as api:
         parent, child = (
-            api.post("/api/projects", {"title": "t", "label_config": CONFIG})["id"]
-            for _ in range(2)
+            api.post("/api/projects", {"title": "parts", "label_config": one})["id"]
+            for one in (CONFIG.replace("$text", "$review"), CONFIG)
         )
         api.load(parent, [{"review": "Nice. Awful!"}, {"review": "Nice."}])
         assert (parent, child) == (1, 2)
