@@ -524,6 +524,11 @@ KINDS = {
         {"text": "A cat"},
         ["2"],
     ),
+    "rank": (
+        '<View><List name="items" value="$items"/><Ranker name="best" toName="items"/></View>',
+        {"items": [{"id": "a", "title": "One", "body": "An answer"}, {"id": "b", "title": "Two"}]},
+        ["Tab"],
+    ),
 }  # fmt: skip
 
 

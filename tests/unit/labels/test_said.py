@@ -45,3 +45,13 @@ def test_a_result_in_words(result: list[dict[str, Any]], words: str) -> None:
 
 def test_a_skipped_task_says_so() -> None:
     assert said("[]", CONFIG, was_cancelled=True) == "skipped"
+
+
+def test_an_order_is_told_by_its_ids() -> None:
+    config = parse(
+        '<View><List name="f" value="$i"/><Ranker name="rank" toName="f">'
+        '<Bucket name="good"/></Ranker></View>'
+    )
+    one = {"from_name": "rank", "to_name": "f", "type": "ranker"}
+    for ranks, words in (({"rank": ["b", "a"]}, "b, a"), ({"_": ["b"], "good": ["a"]}, "good: a")):
+        assert said(json.dumps([{**one, "value": {"ranker": ranks}}]), config) == words

@@ -27,13 +27,13 @@ __all__ = [
 ASKED = frozenset(
     {
         "Choices", "Rating", "Number", "TextArea", "DateTime", "Pairwise", "Labels",
-        "HyperTextLabels", "RectangleLabels", "Rectangle", "Taxonomy",
+        "HyperTextLabels", "RectangleLabels", "Rectangle", "Taxonomy", "Ranker",
     }
 )  # fmt: skip
 """The controls that the desk can show."""
 _TEXTS = {"Text", "HyperText"}
 _PLACES = {"Labels": _TEXTS, "HyperTextLabels": {"HyperText"}, "RectangleLabels": {"Image"},
-           "Rectangle": {"Image"}}  # fmt: skip
+           "Rectangle": {"Image"}, "Ranker": {"List"}}  # fmt: skip
 _NOT_SENT = {"name", "toname", "value", "valuelist", "style", "classname"}
 
 
@@ -131,7 +131,7 @@ def desk_config(config: LabelConfig) -> DeskConfig:
             nodes.append(_shown(shown))
         elif control is not None and control.line == tag.line:
             if _can_show(control, config):
-                nodes.append(_asked(control, _title(nodes)))
+                nodes.append(_asked(control, tag, _title(nodes)))
             else:
                 unknown.add(control.tag)
         elif tag.tag == "Header" and tag.get("value"):
@@ -167,7 +167,7 @@ def _shown(item: Object) -> Shown:
     )
 
 
-def _asked(control: Control, title: str) -> Asked:
+def _asked(control: Control, tag: Element, title: str) -> Asked:
     attrs = _small(control.attributes.items())
     if title:
         attrs.setdefault("title", title)
@@ -178,8 +178,26 @@ def _asked(control: Control, title: str) -> Asked:
         tag=control.tag,
         to=list(control.to_names),
         attrs=attrs,
-        options=_branches(control.labels) if control.tag == "Taxonomy" else _options(control),
+        options=_offered(control, tag),
     )
+
+
+def _offered(control: Control, tag: Element) -> list[Option]:
+    if control.tag == "Taxonomy":
+        return _branches(control.labels)
+    return _buckets(tag) if control.tag == "Ranker" else _options(control)
+
+
+def _buckets(tag: Element) -> list[Option]:
+    """The buckets of a ranker; the one that all entries are in at first is `selected`."""
+    return [
+        Option(
+            value=one.get("name") or "", text=one.get("title") or "",
+            selected=one.get("default") == "true",
+        )
+        for one in tag.children
+        if one.tag == "Bucket" and one.get("name")
+    ]  # fmt: skip
 
 
 def _options(control: Control) -> list[Option]:

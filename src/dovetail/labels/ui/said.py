@@ -39,12 +39,22 @@ def _words(answer: Answer) -> str:
         return answer.label
     if isinstance(answer.value, str):
         return answer.value
+    if answer.kind == "ranking":
+        return _ranked(answer)
     if isinstance(answer.value, tuple):
         shapes = [one for one in answer.value if isinstance(one, Shape)]
         if shapes:
             return _counted([label for shape in shapes for label in shape.labels or ("mark",)])
         return ", ".join(one for one in answer.value if isinstance(one, str))
     return answer.key
+
+
+def _ranked(answer: Answer) -> str:
+    """The ids in order; those of each bucket where there are several."""
+    assert isinstance(answer.value, tuple)
+    pairs = [one for one in answer.value if isinstance(one, tuple) and one[0] != "_"]
+    lists = [(str(key), ", ".join(map(str, ids))) for key, ids in pairs]
+    return "; ".join(f"{key}: {ids}" if key != answer.control else ids for key, ids in lists if ids)
 
 
 def _counted(labels: Sequence[str]) -> str:

@@ -4,7 +4,7 @@
 import { newId } from "./elements.js";
 
 /** @typedef {{value: string, text?: string, hotkey?: string, background?: string, hint?: string, selected?: boolean, path?: string[]}} Option */
-/** @typedef {{kind: "control", name: string, tag: string, to: string[], attrs: Record<string, string>, options: Option[]}} Control */
+/** @typedef {{kind: "control", name: string, tag: string, to: string[], attrs: Record<string, string>, options: Option[], entries?: {id: string, title: string, body: string}[]}} Control The entries are those of a ranker's list. */
 /** @typedef {{kind: "object", name: string, tag: string, value: string, attrs: Record<string, string>}} Shown */
 /** @typedef {{kind: "header", value: string, attrs: Record<string, string>}} Header */
 /** @typedef {{nodes: (Control | Shown | Header)[], unknown: string[]}} Config */
@@ -15,6 +15,7 @@ const TYPES = /** @type {Record<string, [string, string?]>} */ ({
   Choices: ["choices"], Rating: ["rating"], Number: ["number"], TextArea: ["textarea", "text"],
   DateTime: ["datetime"], Pairwise: ["pairwise", "selected"], Taxonomy: ["taxonomy"], Labels: ["labels"],
   HyperTextLabels: ["hypertextlabels"], RectangleLabels: ["rectanglelabels"], Rectangle: ["rectangle"],
+  Ranker: ["ranker"],
 });
 const MARKS = new Set(["Labels", "HyperTextLabels", "RectangleLabels", "Rectangle"]);
 

@@ -4,6 +4,7 @@
 import { isAsked, isMark } from "./answers.js";
 import { keycap, make, paint } from "./elements.js";
 import { choicesOf, keyFor } from "./keys.js";
+import { Ranking } from "./ranking.js";
 
 /** @typedef {import("./answers.js").Control} Control */
 /** @typedef {import("./answers.js").Answers} Answers */
@@ -21,6 +22,7 @@ export class Controls {
   /** Called when one option was chosen that may answer the whole item. @type {() => void} */ onchosen = () => {};
   /** The option that the next mark gets. @type {Target | null} */ armed = null;
   /** The label of the chosen mark, "" for none. */ current = "";
+  /** Rankers, by name. @type {Map<string, Ranking>} */ rankings = new Map();
 
   /**
    * @param {Control[]} controls @param {Answers} answers @param {Map<string, Target>} keys
@@ -42,9 +44,17 @@ export class Controls {
     legend.append(kind);
     const set = make("fieldset", { class: `control of-${control.tag.toLowerCase()}`, "data-name": control.name }, legend);
     const options = choicesOf(control);
-    if (options.length) set.append(make("div", { class: "options" }, ...options.map((_, i) => this.#option(control, i))));
+    if (control.tag === "Ranker") set.append(this.#ranking(control));
+    else if (options.length) set.append(make("div", { class: "options" }, ...options.map((_, i) => this.#option(control, i))));
     else if (control.tag !== "Rectangle") set.append(this.#field(control));
     return set;
+  }
+
+  /** @param {Control} control */
+  #ranking(control) {
+    const made = new Ranking(control, this.answers);
+    this.rankings.set(control.name, made);
+    return made.root;
   }
 
   /** @param {Control} control @param {number} index */
@@ -124,6 +134,7 @@ export class Controls {
     for (const { control, root } of this.parts) {
       root.hidden = !isAsked(control, this.answers, this.controls);
       const value = this.answers.valueOf(control);
+      this.rankings.get(control.name)?.draw();
       root.querySelectorAll(".option").forEach((button) => {
         const own = /** @type {HTMLElement} */ (button).dataset.value ?? "";
         button.setAttribute("aria-pressed", String(this.#isOn(control, own, value)));

@@ -4,6 +4,7 @@
 import { controlsOf, isMark, keyOf } from "./answers.js";
 import { make, paint } from "./elements.js";
 import { viewOf } from "./objects.js";
+import { ranksInWords } from "./ranking.js";
 
 /** @typedef {import("./answers.js").Answers} Answers */
 /** @typedef {import("./answers.js").Config} Config */
@@ -68,6 +69,7 @@ export function saidOf(config, answers) {
   return controlsOf(config).flatMap((control) => {
     const value = isMark(control) ? undefined : answers.valueOf(control);
     if (value === undefined) return [];
+    if (control.tag === "Ranker") return [{ name: control.name, text: ranksInWords(control, value) }];
     const words = [value].flat().map((one) => control.options.find((o) => o.value === one)?.text || (Array.isArray(one) ? one.join(" / ") : String(one)));
     const shown = keyOf(control) === "selected" ? words.map((w) => (w === "left" ? "the first" : "the second")) : words;
     return [{ name: control.name, text: shown.join(", ") }];

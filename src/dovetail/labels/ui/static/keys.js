@@ -17,7 +17,7 @@ export function choicesOf(control) {
     return Array.from({ length: most }, (_, i) => ({ value: String(i + 1), hotkey: "" }));
   }
   if (control.tag === "Pairwise") return [{ value: "left", hotkey: "ArrowLeft" }, { value: "right", hotkey: "ArrowRight" }];
-  return control.tag === "Rectangle" ? [] : control.options;
+  return control.tag === "Rectangle" || control.tag === "Ranker" ? [] : control.options;
 }
 
 /**

@@ -105,10 +105,11 @@ function gallery(values) {
  * @returns {import("./answers.js").Config} The same object where nothing depends on the data.
  */
 export function withOptions(config, data) {
-  if (!config.nodes.some((node) => node.kind === "control" && node.attrs.from)) return config;
+  if (!config.nodes.some((node) => node.kind === "control" && (node.attrs.from || node.tag === "Ranker"))) return config;
   return {
     ...config,
     nodes: config.nodes.map((node) => {
+      if (node.kind === "control" && node.tag === "Ranker") return { ...node, entries: ranked(config, node, data) };
       if (node.kind !== "control" || !node.attrs.from) return node;
       const listed = resolve(node.attrs.from, data);
       const options = (Array.isArray(listed) ? listed : []).slice(0, 500).map((one) => (one && typeof one === "object"
@@ -116,6 +117,16 @@ export function withOptions(config, data) {
       return { ...node, options };
     }),
   };
+}
+
+/** The entries that a ranker orders. @param {import("./answers.js").Config} config @param {import("./answers.js").Control} control @param {Record<string, any>} data */
+function ranked(config, control, data) {
+  const list = config.nodes.find((node) => node.kind === "object" && control.to.includes(node.name));
+  const listed = list?.kind === "object" ? resolve(list.value, data) : [];
+  return (Array.isArray(listed) ? listed : []).slice(0, 500).map((one, i) => {
+    if (!one || typeof one !== "object") return { id: plain(one), title: plain(one), body: "" };
+    return { id: plain(one.id ?? i), title: plain(one.title ?? one.id ?? i + 1), body: plain(one.body ?? one.text) };
+  });
 }
 
 /** The addresses of the pictures that a task will show: to be loaded ahead. @param {import("./answers.js").Config} config @param {Record<string, any>} data */

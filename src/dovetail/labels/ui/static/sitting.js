@@ -41,6 +41,7 @@ export class Sitting {
     this.controls.onlabel = (control, value) => this.#label(control, value);
     this.controls.onchosen = () => this.onchosen();
     this.view.onpick = (id) => this.pick(id);
+    this.#putRankers();
     this.side = make("div", { class: "said" });
     for (const view of this.view.views) {
       if (view.image) view.image.ondrawn = (box) => this.#drawn(view, box);
@@ -51,6 +52,14 @@ export class Sitting {
       this.onchange();
     });
     this.draw();
+  }
+
+  /** A list that is ranked stands where it is shown, not once more beside it. */
+  #putRankers() {
+    for (const { control, root } of this.controls.parts) {
+      if (control.tag !== "Ranker") continue;
+      this.view.views.find((view) => control.to.includes(view.name))?.root.replaceWith(root);
+    }
   }
 
   /** Show what the answers hold. */
@@ -137,6 +146,7 @@ export class Sitting {
 
   /** Let a key move the selection in a text or the chosen box. @param {KeyboardEvent} event */
   move(event) {
+    for (const ranking of this.controls.rankings.values()) if (ranking.move(event)) return true;
     for (const view of this.view.views) {
       if (view.image?.nudge(event)) return true;
       const inside = view.root.contains(document.activeElement);
