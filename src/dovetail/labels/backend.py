@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from typing import Protocol
 
 from sqlalchemy.engine import Connection
 
@@ -12,9 +13,16 @@ from dovetail.base.clock import Clock
 from dovetail.base.sql import Database
 from dovetail.labels.settings import LabelSettings
 
-__all__ = ["Asked", "Backend", "Changed", "Saved", "instant"]
+__all__ = ["Asked", "Backend", "Changed", "Opener", "Saved", "instant"]
 
 log = telemetry.logger("labels")
+
+
+class Opener(Protocol):
+    """Told that tasks are about to be shown, before they are read."""
+
+    def __call__(self, project: int, tasks: Sequence[int], *, is_next: bool) -> bool:
+        """Return whether something was stored about them."""
 
 
 @dataclass(frozen=True)
@@ -88,6 +96,8 @@ class Backend:
         recorders: told of every change within its transaction, so that what they write is
             durable exactly where the change is.
         choosers: asked in turn which task is next; the first that names one decides.
+        openers: told that tasks are about to be shown.
+        shown_version: the version of predictions that a project's `model_version` means.
         remarks: asked what a user has to know of tasks of a project: text by task.
     """
 
@@ -99,6 +109,8 @@ class Backend:
     on_changed: list[Callable[[Changed], None]] = field(default_factory=list)
     recorders: list[Callable[[Connection, Changed], None]] = field(default_factory=list)
     choosers: list[Callable[[Asked], int | None]] = field(default_factory=list)
+    openers: list[Opener] = field(default_factory=list)
+    shown_version: Callable[[int, str], str] = lambda project, named: named
     remarks: list[Callable[[int, int], Mapping[int, str]]] = field(default_factory=list)
 
     def now(self) -> str:
@@ -109,6 +121,10 @@ class Backend:
         """Tell of a change within its transaction; an error there undoes the change."""
         for recorder in self.recorders:
             recorder(c, Changed(action, project, numbers))
+
+    def opened(self, project: int, tasks: Sequence[int], *, is_next: bool) -> bool:
+        """Tell that tasks are about to be shown, and return whether that changed something."""
+        return any([one(project, tasks, is_next=is_next) for one in self.openers])
 
     def saved(self, event: Saved) -> None:
         """Tell who wants to hear of annotations; one that fails does not keep the others."""

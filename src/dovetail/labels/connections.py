@@ -7,6 +7,7 @@ from dovetail.labels.handlers import Handlers
 from dovetail.labels.handlers.actions import Actions
 from dovetail.labels.handlers.agreement import Agreement
 from dovetail.labels.handlers.backends import Backends
+from dovetail.labels.handlers.prelabelling import Prelabelling
 from dovetail.labels.handlers.views import Views
 from dovetail.labels.handlers.webhooks import Webhooks
 from dovetail.labels.outbound import policy_of
@@ -49,6 +50,9 @@ class Connections:
             vault,
             context.tokens,
         )
+        self.prelabelling = Prelabelling(
+            backend, handlers.projects, self.backends, settings.prelabel_seconds
+        )
         self.views = Views(backend, handlers.projects)
         self.actions = Actions(backend, handlers.projects, handlers.tasks, self.backends)
         self.courier = Courier(
@@ -81,4 +85,5 @@ class Connections:
 
     def stop(self) -> None:
         """End after what is under way."""
+        self.prelabelling.stop()
         self.courier.stop()

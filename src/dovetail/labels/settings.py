@@ -43,6 +43,14 @@ class LabelSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     webhook_timeout: Annotated[
         float, Meta(gt=0, description="Seconds for one attempt to deliver.")
     ] = 10.0
+    prelabel_seconds: Annotated[
+        float,
+        Meta(
+            ge=0,
+            description="How long who opens a task waits for an ML backend to predict it; an "
+            "answer that comes later is stored.",
+        ),
+    ] = 2.0
     lock_seconds: Annotated[
         int,
         Meta(ge=1, description="How long a task that was handed out is kept for its annotator."),

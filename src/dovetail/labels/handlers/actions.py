@@ -128,7 +128,8 @@ class Actions:
     def _adopt(self, project: int, numbers: Sequence[int], user: int) -> Outcome:
         """Make each task's newest prediction, of the shown version, an annotation of the caller."""
         now = self._backend.now()
-        version = options_of(self._projects.row(project)).get("model_version") or ""
+        named = options_of(self._projects.row(project)).get("model_version") or ""
+        version = self._backend.shown_version(project, named)
 
         def write(c: Connection) -> list[int]:
             task_rows.hold(c, numbers)

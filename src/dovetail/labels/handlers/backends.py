@@ -64,6 +64,7 @@ class Backends:
         self._backend, self._projects, self._predictions = backend, projects, predictions
         self._webhooks, self._policy, self._vault = webhooks, policy, vault
         self._tokens = tokens
+        self.on_changed: list[Callable[[], None]] = []
 
     def all_of(self, project: int | None) -> list[MLBackend]:
         """Return the backends of a project, or all."""
@@ -149,6 +150,7 @@ class Backends:
         """
         row = self.row(number)
         self._backend.database.write(lambda c: rows.remove(c, number))
+        self._tell()
         self._revoke(number, actor)
         hook = f"{row.url.rstrip('/')}/webhook"
         for one in self._webhooks.all_of(row.project_id):
@@ -210,6 +212,9 @@ class Backends:
             for task, several in zip(tasks, said, strict=True)
             for one in several
         ]  # fmt: skip
+        newest = found[-1]["model_version"] if found else row.model_version
+        if newest != row.model_version:  # it has learned since it was set up
+            self._note(row.id, model_version=newest)
         return len(self._predictions.add(found, row.project_id))
 
     def annotate(self, number: int, task: int, context: Any) -> dict[str, Any]:
@@ -328,6 +333,11 @@ class Backends:
 
     def _note(self, number: int, **values: Any) -> None:
         self._backend.database.write(lambda c: rows.change(c, number, values))
+        self._tell()
+
+    def _tell(self) -> None:
+        for told in self.on_changed:
+            told()
 
     def _token(self, number: int, actor: str) -> str:
         tokens = self._tokens()

@@ -50,6 +50,7 @@ class Choosing:
         with self.turn(project):  # or two who ask at once are given one last slot
             task, why = self._pick(row, user)
             unique = self.locks.take(project, user, task)
+        self._backend.opened(project, [task], is_next=True)
         return self._hand_out(row, user, task, why, unique)
 
     def turn(self, project: int) -> threading.Lock:
@@ -107,7 +108,7 @@ class Choosing:
         options = options_of(project)
         people, emails = self._users.people(), self._users.emails
         shows = options.get("show_collab_predictions", True)
-        version = options.get("model_version") or ""
+        version = self._backend.shown_version(project.id, options.get("model_version") or "")
         said = (
             prediction_rows.for_tasks(c, [row.id], version=version).get(row.id, [])
             if shows and row.total_predictions

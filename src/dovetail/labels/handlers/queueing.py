@@ -86,15 +86,26 @@ class Queueing:
             taken = locks.taken(project, user)
             plain = read(lambda c: self._next(c, row, user, count, held, taken))
             numbers = self._chosen(project, user, count, held, taken, plain)
-            items = read(lambda c: _shown(c, numbers, row, is_blind=is_blind))
+            items = self._items(numbers, row, is_blind=is_blind)
             for item in items:
                 locks.take(project, user, item.id)
+        numbers = [item.id for item in items]
+        if not is_blind and self._backend.opened(project, numbers, is_next=True):
+            items = self._items(numbers, row, is_blind=is_blind)
         remarks: dict[int, str] = {}
         for remarks_of in self._backend.remarks:
             remarks |= remarks_of(project, user)
         if remarks:
             items = [msgspec.structs.replace(one, remark=remarks.get(one.id, "")) for one in items]
         return Queued(items=items, left=row.tasks - row.finished)
+
+    def _items(self, numbers: Sequence[int], project: Row[Any], *, is_blind: bool) -> list[Item]:
+        options = options_of(project)
+        version = self._backend.shown_version(project.id, options.get("model_version") or "")
+        shows = not is_blind and options.get("show_collab_predictions", True)
+        return self._backend.database.read(
+            lambda c: _shown(c, numbers, version, shows_predictions=shows)
+        )
 
     def _chosen(
         self,
@@ -175,9 +186,8 @@ class Queueing:
 
 
 def _shown(
-    c: Connection, numbers: Sequence[int], project: Row[Any], *, is_blind: bool
+    c: Connection, numbers: Sequence[int], version: str, *, shows_predictions: bool
 ) -> list[Item]:
-    options = options_of(project)
     found: list[Row[Any]] = []
     size = 0
     for row in task_rows.find_many(c, numbers):
@@ -185,11 +195,8 @@ def _shown(
         if found and size > _LARGEST:
             break
         found.append(row)
-    shows = not is_blind and options.get("show_collab_predictions", True)
-    with_predictions = [row.id for row in found if row.total_predictions] if shows else []
-    said = prediction_rows.for_tasks(
-        c, with_predictions, version=options.get("model_version") or ""
-    )
+    with_predictions = [row.id for row in found if row.total_predictions and shows_predictions]
+    said = prediction_rows.for_tasks(c, with_predictions, version=version)
     return [
         Item(id=row.id, data=Raw(row.data), prediction=_newest(said.get(row.id, [])))
         for row in found

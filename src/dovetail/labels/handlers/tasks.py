@@ -124,20 +124,29 @@ class Tasks:
             self._bookmarks.note(key, state, ids[-1])
         return ids
 
-    def get(self, number: int, user: int) -> bytes:
+    def get(self, number: int, user: int, *, opens: bool = False) -> bytes:
         """Return a task with all that was said of it, as JSON.
+
+        Args:
+            number: its id.
+            user: who asks: whose drafts are shown.
+            opens: whether they look at it, and models are asked where none said anything yet.
 
         Raises:
             AbsentError: there is none.
         """
 
-        def read(c: Connection) -> bytes:
+        def read(c: Connection) -> tuple[Row[Any], bytes]:
             row = rows.find(c, number)
             if row is None:
                 raise AbsentError("task", number)
-            return self._shown(c, [row], user)[1:-1]
+            return row, self._shown(c, [row], user)[1:-1]
 
-        return self._backend.database.read(read)
+        row, shown = self._backend.database.read(read)
+        asks = opens and not row.total_predictions
+        if asks and self._backend.opened(row.project_id, [number], is_next=False):
+            return self.get(number, user)
+        return shown
 
     def create(self, project: int, body: bytes, user: int) -> bytes:
         """Make one task and return it as JSON.

@@ -58,7 +58,7 @@ class _Tasks:
 
     def get(self, call: Call) -> Response:
         """A task with its annotations, predictions and the caller's drafts."""
-        return json_response(self._tasks.get(call.path("task"), call.user))
+        return json_response(self._tasks.get(call.path("task"), call.user, opens=True))
 
     def change(self, call: Call) -> Response:
         """Change the data or the meta of a task."""

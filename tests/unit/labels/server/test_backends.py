@@ -109,7 +109,7 @@ def test_interactive_annotating_saves_nothing(labels, model):
     said = labels.call("POST", f"/api/ml/{made['id']}/interactive-annotating", body)
     assert said["data"]["score"] == 0.75
     assert model.bodies("/predict")[0]["params"]["context"] == body["context"]
-    assert labels.get(f"/api/tasks/{task}")["predictions"] == []
+    assert labels.get(f"/api/predictions?task={task}") == []
 
 
 def test_what_is_no_backend_is_not_connected(labels, model, free_port):
