@@ -10,7 +10,15 @@ from dovetail.labels.handlers.fields import Fields, items, text_of
 from dovetail.labels.store.importing import Batch
 from dovetail.wire.label_studio.config import LabelConfig
 
-__all__ = ["ANNOTATION", "PREDICTION", "TASK", "Reader", "annotation_row", "prediction_row"]
+__all__ = [
+    "ANNOTATION",
+    "PREDICTION",
+    "TASK",
+    "Reader",
+    "annotation_row",
+    "draft_row",
+    "prediction_row",
+]
 
 TASK = frozenset(
     (
@@ -74,7 +82,7 @@ class Reader:
         Raises:
             TasksError: some cannot be used; it says which and why, at most a hundred.
         """
-        batch, errors = Batch(), []
+        batch, errors = Batch(user=self._user), []
         for index, (fields, value) in enumerate(zip(found, values, strict=True)):
             try:
                 self._read_one(batch, index, fields, value, source)
@@ -109,7 +117,11 @@ class Reader:
             row["extra"] = fields.rest(TASK)
             row["file_upload"] = source or fields.optional("file_upload", str)
             row["created_at"] = fields.moment("created_at", self._now)
-            for name, add in (("annotations", self._annotate), ("predictions", self._predict)):
+            for name, add in (
+                ("annotations", self._annotate),
+                ("predictions", self._predict),
+                ("drafts", self._draft),
+            ):
                 if name in fields:
                     for one in items(fields.values[name], name):
                         add(batch, index, one)
@@ -159,6 +171,12 @@ class Reader:
         batch.last_version = row["model_version"] or ""
         batch.predictions.append((index, row))
 
+    def _draft(self, batch: Batch, index: int, fields: Fields) -> None:
+        row = draft_row(fields, self._now)
+        who = fields.optional("user", int | str)  # type: ignore[arg-type]
+        row["user_id"] = self._user if who is None else who
+        batch.drafts.append((index, row))
+
 
 def annotation_row(fields: Fields, now: str) -> dict[str, Any]:
     """Return an annotation as a row, without its task and its annotator.
@@ -186,6 +204,24 @@ def annotation_row(fields: Fields, now: str) -> dict[str, Any]:
         "last_created_by": fields.optional("last_created_by", int),
         "prediction": fields.text("prediction", "{}"),
         "extra": fields.rest(ANNOTATION),
+    }
+
+
+def draft_row(fields: Fields, now: str) -> dict[str, Any]:
+    """Return a draft as a row, without its task and whose it is.
+
+    Raises:
+        FieldError: a field cannot be used.
+    """
+    result, _ = fields.regions()
+    return {
+        "result": result,
+        "annotation_id": fields.optional("annotation", int),
+        "lead_time": fields.optional("lead_time", float),
+        "was_postponed": fields.take("was_postponed", bool, False),
+        "import_id": fields.optional("id", int),
+        "created_at": fields.moment("created_at", now),
+        "updated_at": fields.moment("updated_at", now),
     }
 
 

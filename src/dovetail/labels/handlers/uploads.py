@@ -13,6 +13,7 @@ from typing import Any
 from uuid import uuid4
 
 import msgspec
+from sqlalchemy.engine import Row
 
 from dovetail.base.artifacts import Stat
 from dovetail.base.errors import DovetailError, InvalidInputError
@@ -72,12 +73,17 @@ class Uploads:
         fields = self._projects.config(project).fields
         kept: list[str] = []
         try:
-            tasks = []
+            tasks: list[Any] = []
+            paths: list[str | None] = []
             for name, content in files:
                 intake = self._read(name, content, fields)
                 tasks += intake.tasks
+                paths.append(None)
                 if intake.assets:
-                    tasks += with_assets(intake, fields[0], self._keep(project, intake, kept))
+                    before = len(kept)
+                    token = f"{project}/{uuid4().hex[:8]}"
+                    tasks += with_assets(intake, fields[0], self._keep(token, intake, kept))
+                    paths[-1] = kept[before] if len(kept) == before + 1 else f"{token}."
             report = self._importing.run(
                 project,
                 msgspec.json.encode(tasks),
@@ -87,7 +93,7 @@ class Uploads:
                 preannotated=preannotated,
                 source=files[0][0] if len(files) == 1 else None,
             )
-            numbers = self._note(project, files, kept, user) if commits else []
+            numbers = self._note(project, files, paths, user) if commits else []
         except BaseException:
             self._drop(kept)
             raise
@@ -107,22 +113,26 @@ class Uploads:
         except InvalidInputError as error:
             raise TasksError(error.what, why=error.why, fix=error.fix) from error
 
-    def _keep(self, project: int, intake: Intake, kept: list[str]) -> Iterator[str]:
-        for asset in intake.assets:
+    def _keep(self, token: str, intake: Intake, kept: list[str]) -> Iterator[str]:
+        for index, asset in enumerate(intake.assets):
             name = _UNSAFE.sub("_", PurePosixPath(asset.name).name)[-100:]
-            path = f"{project}/{uuid4().hex[:8]}-{name}"
+            path = f"{token}.{index}-{name}"
             self._backend.files.put(f"{FOLDER}/{path}", [asset.read()])
             kept.append(path)
             yield ADDRESS + path
 
     def _note(
-        self, project: int, files: Sequence[tuple[str, bytes]], kept: list[str], user: int
+        self,
+        project: int,
+        files: Sequence[tuple[str, bytes]],
+        paths: Sequence[str | None],
+        user: int,
     ) -> list[int]:
         at = self._backend.now()
         common = {"project_id": project, "created_by": user, "created_at": at}
-        path = kept[0] if len(kept) == len(files) == 1 else None
         listed = [
-            {**common, "name": name, "size": len(content), "path": path} for name, content in files
+            {**common, "name": name, "size": len(content), "path": path}
+            for (name, content), path in zip(files, paths, strict=True)
         ]
         numbers: list[int] = self._backend.database.write(lambda c: rows.add(c, listed))
         return numbers
@@ -157,8 +167,40 @@ class Uploads:
         """
         self._projects.row(project)
         found = self._backend.database.read(lambda c: rows.listed(c, project))
-        return [{"id": row.id, "file": row.path or row.name, "size": row.size} for row in found]
+        return [{"id": row.id, "file": _called(row), "size": row.size} for row in found]
+
+    def remove(self, project: int, numbers: list[int] | None) -> int:
+        """Delete files of a project, and return how many there were.
+
+        As in Label Studio the tasks that came from them stay, and name no file any more; a picture
+        that was a task of its own is no longer shown.
+
+        Args:
+            project: whose.
+            numbers: which; None for all.
+
+        Raises:
+            AbsentError: there is no such project.
+        """
+        self._projects.row(project)
+        gone = self._backend.database.write(lambda c: rows.take_out(c, project, numbers))
+        for row in gone:
+            if row.path is not None:
+                self._drop(self._kept_as(project, row.path))
+        return len(gone)
+
+    def _kept_as(self, project: int, path: str) -> list[str]:
+        if not path.endswith("."):
+            return [path]
+        every = self._backend.files.list(f"{FOLDER}/{project}")
+        found = (one.path.removeprefix(f"{FOLDER}/") for one in every)
+        return [one for one in found if one.startswith(path)]
 
     def _forget(self, change: Changed) -> None:
         if change.action == "PROJECT_DELETED":
             self._backend.files.delete(f"{FOLDER}/{change.project}")
+
+
+def _called(row: Row[Any]) -> str:
+    """Return what a file is called where it is listed: a zip by its name, a picture by where."""
+    return str(row.name if row.path is None or row.path.endswith(".") else row.path)

@@ -7,7 +7,7 @@ from pathlib import PurePosixPath
 from starlette.responses import Response, StreamingResponse
 from starlette.routing import BaseRoute
 
-from dovetail.labels.errors import TasksError
+from dovetail.labels.errors import FieldError, TasksError
 from dovetail.labels.formats.multipart import is_form, parts_of
 from dovetail.labels.formats.pictures_in import MEDIA
 from dovetail.labels.handlers import Handlers
@@ -31,6 +31,7 @@ def file_routes(handlers: Handlers, kit: Kit) -> list[BaseRoute]:
         kit.route("GET", f"{one}/export", api.export),
         kit.route("GET", f"{one}/export/formats", api.formats),
         kit.route("GET", f"{one}/file-uploads", api.listed),
+        kit.route("DELETE", f"{one}/file-uploads", api.remove),
         kit.route("GET", "/data/upload/{project:int}/{name}", api.show),
     ]
 
@@ -87,6 +88,20 @@ class _Files:
     def listed(self, call: Call) -> Response:
         """The files that were uploaded to a project."""
         return json_response(self._handlers.uploads.listed(call.path("project")))
+
+    def remove(self, call: Call) -> Response:
+        """Delete uploaded files, those that `file_upload_ids` lists or all; their tasks stay."""
+        said = call.value() if call.body else {}
+        numbers = said.get("file_upload_ids") if isinstance(said, dict) else None
+        is_list = isinstance(numbers, list) and all(type(one) is int for one in numbers)
+        if not isinstance(said, dict) or not (numbers is None or is_list):
+            raise FieldError(
+                "file_upload_ids is no list of integers",
+                "file_upload_ids",
+                fix='send {"file_upload_ids": [1, 2]}, or leave it out for all',
+            )
+        deleted = self._handlers.uploads.remove(call.path("project"), numbers)
+        return json_response({"deleted": deleted})
 
     def show(self, call: Call) -> Response:
         """A picture, sound or film that was uploaded, or the part that a Range header asks for."""

@@ -15,7 +15,7 @@ from dovetail.labels.store import ids
 from dovetail.labels.store import projects as project_rows
 from dovetail.labels.store import tasks as task_rows
 from dovetail.labels.store import users as user_rows
-from dovetail.labels.store.tables import annotations, predictions, projects, tasks
+from dovetail.labels.store.tables import annotations, drafts, predictions, projects, tasks
 
 __all__ = ["Batch", "write"]
 
@@ -28,6 +28,9 @@ class Batch:
         tasks: rows without ids and without what their project decides.
         annotations: the index of a task, and a row without ids.
         predictions: the index of a task, and a row without ids.
+        drafts: the index of a task, and a row without ids; `user_id` is an id or an address, and
+            `annotation_id` the annotation's number where it comes from.
+        user: whose drafts of unknown people become.
         emails: who annotated, by address, as `annotations` name them in `completed_by`.
         numbers: who annotated, by id.
         last_version: the model version of the last prediction.
@@ -36,6 +39,8 @@ class Batch:
     tasks: list[dict[str, Any]] = field(default_factory=list)
     annotations: list[tuple[int, dict[str, Any]]] = field(default_factory=list)
     predictions: list[tuple[int, dict[str, Any]]] = field(default_factory=list)
+    drafts: list[tuple[int, dict[str, Any]]] = field(default_factory=list)
+    user: int = 0
     emails: set[str] = field(default_factory=set)
     numbers: set[int] = field(default_factory=set)
     last_version: str = ""
@@ -62,6 +67,7 @@ def write(c: Connection, project: int, batch: Batch, now: str) -> list[int] | No
     said = [{**row, "task_id": numbers[i], "project_id": project} for i, row in batch.predictions]
     if said:
         c.execute(sa.insert(predictions), said)
+    _write_drafts(c, batch, numbers)
     _count(c, project, batch)
     return numbers
 
@@ -117,6 +123,27 @@ def _write_annotations(c: Connection, project: int, batch: Batch, numbers: Seque
             taken.add(row["unique_id"])
         rows.append({**row, "task_id": numbers[index], "project_id": project})
     c.execute(sa.insert(annotations), rows)
+
+
+def _write_drafts(c: Connection, batch: Batch, numbers: Sequence[int]) -> None:
+    """Write drafts; each is of the new number of the annotation that it changes, if that came."""
+    if not batch.drafts:
+        return
+    known = {row.id: row.id for row in user_rows.list_all(c)}
+    emails = {row.email: row.id for row in user_rows.list_all(c)}
+    changed = [numbers[i] for i, row in batch.drafts if row["annotation_id"] is not None]
+    there: dict[tuple[int, int], int] = {}
+    for start in range(0, len(changed), 5000):
+        part = annotations.c.task_id.in_(changed[start : start + 5000])
+        query = sa.select(annotations.c.task_id, annotations.c.import_id, annotations.c.id)
+        there |= {(row[0], row[1]): row[2] for row in c.execute(query.where(part))}
+    rows = []
+    for index, row in batch.drafts:
+        task, who = numbers[index], row["user_id"]
+        user = emails.get(who) if isinstance(who, str) else known.get(who)
+        of = there.get((task, row["annotation_id"]))
+        rows.append({**row, "task_id": task, "annotation_id": of, "user_id": user or batch.user})
+    c.execute(sa.insert(drafts), rows)
 
 
 def _count(c: Connection, project: int, batch: Batch) -> None:

@@ -5,9 +5,9 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Row
 
-from dovetail.labels.store.tables import metadata
+from dovetail.labels.store.tables import metadata, tasks
 
-__all__ = ["add", "find", "listed", "remove", "uploads"]
+__all__ = ["add", "find", "listed", "take_out", "uploads"]
 
 uploads = sa.Table(
     "uploads",
@@ -17,7 +17,9 @@ uploads = sa.Table(
         "project_id", sa.ForeignKey("projects.id", ondelete="CASCADE"), nullable=False, index=True
     ),
     sa.Column("name", sa.Text, nullable=False),
-    sa.Column("path", sa.Text),
+    sa.Column(
+        "path", sa.Text, comment="where it lies; with a dot last, how all that it brought begins"
+    ),
     sa.Column("size", sa.BigInteger, nullable=False),
     sa.Column("created_by", sa.Integer, nullable=False),
     sa.Column("created_at", sa.String(32), nullable=False),
@@ -42,6 +44,16 @@ def listed(c: Connection, project: int) -> list[Row[Any]]:
     return list(c.execute(of))
 
 
-def remove(c: Connection, numbers: list[int]) -> None:
-    """Forget files."""
-    c.execute(sa.delete(uploads).where(uploads.c.id.in_(numbers)))
+def take_out(c: Connection, project: int, numbers: list[int] | None) -> list[Row[Any]]:
+    """Forget files of a project, or all, and return them; their tasks stay, and name none."""
+    gone = [row for row in listed(c, project) if numbers is None or row.id in numbers]
+    ids = [row.id for row in gone]
+    for start in range(0, len(ids), 5000):
+        c.execute(sa.delete(uploads).where(uploads.c.id.in_(ids[start : start + 5000])))
+    left = {row.name for row in listed(c, project)}
+    names = sorted({row.name for row in gone} - left)
+    for start in range(0, len(names), 5000):
+        named = tasks.c.file_upload.in_(names[start : start + 5000])
+        mine = tasks.c.project_id == project
+        c.execute(sa.update(tasks).where(mine, named).values(file_upload=None))
+    return gone

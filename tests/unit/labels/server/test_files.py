@@ -158,3 +158,63 @@ def test_a_format_that_does_not_fit_is_refused(labels, name, said):
     assert said in json.dumps(answer)
     labels.get("/api/projects/999/export?exportType=CSV", status=404)
     labels.get("/api/projects/999/export/formats", status=404)
+
+
+def test_deleted_files_leave_their_tasks_and_show_nothing_more(labels, tmp_path):
+    project = labels.project(label_config=IMAGES)
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        archive.writestr("a/x.png", PNG)
+        archive.writestr("b/x.png", PNG)
+    one = send(labels, project, ("one.png", PNG))["file_upload_ids"]
+    both = send(labels, project, ("two.png", PNG), ("pics.zip", buffer.getvalue()))
+    path = f"/api/projects/{project}/file-uploads"
+    listed = {row["id"]: row["file"] for row in labels.get(path)}
+    assert listed[both["file_upload_ids"][1]] == "pics.zip"
+    first, *rest = (data["image"] for data in data_of(labels, project))
+    gone = [*both["file_upload_ids"], 999]
+    assert labels.call("DELETE", path, {"file_upload_ids": gone}) == {"deleted": 2}
+    assert [row["id"] for row in labels.get(path)] == one
+    assert labels.http.get(first).status_code == 200
+    assert [labels.http.get(address).status_code for address in rest] == [404, 404, 404]
+    tasks = labels.get(f"/api/projects/{project}/tasks")
+    assert [bool(task["file_upload"]) for task in tasks][:1] == [True]
+    assert labels.call("DELETE", path) == {"deleted": 1}
+    assert [task["file_upload"] for task in labels.get(f"/api/projects/{project}/tasks")] == [
+        None
+    ] * 4
+    assert not list(tmp_path.rglob("*.png"))
+
+
+@pytest.mark.parametrize("body", [{"file_upload_ids": "1"}, {"file_upload_ids": [True]}, [1]])
+def test_what_lists_no_files_deletes_none(labels, body):
+    project = labels.project()
+    send(labels, project, ("a.txt", b"line"))
+    path = f"/api/projects/{project}/file-uploads"
+    said = labels.call("DELETE", path, body, status=400)
+    assert "file_upload_ids" in said["validation_errors"]
+    assert len(labels.get(path)) == 1
+
+
+def test_drafts_of_imported_tasks_are_kept(on_database):
+    labels = on_database
+    project = labels.project()
+    me = labels.get("/api/current-user/whoami")["email"]
+    (before,) = labels.load(project, [{"text": "a"}])
+    answered = labels.post(f"/api/tasks/{before}/annotations/", {"result": GOOD})["id"]
+    drafts = [
+        {"id": 5, "result": GOOD, "user": me, "lead_time": 2.5, "was_postponed": True},
+        {"id": 6, "result": [], "user": "gone@example.org", "annotation": answered},
+        7,
+    ]
+    annotations = [{"id": answered, "result": GOOD, "completed_by": {"email": me}}]
+    task = {"data": {"text": "b"}, "annotations": annotations, "drafts": drafts}
+    (number,) = labels.load(project, [task])
+    first, second = labels.get(f"/api/tasks/{number}")["drafts"]
+    assert (first["result"], first["user"], first["lead_time"]) == (GOOD, me, 2.5)
+    assert (first["was_postponed"], first["import_id"], first["annotation"]) == (True, 5, None)
+    (mine,) = labels.get(f"/api/tasks/{number}/annotations")
+    assert (second["user"], second["annotation"]) == (me, mine["id"])
+    bad = {"data": {"text": "c"}, "drafts": [{"result": 3}]}
+    path = f"/api/projects/{project}/import"
+    assert "result must be a list" in str(labels.post(path, [bad], status=400))
