@@ -231,3 +231,18 @@ def test_answers_of_a_task_stand_side_by_side(
     expect(answers.nth(0)).to_contain_text("spam")
     expect(answers.nth(1)).to_contain_text("ham")
     expect(answers.nth(2)).to_contain_text("80% sure")
+
+
+def test_equal_answers_are_counted_together(page: Page, client: httpx.Client) -> None:
+    body = {"title": "Alike", "label_config": TEXT, "maximum_annotations": 3}
+    number = int(client.post("/api/projects", json=body).json()["id"])
+    path = f"/api/projects/{number}/import?return_task_ids=true"
+    (task,) = client.post(path, json=texts(1)).json()["task_ids"]
+    for said in ("spam", "ham", "spam"):
+        value = {"choices": [said]}
+        region = {"from_name": "kind", "to_name": "text", "type": "choices", "value": value}
+        client.post(f"/api/tasks/{task}/annotations/", json={"result": [region]})
+    page.goto(f"{client.base_url}/labels/projects/{number}")
+    expect(page.get_by_role("row", name="Comment 0")).to_contain_text(
+        "2 \N{MULTIPLICATION SIGN} spam · ham"
+    )

@@ -91,7 +91,7 @@ def test_sources_are_added_changed_paused_and_removed_by_keyboard(
     people.get_by_role("button", name="Change").press("Enter")
     page.get_by_label("Cost of one answer").fill("0.4")
     page.get_by_label("Cost of one answer").press("Enter")
-    expect(people).to_contain_text("0.40")
+    expect(people).to_contain_text("0.4")
 
 
 def test_a_model_is_described_by_fields_and_what_is_wrong_stands_beside_one(

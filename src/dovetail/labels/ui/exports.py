@@ -49,6 +49,9 @@ class FormatRow(msgspec.Struct, frozen=True, kw_only=True):
     href: str
 
 
+_WAYS = {"dawid-skene": "weighed by how good people are (Dawid-Skene)"}
+
+
 class ExportsPage(msgspec.Struct, frozen=True, kw_only=True):
     """What the page shows."""
 
@@ -100,5 +103,5 @@ def _row(project: int, one: Snapshot) -> SnapshotRow:
 def _how(facts: ControlFacts) -> str:
     """How labels were found, the most frequent way first; `agreement` where several answered."""
     ways = sorted(facts.how.items(), key=lambda way: -way[1])
-    said = ", ".join(f"{count} {way}" for way, count in ways)
+    said = ", ".join(f"{count} {_WAYS.get(way, way)}" for way, count in ways)
     return said if facts.agreement is None else f"{said}, agreement {facts.agreement:.0%}"

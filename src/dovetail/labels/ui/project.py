@@ -1,5 +1,7 @@
 """One project: how far it is, its tasks, what annotators are told."""
 
+from collections import Counter
+from collections.abc import Iterable
 from typing import Any
 from urllib.parse import urlencode
 
@@ -21,6 +23,7 @@ __all__ = ["ProjectPage", "TaskRow", "project_page"]
 PAGE = 50
 _SHOWN = 160
 _ANSWERS = 3
+_TIMES = "\N{MULTIPLICATION SIGN}"
 _SMALL_PICTURE = 16_000
 
 
@@ -160,7 +163,7 @@ def _row(row: Any, answers: list[Any], config: LabelConfig) -> TaskRow:
         id=row.id,
         text=text,
         picture=picture,
-        said=[said(one.result, config, was_cancelled=one.was_cancelled) for one in newest],
+        said=_folded(said(one.result, config, was_cancelled=one.was_cancelled) for one in newest),
         more=len(answers) - len(newest),
         annotations=row.total_annotations,
         skipped=row.cancelled_annotations,
@@ -171,6 +174,12 @@ def _row(row: Any, answers: list[Any], config: LabelConfig) -> TaskRow:
         updated=row.updated_at,
         href=f"/labels/tasks/{row.id}",
     )
+
+
+def _folded(words: Iterable[str]) -> list[str]:
+    """Each answer once, with how often it was given."""
+    counts = Counter(words)
+    return [word if count == 1 else f"{count} {_TIMES} {word}" for word, count in counts.items()]
 
 
 def _shown(row: Any, config: LabelConfig) -> tuple[str, str]:

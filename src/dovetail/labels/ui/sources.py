@@ -149,7 +149,8 @@ def _sources(report: Report | None, specs: list[Spec]) -> list[SourceRow]:
     known = {one.name: one for one in specs}
     rows = [
         SourceRow(
-            name=one.name, kind=known[one.name].kind_of if one.spec is not None else one.kind,
+            name=one.name.removesuffix("@localhost") if one.spec is None else one.name,
+            kind=known[one.name].kind_of if one.spec is not None else one.kind,
             paused=one.spec is not None and getattr(known[one.name], "paused", False),
             accuracy=one.accuracy, lower=one.lower, upper=one.upper, answers=one.answers,
             cost=one.cost, seconds=one.seconds, spent=one.spent, problem=one.problem,

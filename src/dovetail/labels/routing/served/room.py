@@ -70,7 +70,8 @@ class Asking:
 
     def fail(self, problem: str, now: float) -> None:
         """Leave it alone for a while, longer each time."""
-        self.problem, self.failures = problem, self.failures + 1
+        said = problem.replace("Webhook URL hostname", "the host")  # the shared check's words
+        self.problem, self.failures = said, self.failures + 1
         self.until = now + min(_PAUSE_S * 2 ** (self.failures - 1), _LONGEST_S)
 
 

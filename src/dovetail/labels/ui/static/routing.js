@@ -9,7 +9,7 @@ const PAUSE_MS = 350;
 function number(value, digits = 0) { return value.toLocaleString("en", { maximumFractionDigits: digits }); }
 
 /** @param {number} value */
-function percent(value) { return `${number(value * 100, 1)} %`; }
+function percent(value) { return `${number(value * 100, 1)}%`; }
 
 /** A part of a page that has one form. */
 class WithForm extends HTMLElement {
