@@ -51,6 +51,7 @@ def build(context: Context, settings: LabelSettings) -> Service:
     ]
 
     def start() -> None:
+        snapshots.sweep()
         people.start()
         learning.start()
         connections.start()

@@ -1,7 +1,9 @@
 """The use cases of snapshots."""
 
 import re
+import threading
 from collections.abc import Iterator, Mapping, Sequence
+from datetime import timedelta
 from typing import Any
 from uuid import uuid4
 
@@ -9,8 +11,9 @@ import msgspec
 from sqlalchemy.engine import Connection, Row
 
 import dovetail
-from dovetail.base.errors import InvalidInputError
-from dovetail.labels.backend import Backend, Changed
+from dovetail.base import telemetry
+from dovetail.base.errors import DovetailError, InvalidInputError
+from dovetail.labels.backend import Backend, Changed, instant
 from dovetail.labels.errors import AbsentError
 from dovetail.labels.exports.comparing import compare, verify
 from dovetail.labels.exports.making import Made, make
@@ -24,6 +27,7 @@ from dovetail.wire.labels import Difference, MakeSnapshot, Snapshot, TableFormat
 
 __all__ = ["Snapshots"]
 
+log = telemetry.logger("labels")
 FOLDER = "snapshots"
 _NAME = re.compile(r"[A-Za-z][\w.-]{0,99}")
 _MOST = 10_000_000  # predictions of a project
@@ -68,16 +72,43 @@ class Snapshots:
                 fix="begin with a letter, go on with letters, digits, dots, dashes, underscores",
             )
         row = self._projects.row(project)
-        folder = f"{FOLDER}/{project}/{uuid4().hex}"
+        folder, now = f"{FOLDER}/{project}/{uuid4().hex}", self._backend.now()
+        self._backend.database.write(lambda c: rows.begin(c, folder, now))
         try:
             made = self._written(project, folder, asked)
             found, is_new = self._noted(project, folder, asked, made, (row.title, creator))
         except BaseException:
-            self._backend.files.delete(folder)
+            self._drop(folder)
             raise
         if not is_new:
-            self._backend.files.delete(folder)
+            self._drop(folder)
         return found, is_new
+
+    def _drop(self, folder: str) -> None:
+        self._backend.files.delete(folder)
+        self._backend.database.write(lambda c: rows.end(c, folder))
+
+    def sweep(self) -> None:
+        """Delete, in the background, what a server left that was killed while it made a snapshot.
+
+        Where several servers may share the database, one of them may be making it right now, so
+        only what is a day old is taken for left.
+        """
+        before = ""
+        if self._backend.database.dialect != "sqlite":
+            before = instant(self._backend.clock.now() - timedelta(days=1))
+        left = self._backend.database.read(lambda c: rows.abandoned(c, before))
+        if left:
+            threading.Thread(
+                target=self._sweep, args=(left,), name="labels-sweep", daemon=True
+            ).start()
+
+    def _sweep(self, folders: Sequence[str]) -> None:
+        for folder in folders:
+            try:
+                self._drop(folder)
+            except DovetailError as error:  # it is tried again at the next start
+                log.warning("a left folder cannot be deleted", folder=folder, error=str(error))
 
     def _written(self, project: int, folder: str, asked: MakeSnapshot) -> Made:
         config = self._projects.config(project)
@@ -135,6 +166,7 @@ class Snapshots:
             last = rows.latest(c, project, asked.name)
             if last is not None and last.digest == made.digest:
                 return last, False
+            rows.end(c, folder)
             return rows.add(c, values), True
 
         row, is_new = self._backend.database.write(note)

@@ -26,6 +26,7 @@ def _make_missing(operations: Any) -> None:
 MIGRATIONS: Sequence[Migration] = (
     Migration("tables of webhooks, views, ML backends, uploads and snapshots", _make_missing),
     Migration("tables of exports", _make_missing),
+    Migration("folders of snapshots that are being made", _make_missing),
 )
 
 

@@ -7,7 +7,18 @@ from sqlalchemy.engine import Connection, Row
 
 from dovetail.labels.store.tables import metadata, projects
 
-__all__ = ["add", "find", "hold", "latest", "listed", "snapshots"]
+__all__ = [
+    "abandoned",
+    "add",
+    "begin",
+    "begun",
+    "end",
+    "find",
+    "hold",
+    "latest",
+    "listed",
+    "snapshots",
+]
 
 snapshots = sa.Table(
     "snapshots",
@@ -24,6 +35,31 @@ snapshots = sa.Table(
     sa.UniqueConstraint("project_id", "name", "version"),
     sqlite_autoincrement=True,
 )
+
+begun = sa.Table(
+    "snapshots_begun",
+    metadata,
+    sa.Column("folder", sa.String(255), primary_key=True),
+    sa.Column("begun_at", sa.String(32), nullable=False),
+)
+
+
+def begin(c: Connection, folder: str, now: str) -> None:
+    """Write down where files of a snapshot are about to be written."""
+    c.execute(sa.insert(begun).values(folder=folder, begun_at=now))
+
+
+def end(c: Connection, folder: str) -> None:
+    """Say that the files of a folder are a snapshot's now, or gone."""
+    c.execute(sa.delete(begun).where(begun.c.folder == folder))
+
+
+def abandoned(c: Connection, before: str = "") -> list[str]:
+    """The folders that were begun, before a time if one is given, and never ended."""
+    chosen = sa.select(begun.c.folder).order_by(begun.c.folder)
+    if before:
+        chosen = chosen.where(begun.c.begun_at < before)
+    return [row[0] for row in c.execute(chosen)]
 
 
 def hold(c: Connection, project: int) -> bool:

@@ -2,6 +2,7 @@
 
 import csv
 import io
+import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -249,3 +250,31 @@ def test_an_empty_project_has_an_empty_snapshot(world):
     assert list(world.snapshots.labels(world.project, "empty")) == []
     assert world.snapshots.verify(world.project, "empty").ok
     assert b"".join(world.snapshots.table(world.project, "empty")) != b""
+
+
+def test_what_a_killed_server_left_of_a_snapshot_is_deleted_at_the_next_start(
+    tmp_path: Path, until: Any
+) -> None:
+    with run_piece(piece, state=tmp_path) as running:
+        world = World(running.url, tmp_path)
+        world.task("fine", {"mood": {"choices": ["good"]}})
+        world.snapshots.make(world.project, "gold")
+        world.snapshots.make(world.project, "gold")  # nothing new: what it wrote is gone again
+        world.studio.close()
+        world.snapshots.close()
+    kept = tmp_path / "artifacts" / "snapshots" / str(world.project)
+    (folder,) = kept.iterdir()
+    left, strange = kept / "0123", kept / "4567"
+    for one in (left, strange):
+        one.mkdir()
+        (one / "tasks.jsonl").write_bytes(b"{}")
+    with sqlite3.connect(tmp_path / "labels.db") as database:
+        assert database.execute("SELECT * FROM snapshots_begun").fetchall() == []
+        row = f"snapshots/{world.project}/0123", "2026-01-01T00:00:00.000000Z"
+        database.execute("INSERT INTO snapshots_begun VALUES (?, ?)", row)
+    database.close()
+    with run_piece(piece, state=tmp_path) as running:
+        until(lambda: not left.exists())
+        assert sorted(kept.iterdir()) == sorted((folder, strange))  # only what it began itself
+        with Client(running.url) as labels:
+            assert labels.verify(world.project, "gold").ok
