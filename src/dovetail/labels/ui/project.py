@@ -97,13 +97,8 @@ def project_page(handlers: Handlers, parted: Parted | None, request: Request) ->
         AbsentError: there is no such project.
     """
     number = request.path_params["project"]
-    query = request.query_params
     project = handlers.projects.get(number, 0)
-    show = query.get("show", "all")
-    show = show if show in listing.SHOWS else "all"
-    ask = query.get("ask", "").strip()[:200]
-    sort = _sort(request)
-    page = _page(query.get("page", "1"))
+    show, ask, sort, page = _asked(request)
     found, rows = _tasks(handlers, project, show, ask, sort, page)
     pages = max(1, -(-found // PAGE))
     return ProjectPage(
@@ -130,6 +125,14 @@ def project_page(handlers: Handlers, parted: Parted | None, request: Request) ->
         unknown=list(config_of(project.label_config or "").unknown_tags),
         parted=parted,
     )
+
+
+def _asked(request: Request) -> tuple[str, str, Sort, int]:
+    """Which tasks are asked for: the kind, what their data holds, the order, the page."""
+    query = request.query_params
+    show = query.get("show", "all")
+    show = show if show in listing.SHOWS else "all"
+    return show, query.get("ask", "").strip()[:200], _sort(request), _page(query.get("page", "1"))
 
 
 def _tasks(

@@ -110,23 +110,11 @@ def sources_page(
     report = routing.report(number) if stated else None
     may_change = access.role(request.state.principal, number) == "manager"
     config = config_of(project.label_config or "")
-    skills = learner.version.skills if learner.version else ()
     return SourcesPage(
         id=number,
         name=project.title or f"Project {number}",
         learner=learner,
-        skills=[
-            SkillRow(
-                control=one.control,
-                accuracy=one.accuracy,
-                lower=one.lower,
-                upper=one.upper,
-                confidence=one.confidence,
-                answers=one.answers,
-                text=one.text,
-            )
-            for one in skills
-        ],
+        skills=_skills(learner),
         may_change=may_change,
         tasks=project.task_number,
         policy=routing.policy(number),
@@ -140,6 +128,22 @@ def sources_page(
             for version, count in handlers.projects.model_versions(number).items()
         ],
     )
+
+
+def _skills(learner: Learner) -> list[SkillRow]:
+    """How good the labeller's present version is at each question."""
+    return [
+        SkillRow(
+            control=one.control,
+            accuracy=one.accuracy,
+            lower=one.lower,
+            upper=one.upper,
+            confidence=one.confidence,
+            answers=one.answers,
+            text=one.text,
+        )
+        for one in (learner.version.skills if learner.version else ())
+    ]
 
 
 def _sources(report: Report | None, specs: list[Spec]) -> list[SourceRow]:

@@ -24,7 +24,7 @@ function valueOf(field) {
   if (kind === "boolean") return value === "true";
   if (kind === "estimate") return undefined;
   if (kind === "lines") return lines(field.name, value);
-  if (kind === "pairs") return value.trim() ? lines(field.name, value) : {};
+  if (kind === "pairs") return value.trim() ? lines(field.name, value, true) : {};
   if (kind === "json") return json(field.name, value);
   if (kind === "words") return value.split(",").map((one) => one.trim()).filter(Boolean);
   if (kind === "time") return value ? Date.parse(value) / 1000 : null;
@@ -39,12 +39,12 @@ function json(name, text) {
   try { return JSON.parse(text); } catch (error) { throw new Wrong(name, `This is no JSON: ${/** @type {Error} */ (error).message}`); }
 }
 
-/** Lines `key = value`, or a value each; `a, b` after `=` is a list. @param {string} name @param {string} text */
-function lines(name, text) {
+/** Lines `key = value`, or a value each; `a, b` after `=` is a list. @param {string} name @param {string} text @param {boolean} [isPaired] Whether each line has an `=`. */
+function lines(name, text, isPaired = false) {
   if (/^\s*[[{]/.test(text)) return json(name, text);
   const rows = text.split("\n").map((line) => line.trim()).filter(Boolean);
   const pairs = rows.filter((row) => row.includes("="));
-  if (pairs.length && pairs.length < rows.length) throw new Wrong(name, `A line has no "=": ${rows.find((row) => !row.includes("="))}`);
+  if ((isPaired || pairs.length) && pairs.length < rows.length) throw new Wrong(name, `A line has no "=": ${rows.find((row) => !row.includes("="))}`);
   if (!pairs.length) return rows;
   return Object.fromEntries(pairs.map((row) => {
     const at = row.indexOf("=");

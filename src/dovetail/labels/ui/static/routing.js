@@ -1,7 +1,7 @@
 // The page of a project's sources: <routing-form> says what is wanted and shows meanwhile what that costs,
 // <source-list> adds sources and changes, pauses and removes them. Both send what the API takes.
 
-import { ask, complain, fill, read, send, settle } from "./fields.js";
+import { ask, complain, fieldsOf, fill, read, send, settle } from "./fields.js";
 
 const PAUSE_MS = 350;
 
@@ -108,7 +108,7 @@ class SourceList extends WithForm {
 
   async #save() {
     const taken = [...this.querySelectorAll("[data-spec]")].map((row) => JSON.parse(/** @type {HTMLElement} */ (row).dataset.spec ?? "{}").name);
-    const name = String(read(this.form).name ?? "");
+    const name = fieldsOf(this.form).find((field) => field.name === "name")?.value ?? "";
     if (!this.#given && taken.includes(name)) {
       settle(this.form);
       return complain(this.form, { field: "name", detail: `There is a source ${name} already: change that one, or take another name.` });
