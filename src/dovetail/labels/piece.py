@@ -34,7 +34,7 @@ def build(context: Context, settings: LabelSettings) -> Service:
     routing = routing_up.Served(context, handlers)  # before learning: it decides what is next
     learning = setting_up.Learning(context, backend)
     connections = Connections(handlers, context)
-    direct = DirectAnnotations(handlers)
+    direct = DirectAnnotations(handlers, people.people.guard.quick)
     gives = handlers.projects, handlers.exporting, handlers.users
     snapshots, export_files = Snapshots(backend, *gives), ExportFiles(backend, *gives)
     every = [

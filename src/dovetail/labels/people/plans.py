@@ -51,6 +51,13 @@ class Plans:
         self._known[project] = self._clock() + _TRUSTED_S, kept
         return kept
 
+    def is_open(self, project: int) -> bool:
+        """Return whether it is known, the database not asked, that no qualification is needed."""
+        known = self._known.get(project)
+        if known is None or self._clock() >= known[0]:
+            return False
+        return known[1] is None or known[1].plan.qualification is None
+
     def forget(self, project: int) -> None:
         """Read a project's plan again at the next question."""
         self._known.pop(project, None)

@@ -5,6 +5,8 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+from tests.unit.labels.people.conftest import CONFIG
+
 GOOD = [{"from_name": "mood", "to_name": "text", "type": "choices", "value": {"choices": ["good"]}}]
 
 
@@ -223,3 +225,34 @@ def test_a_token_that_is_revoked_while_two_people_save_loses_nothing(
     exported = world.boss.get(f"/api/projects/{world.project}/export?exportType=JSON")
     kept = {one["id"] for task in exported for one in task["annotations"]}
     assert kept == {*acknowledged["ann"], *acknowledged["bob"]}
+
+
+def test_the_short_way_of_saving_shows_and_refuses_what_the_route_does(
+    build: Callable[..., Any],
+) -> None:
+    world = build(5)
+    ann = world.invite("ann")
+    path = f"/api/tasks/{world.tasks[0]}/annotations/"
+    # The first goes by the route, which learns where the task is; later ones go the short way.
+    made = [ann.answer(world.tasks[0], "good") for _ in range(3)]
+    assert [set(one) for one in made] == [set(made[0])] * 3
+    assert {one["ground_truth"] for one in made} == {False}
+    assert {one["completed_by"] for one in made} == {ann.user}
+    for extra in ({"ground_truth": True}, {"completed_by": ann.user + 1}):
+        refused = ann.post(path, {"result": GOOD, **extra}, status=403)
+        assert "an annotator answers in their own name" in str(refused)
+    twice = {"result": GOOD, "unique_id": "one"}
+    assert ann.post(path, twice) == ann.post(path, twice)
+    other = world.boss.post("/api/projects", {"title": "other", "label_config": CONFIG})["id"]
+    load = f"/api/projects/{other}/import?return_task_ids=true"
+    (strange,) = world.boss.post(load, [{"text": "x", "secret": ""}])["task_ids"]
+    for _ in range(2):
+        ann.answer(strange, "good", status=403)
+    world.plan(
+        qualification={"tiers": [{"name": "basic", "threshold": 0.6}], "least": 3, "most": 4}
+    )
+    ann.answer(world.tasks[0], "good", status=403)
+    world.plan()
+    ann.answer(world.tasks[0], "good")
+    world.boss.call("DELETE", f"{world.api}/members/{ann.user}", status=204)
+    ann.answer(world.tasks[0], "good", status=403)
