@@ -16,7 +16,9 @@ FILES = "/api/2.0/mlflow-artifacts/artifacts"
 
 
 def test_files_go_through_the_server_into_the_bucket(tmp_path: Path, s3_url: str) -> None:
-    settings, body = TrackingSettings(artifacts=s3_url), bytes(range(256)) * 80_000
+    # Nothing is swept then: the bucket of the tests says that every upload began in 2010.
+    settings = TrackingSettings(artifacts=s3_url, presigned_urls=False)
+    body = bytes(range(256)) * 80_000
     with run_piece(piece, settings, state=tmp_path) as running:
         with httpx.Client(base_url=f"{running.url}{FILES}") as client:
             assert client.put("/1/r/artifacts/m/big.bin", content=body).json() == {}
