@@ -134,6 +134,25 @@ def test_two_hundred_digits_and_a_disagreement(
     context.close()
 
 
+SLOW = """const ask = fetch;
+window.fetch = async (address, options) => {
+  const answer = await ask(address, options);
+  if (String(address).includes("/queue")) await new Promise((done) => setTimeout(done, 300));
+  return answer;
+};"""
+
+
+def test_no_item_comes_twice_however_slow_the_queue_is(browser: Browser, labels: Labels) -> None:
+    project = labels.project(COMMENTS, title="Slow")
+    labels.call("POST", f"/api/projects/{project}/import", [{"text": f"{n}"} for n in range(60)])
+    context = labels.context(browser, "owner")
+    page = context.new_page()
+    page.add_init_script(SLOW)
+    tasks = labels.call("GET", f"/api/tasks?project={project}&page_size=100")["tasks"]
+    label_all(page, labels, project, {task["id"]: "1" for task in tasks})
+    context.close()
+
+
 def test_two_hundred_comments_with_pre_labels(browser: Browser, labels: Labels) -> None:
     texts = comments()
     assert len(texts) == COUNT

@@ -35,7 +35,8 @@ export class Queue extends EventTarget {
   /** Take the next item. @returns {Item | undefined} */
   take() {
     const item = this.#items.shift();
-    this.fill();
+    // It is on the desk from now on: it must not be handed out again, however fast it is answered.
+    this.fill(item ? [item.id] : this.#shown);
     return item;
   }
 
