@@ -12,7 +12,13 @@ from dovetail.labels.backend import Asked, Backend, Saved
 from dovetail.labels.errors import AbsentError, NothingLeftError
 from dovetail.labels.handlers.locks import Locks
 from dovetail.labels.handlers.projects import Projects, options_of
-from dovetail.labels.handlers.shapes import annotation_json, draft_json, joined, prediction_json
+from dovetail.labels.handlers.shapes import (
+    annotation_json,
+    draft_json,
+    joined,
+    prediction_json,
+    task_columns,
+)
 from dovetail.labels.handlers.users import Users
 from dovetail.labels.store import annotations as annotation_rows
 from dovetail.labels.store import choosing as rows
@@ -119,28 +125,15 @@ class Choosing:
         own = [one for one in every if one.completed_by == user]
         drafts = annotation_rows.drafts_of(c, [row.id], user=user).get(row.id, ())
         shown = NextTask(
-            id=row.id,
             predictions=Raw(joined(prediction_json(one, people) for one in said)),
             annotations=Raw(joined(annotation_json(one, people) for one in own)),
             drafts=Raw(joined(draft_json(one, people, emails) for one in drafts)),
             updated_by=[{"user_id": row.updated_by}] if row.updated_by else [],
             unique_lock_id=unique,
-            data=Raw(row.data),
-            meta=Raw(row.meta),
-            created_at=row.created_at,
-            updated_at=row.updated_at,
             is_labeled=row.is_labeled,
             overlap=row.overlap,
-            inner_id=row.inner_id,
-            total_annotations=row.total_annotations,
-            cancelled_annotations=row.cancelled_annotations,
-            total_predictions=row.total_predictions,
-            comment_count=row.comment_count,
-            unresolved_comment_count=row.unresolved_comment_count,
-            last_comment_updated_at=row.last_comment_updated_at,
-            project=row.project_id,
-            file_upload=row.file_upload,
             queue=why,
+            **task_columns(row),
         )
         return spliced(shown, row.extra)
 

@@ -27,6 +27,7 @@ __all__ = [
     "exported_task_json",
     "joined",
     "prediction_json",
+    "task_columns",
     "task_json",
 ]
 
@@ -84,29 +85,56 @@ def joined(parts: Iterable[Json]) -> Json:
     return b"[" + b",".join(parts) + b"]"
 
 
+_ANNOTATION = (
+    "id",
+    "completed_by",
+    "created_at",
+    "updated_at",
+    "draft_created_at",
+    "lead_time",
+    "was_cancelled",
+    "ground_truth",
+    "import_id",
+    "last_action",
+    "bulk_created",
+    "updated_by",
+    "parent_prediction",
+    "parent_annotation",
+    "last_created_by",
+)
+_TASK = (
+    "id",
+    "created_at",
+    "updated_at",
+    "inner_id",
+    "total_annotations",
+    "cancelled_annotations",
+    "total_predictions",
+    "comment_count",
+    "unresolved_comment_count",
+    "last_comment_updated_at",
+    "file_upload",
+)
+
+
+def _annotation_columns(row: Row[Any]) -> dict[str, Any]:
+    """Return what every shape of an annotation says as its row does."""
+    said = {name: getattr(row, name) for name in _ANNOTATION}
+    return {**said, "result": Raw(row.result), "task": row.task_id, "project": row.project_id}
+
+
+def task_columns(row: Row[Any]) -> dict[str, Any]:
+    """Return what every shape of a task says as its row does."""
+    said = {name: getattr(row, name) for name in _TASK}
+    return {**said, "data": Raw(row.data), "meta": Raw(row.meta), "project": row.project_id}
+
+
 def annotation_json(row: Row[Any], people: People) -> Json:
     """Return an annotation as the API shows it."""
     shown = Annotation(
-        id=row.id,
-        result=Raw(row.result),
         created_username=people.name(row.completed_by),
         created_ago=people.ago(row.created_at),
-        completed_by=row.completed_by,
-        created_at=row.created_at,
-        updated_at=row.updated_at,
-        draft_created_at=row.draft_created_at,
-        lead_time=row.lead_time,
-        was_cancelled=row.was_cancelled,
-        ground_truth=row.ground_truth,
-        import_id=row.import_id,
-        last_action=row.last_action,
-        bulk_created=row.bulk_created,
-        task=row.task_id,
-        project=row.project_id,
-        updated_by=row.updated_by,
-        parent_prediction=row.parent_prediction,
-        parent_annotation=row.parent_annotation,
-        last_created_by=row.last_created_by,
+        **_annotation_columns(row),
     )
     return spliced(shown, row.extra)
 
@@ -114,27 +142,10 @@ def annotation_json(row: Row[Any], people: People) -> Json:
 def exported_annotation_json(row: Row[Any]) -> Json:
     """Return an annotation as an export has it."""
     shown = ExportedAnnotation(
-        id=row.id,
-        completed_by=row.completed_by,
-        result=Raw(row.result),
-        was_cancelled=row.was_cancelled,
-        ground_truth=row.ground_truth,
-        created_at=row.created_at,
-        updated_at=row.updated_at,
-        draft_created_at=row.draft_created_at,
-        lead_time=row.lead_time,
         prediction=Raw(row.prediction),
         result_count=row.result_count,
         unique_id=row.unique_id,
-        import_id=row.import_id,
-        last_action=row.last_action,
-        bulk_created=row.bulk_created,
-        task=row.task_id,
-        project=row.project_id,
-        updated_by=row.updated_by,
-        parent_prediction=row.parent_prediction,
-        parent_annotation=row.parent_annotation,
-        last_created_by=row.last_created_by,
+        **_annotation_columns(row),
     )
     return spliced(shown, row.extra)
 
@@ -190,37 +201,24 @@ def task_json(
     timed = [one.lead_time for one in annotations if one.lead_time is not None]
     versions = dict.fromkeys(one.model_version or "" for one in predictions)
     shown = Task(
-        id=row.id,
         predictions=Raw(joined(prediction_json(one, people) for one in predictions)),
         annotations=Raw(joined(annotation_json(one, people) for one in annotations)),
         drafts=Raw(drafts),
         annotators=list(dict.fromkeys(a.completed_by for a in annotations if a.completed_by)),
-        inner_id=row.inner_id,
-        cancelled_annotations=row.cancelled_annotations,
-        total_annotations=row.total_annotations,
-        total_predictions=row.total_predictions,
         completed_at=max((one.created_at for one in annotations), default=None)
         if row.is_labeled
         else None,
         annotations_results=_pretty(annotations),
         predictions_results=_pretty(predictions),
         predictions_score=row.predictions_score,
-        file_upload=row.file_upload,
         annotations_ids=",".join(str(one.id) for one in annotations),
         predictions_model_versions=",".join(versions),
         avg_lead_time=sum(timed) / len(timed) if timed else None,
         draft_exists=drafts != b"[]",
         updated_by=[{"user_id": row.updated_by}] if row.updated_by else [],
-        data=Raw(row.data),
-        meta=Raw(row.meta),
-        created_at=row.created_at,
-        updated_at=row.updated_at,
         is_labeled=row.is_labeled,
         overlap=row.overlap,
-        comment_count=row.comment_count,
-        unresolved_comment_count=row.unresolved_comment_count,
-        last_comment_updated_at=row.last_comment_updated_at,
-        project=row.project_id,
+        **task_columns(row),
     )
     return spliced(shown, row.extra)
 
@@ -239,24 +237,11 @@ def exported_task_json(
 ) -> Json:
     """Return a task as an export has it."""
     shown = ExportedTask(
-        id=row.id,
         annotations=Raw(joined(exported_annotation_json(one) for one in annotations)),
-        file_upload=row.file_upload,
         drafts=list(drafts),
         predictions=list(predictions),
-        data=Raw(row.data),
-        meta=Raw(row.meta),
-        created_at=row.created_at,
-        updated_at=row.updated_at,
         allow_skip=row.allow_skip,
-        inner_id=row.inner_id,
-        total_annotations=row.total_annotations,
-        cancelled_annotations=row.cancelled_annotations,
-        total_predictions=row.total_predictions,
-        comment_count=row.comment_count,
-        unresolved_comment_count=row.unresolved_comment_count,
-        last_comment_updated_at=row.last_comment_updated_at,
-        project=row.project_id,
         updated_by=row.updated_by,
+        **task_columns(row),
     )
     return spliced(shown, row.extra)

@@ -12,7 +12,7 @@ from msgspec import Raw
 from sqlalchemy.engine import Connection, Row
 
 from dovetail.labels.handlers.projects import Projects
-from dovetail.labels.handlers.shapes import exported_annotation_json, joined
+from dovetail.labels.handlers.shapes import exported_annotation_json, joined, task_columns
 from dovetail.labels.store import annotations as annotation_rows
 from dovetail.labels.store import projects as project_rows
 from dovetail.labels.store import tasks as task_rows
@@ -71,23 +71,10 @@ def project_json(projects: Projects, row: Row[Any]) -> bytes:
 def task_json(row: Row[Any]) -> bytes:
     """Return a task as webhooks show it."""
     shown = HookTask(
-        id=row.id,
-        data=Raw(row.data),
-        meta=Raw(row.meta),
-        created_at=row.created_at,
-        updated_at=row.updated_at,
         is_labeled=row.is_labeled,
         allow_skip=row.allow_skip,
         overlap=row.overlap,
-        inner_id=row.inner_id,
-        total_annotations=row.total_annotations,
-        cancelled_annotations=row.cancelled_annotations,
-        total_predictions=row.total_predictions,
-        comment_count=row.comment_count,
-        unresolved_comment_count=row.unresolved_comment_count,
-        last_comment_updated_at=row.last_comment_updated_at,
-        project=row.project_id,
         updated_by=row.updated_by,
-        file_upload=row.file_upload,
+        **task_columns(row),
     )
     return spliced(shown, row.extra)
