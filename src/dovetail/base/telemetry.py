@@ -45,8 +45,9 @@ def configure_logs(
             render,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(getattr(logging, level.upper())),
-        # whatever standard error is then: a stream that was replaced may be closed by now
-        logger_factory=lambda *_: structlog.PrintLogger(sys.stderr),
+        # One write a line, as several processes may share the stream; to whatever standard error is
+        # then: a stream that was replaced may be closed by now.
+        logger_factory=lambda *_: structlog.WriteLogger(sys.stderr),
         cache_logger_on_first_use=False,
     )
     logging.basicConfig(level=max(logging.WARNING, getattr(logging, level.upper())))

@@ -1,3 +1,4 @@
+import io
 import json
 
 import pytest
@@ -32,3 +33,17 @@ def test_logs_elsewhere_than_on_a_terminal_are_one_json_object_a_line(capsys):
     assert (line["event"], line["level"], line["piece"], line["rows"]) == (
         "loud", "warning", "tests", 3
     )  # fmt: skip
+
+
+def test_a_line_is_one_write_so_that_lines_of_several_processes_stay_whole(monkeypatch):
+    class Pipe(io.StringIO):
+        def write(self, text: str) -> int:
+            writes.append(text)
+            return len(text)
+
+    writes: list[str] = []
+    monkeypatch.setattr("sys.stderr", Pipe())
+    telemetry.configure_logs()
+    telemetry.logger("tests").warning("loud")
+    assert len(writes) == 1
+    assert writes[0].endswith("}\n")
