@@ -1,9 +1,9 @@
 """A piece and its unit tests need none of the other pieces: they run with all of those deleted.
 
 All tests are collected that way, and with them is imported whatever they import. Those that drive
-the piece as its users do (by command, over HTTP, in its pages, by its guides) are also run that way
-where the environment says `CI`: imports are held by import-linter, so what is left to find is a name
-that is looked up while the piece runs. One database is enough for that.
+the piece as its users do (by command, over HTTP, in its pages, by its guides) are also run that
+way where the environment says `CI`: imports are held by import-linter, so what is left to find is
+a name that is looked up while the piece runs. One database is enough for that.
 """
 
 import ast

@@ -51,7 +51,8 @@ class LabelDesk extends HTMLElement {
       isBusy: () => this.#isBusy, sitting: () => this.#sitting, save: () => this.#save(false), skip: () => this.#save(true),
       undo: () => this.#undo(), walk: (step) => this.#walk(step),
     });
-    document.addEventListener("keydown", () => { this.#pressed = performance.now(); }, { capture: true });
+    // On the window: what listens on the document acts on the key, and shows the next item, at once.
+    addEventListener("keydown", (event) => { this.#pressed = event.timeStamp; }, { capture: true });
     setInterval(() => { if (this.#sitting) this.bar?.tick(this.#timer.seconds); }, 1000);
     this.#begin();
   }
