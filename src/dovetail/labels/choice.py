@@ -9,13 +9,15 @@ from dataclasses import dataclass
 import numpy as np
 
 from dovetail.labels.models import Fitted, dawid_skene, majority, one_coin, vote_ratio
-from dovetail.labels.votes import Floats, Votes, softmax
+from dovetail.labels.votes import Codes, Floats, Votes, softmax
 
-__all__ = ["Trial", "choose", "left_out_of_majority", "one_sided", "temper", "try_out"]
+__all__ = ["LeftOut", "Trial", "choose", "one_sided"]
 
 _ONE_LABEL = 0.95
 _MARGIN = 0.03  # left-out answers that a model may tell worse before majority vote is taken
 _REFUTED = 0.2  # nats an answer by which a richer model may win before one coin is refuted
+_GOLDEN = (5**0.5 - 1) / 2
+_LEFT_OUT = 3000  # answers; more would only tell the third digit
 _TEMPERS = (1.0, 0.7, 0.5, 0.35, 0.25)
 
 
@@ -43,20 +45,21 @@ def one_sided(votes: Votes) -> float:
     return float(total[sided].sum() / max(total.sum(), 1))
 
 
-def choose(votes: Votes, weight: Floats) -> Fitted:
+def choose(votes: Votes, weight: Floats, left: "LeftOut | None" = None) -> Fitted:
     """Return the model that fits the answers, majority vote where none does better.
 
     Args:
         votes: The answers, a sample of them where there are many.
         weight: float[sources], what an answer of each counts.
+        left: Those that are left out, where they are known already.
     """
     if np.bincount(votes.item, minlength=votes.items).max(initial=0) < 2:
         return majority(votes, weight)  # nobody overlaps, so nothing tells good sources from bad
     if one_sided(votes) > 0.5:
         return vote_ratio(votes, weight)
     rich, coin = dawid_skene(votes, weight), one_coin(votes, weight)
-    plain = left_out_of_majority(votes, weight)
-    of_rich, of_coin = try_out(rich, votes), try_out(coin, votes)
+    left = left or LeftOut(votes)
+    plain, of_rich, of_coin = left.by_majority(weight), left.by(rich), left.by(coin)
     refuted = of_rich.likelihood - of_coin.likelihood > _REFUTED
     best, trial = rich, of_rich
     if of_coin.right > max(of_rich.right, plain.right) and not refuted:
@@ -65,68 +68,76 @@ def choose(votes: Votes, weight: Floats) -> Fitted:
     return majority(votes, weight) if worse else best
 
 
-def try_out(fitted: Fitted, votes: Votes) -> Trial:
-    """Leave out each answer of an item that has others, and tell it from them."""
-    others, told, weight = _without_each(fitted, votes)
-    posterior = softmax(others)
-    table = np.exp(fitted.table)[votes.cell[told]]
-    likely = np.maximum((posterior * table).sum(1), 1e-12)
-    hit = posterior.argmax(1) == votes.label[told]
-    right, kappa = _agreement(posterior, hit, votes.label[told], weight)
-    return Trial(right, kappa, float(np.average(np.log(likely), weights=weight)))
+class LeftOut:
+    """Answers of items that have others, each left out and told from those; a sample of many.
 
+    Args:
+        votes: The answers.
 
-def left_out_of_majority(votes: Votes, weight: Floats) -> Trial:
-    """Do the same by majority vote; a tie is right by its share."""
-    counted = weight[votes.source]
-    place = votes.item * votes.classes + votes.label
-    totals = np.bincount(place, counted, votes.items * votes.classes)
-    told = _has_others(votes)
-    left = totals.reshape(votes.items, votes.classes)[votes.item[told]]
-    left[np.arange(len(left)), votes.label[told]] -= counted[told]
-    ties = left >= left.max(1, keepdims=True) - 1e-9
-    chances = ties / ties.sum(1, keepdims=True)
-    hit = chances[np.arange(len(left)), votes.label[told]]
-    right, kappa = _agreement(chances, hit, votes.label[told], counted[told])
-    return Trial(right, kappa, float("nan"))
-
-
-def temper(fitted: Fitted, votes: Votes) -> float:
-    """Return the power of the posterior that tells left-out answers best, at most 1.
-
-    Sources that err together on hard items make products of their answers too sure; what they say
-    of each other shows by how much.
+    Attributes:
+        label: int[..], the answers that are left out.
     """
-    if not len(_has_others(votes)):
-        return 1.0
-    others, told, weight = _without_each(fitted, votes)
-    table = np.exp(fitted.table)[votes.cell[told]]
-    scores = []
-    for power in _TEMPERS:
-        likely = (softmax(power * others) * table).sum(1)
-        scores.append(np.average(np.log(np.maximum(likely, 1e-12)), weights=weight))
-    return _TEMPERS[int(np.argmax(scores))]
+
+    def __init__(self, votes: Votes) -> None:
+        told = np.flatnonzero(np.bincount(votes.item, minlength=votes.items)[votes.item] > 1)
+        if len(told) > _LEFT_OUT:  # spread evenly, out of step with who answers in which order
+            place = np.arange(_LEFT_OUT) * _GOLDEN % 1.0 * len(told)
+            told = told[place.astype(np.int64)]
+        self._votes = votes
+        self._item, self._source = votes.item.take(told), votes.source.take(told)
+        self._cell, self.label = votes.cell.take(told), votes.label.take(told)
+        self._rows = np.arange(len(told))
+
+    def by(self, fitted: Fitted) -> Trial:
+        """Tell them by a model."""
+        others, table = self._told(fitted)
+        posterior = softmax(others)
+        guess, weight = posterior.argmax(1), fitted.weight.take(self._source)
+        right, kappa = self._agreement(guess, guess == self.label, weight)
+        return Trial(right, kappa, _likelihood(posterior, table, weight))
+
+    def by_majority(self, weight: Floats) -> Trial:
+        """Tell them by majority vote; a tie is right by its share."""
+        votes = self._votes
+        place = votes.item * votes.classes + votes.label
+        totals = np.bincount(place, weight.take(votes.source), votes.items * votes.classes)
+        left = totals.reshape(votes.items, votes.classes).take(self._item, 0)
+        counted = weight.take(self._source)
+        own = self._rows, self.label
+        left[own] = left[own] - counted
+        ties = left >= left.max(1)[:, None] - 1e-9
+        guess, hit = left.argmax(1), ties[own] / ties.sum(1)
+        return Trial(*self._agreement(guess, hit, counted), float("nan"))
+
+    def temper(self, fitted: Fitted) -> float:
+        """Return the power of a model's posterior that tells them best, at most 1.
+
+        Sources that err together on hard items make products of their answers too sure; what they
+        say of each other shows by how much.
+        """
+        if not len(self.label):
+            return 1.0
+        others, table = self._told(fitted)
+        weight = fitted.weight.take(self._source)
+        found = [_likelihood(softmax(power * others), table, weight) for power in _TEMPERS]
+        return _TEMPERS[int(np.argmax(found))]
+
+    def _told(self, fitted: Fitted) -> tuple[Floats, Floats]:
+        """float[.., classes]: log-posteriors from the others, and each answer's likelihoods."""
+        told = fitted.evidence(self._votes).take(self._item, 0)
+        others: Floats = told - fitted.weighted.take(self._cell, 0)
+        return others, np.exp(fitted.table).take(self._cell, 0)
+
+    def _agreement(self, guess: Codes, hit: np.ndarray, weight: Floats) -> tuple[float, float]:
+        """Share of hits, and the same beyond chance (Cohen's kappa)."""
+        classes, total = self._votes.classes, weight.sum()
+        right = float(hit @ weight) / total
+        guessed = np.bincount(guess, weight, classes) / total
+        chance = float(guessed @ np.bincount(self.label, weight, classes) / total)
+        return right, (right - chance) / max(1 - chance, 1e-9)
 
 
-def _without_each(fitted: Fitted, votes: Votes) -> tuple[Floats, np.ndarray, Floats]:
-    """Log-posteriors of items less each answer, which answers, and their weights."""
-    told = _has_others(votes)
-    weighted = fitted.weighted
-    others = fitted.evidence(votes)[votes.item[told]] - weighted[votes.cell[told]]
-    return others, told, fitted.weight[votes.source[told]]
-
-
-def _has_others(votes: Votes) -> np.ndarray:
-    return np.flatnonzero(np.bincount(votes.item, minlength=votes.items)[votes.item] > 1)
-
-
-def _agreement(
-    posterior: Floats, hit: np.ndarray, label: np.ndarray, weight: Floats
-) -> tuple[float, float]:
-    """Share of hits, and the same beyond chance (Cohen's kappa)."""
-    classes = posterior.shape[1]
-    right = float(np.average(hit, weights=weight))
-    guessed = np.bincount(posterior.argmax(1), weight, classes) / weight.sum()
-    given = np.bincount(label, weight, classes) / weight.sum()
-    chance = float(guessed @ given)
-    return right, (right - chance) / max(1 - chance, 1e-9)
+def _likelihood(posterior: Floats, table: Floats, weight: Floats) -> float:
+    """Mean log-likelihood of answers, from what is thought of their items."""
+    likely = np.einsum("ij,ij->i", posterior, table)
+    return float(np.log(np.maximum(likely, 1e-12)) @ weight / weight.sum())

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from dovetail.base.errors import InvalidInputError
-from dovetail.labels.choice import choose, temper
+from dovetail.labels.choice import LeftOut, choose
 from dovetail.labels.copies import copy_weights
 from dovetail.labels.crowdlab import combine_model
 from dovetail.labels.models import LEARNERS, Fitted, refit
@@ -194,10 +194,11 @@ def combine_votes(votes: Votes, model: str = "auto") -> tuple[Fitted, Floats]:
     part = votes.sample(_FITTED_ON)
     weight = copy_weights(part)
     tried = part.sample(_TRIED_ON)
-    fitted = choose(tried, weight) if model == "auto" else LEARNERS[model](tried, weight)
+    left = LeftOut(tried)
+    fitted = choose(tried, weight, left) if model == "auto" else LEARNERS[model](tried, weight)
     if tried is not part:
         fitted = refit(fitted, part)
-    fitted = replace(fitted, power=temper(fitted, tried))
+    fitted = replace(fitted, power=left.temper(fitted))
     return fitted, fitted.posterior(votes)
 
 

@@ -24,7 +24,7 @@ __all__ = [
 ]
 
 _ROUNDS = 8  # more only confirm what the first believed
-_MORE = 2  # after a fit of a sample
+_MORE = 1  # after a fit of a sample
 _SETTLED = 1e-2
 _POOLED = 20.0  # answers by which a class's difficulty is shrunk to the pool's
 
@@ -187,7 +187,9 @@ def confusions(counts: Floats, shrink: float = 20.0, pool: Floats | None = None)
         pool: float[label, truth], those of all sources, where `counts` holds but some.
     """
     told = counts.sum(0) if pool is None else pool
-    cells: Floats = counts + shrink * _expected(_accuracy(counts, 5.0, told), told)
+    cells = _expected(_accuracy(counts, 5.0, told), told)
+    cells *= shrink
+    cells += counts
     cells /= cells.sum(1, keepdims=True)
     return cells
 
@@ -197,37 +199,44 @@ def _expected(accuracy: Floats, pool: Floats) -> Floats:
 
     The odds of a right answer are the source's times the class's, over the pool's.
     """
-    classes, diagonal = len(pool), range(len(pool))
-    right, total = np.trace(pool), max(float(pool.sum()), 1e-9)
-    common = (right + 1) / (total + 2)
-    own = (np.diag(pool) + _POOLED * common) / (pool.sum(0) + _POOLED)
-    odds = (accuracy / (1 - accuracy))[:, None] * (own / (1 - own) / (common / (1 - common)))
-    sure = np.clip(odds / (1 + odds), 1e-3, 1 - 1e-3)
+    classes, total = len(pool), max(float(pool.sum()), 1e-9)
+    own = pool.diagonal()
+    common = (float(own.sum()) + 1) / (total + 2)
+    easy = (own + _POOLED * common) / (pool.sum(0) + _POOLED)
+    odds = (accuracy / (1 - accuracy))[:, None] * (easy / (1 - easy) / (common / (1 - common)))
+    sure = odds / (1 + odds)
+    _clip(sure)
     wrong = pool + _POOLED / (classes - 1)
-    wrong[diagonal, diagonal] = 0
+    wrong.flat[:: classes + 1] = 0
     wrong /= wrong.sum(0)
-    cells = wrong[None] * (1 - sure)[:, None, :]
-    cells[:, diagonal, diagonal] = sure
-    found: Floats = cells
-    return found
+    cells: Floats = wrong * (1 - sure)[:, None, :]
+    cells.reshape(-1, classes**2)[:, :: classes + 1] = sure
+    return cells
 
 
 def _accuracy(counts: Floats, shrink: float, pool: Floats) -> Floats:
     """float[sources]: share of right answers, shrunk to the pool's by some answers."""
-    right = np.trace(counts, axis1=1, axis2=2)
-    common = np.trace(pool) / max(pool.sum(), 1e-9)
-    found: Floats = (right + shrink * common) / (counts.sum((1, 2)) + shrink)
-    return np.clip(found, 1e-3, 1 - 1e-3)
+    flat = counts.reshape(len(counts), -1)
+    right = flat[:, :: len(pool) + 1].sum(1)
+    right += shrink * float(pool.diagonal().sum()) / max(float(pool.sum()), 1e-9)
+    right /= flat.sum(1) + shrink
+    return _clip(right)
+
+
+def _clip(shares: Floats) -> Floats:
+    """The same, in place, away from what is impossible and what is certain."""
+    np.maximum(shares, 1e-3, out=shares)
+    return np.minimum(shares, 1 - 1e-3, out=shares)
 
 
 def _coins(counts: Floats, shrink: float, pool: Floats | None = None) -> Floats:
     """P(label | truth) of sources with one accuracy each, shrunk to the pool's."""
     classes = counts.shape[1]
     accuracy = _accuracy(counts, shrink, counts.sum(0) if pool is None else pool)
-    cells = np.empty(counts.shape)
-    cells[:] = ((1 - accuracy) / (classes - 1))[:, None, None]
-    cells[:, range(classes), range(classes)] = accuracy[:, None]
-    return cells
+    cells = np.empty((len(counts), classes**2))
+    cells[:] = ((1 - accuracy) / (classes - 1))[:, None]
+    cells[:, :: classes + 1] = accuracy[:, None]
+    return cells.reshape(counts.shape)
 
 
 def _expect(
@@ -238,10 +247,12 @@ def _expect(
     told = slice(None) if answered.all() else answered
     common = shares[told].mean(0)
     posterior = start.posterior(votes) if start else shares
-    for _ in range(_MORE if start else _ROUNDS):
+    for rounds in range(_MORE if start else _ROUNDS, 0, -1):
         prior = posterior[told].sum(0) + 10 * common + 1e-6
         table = np.log(learn(votes.counts(posterior))).reshape(-1, votes.classes)
         fitted = Fitted(name, table, np.log(prior / prior.sum()), weight)
+        if rounds == 1:
+            break
         before, posterior = posterior, fitted.posterior(votes)
         if np.abs(posterior - before).max() < _SETTLED:
             break

@@ -191,7 +191,7 @@ def _left_out(said: Sequence[Given], label: Any, classes: int) -> Any:
     """float[answers, classes]: what the others say; not a number where nobody else answered."""
     import numpy as np
 
-    from dovetail.labels.choice import choose, temper
+    from dovetail.labels.choice import LeftOut, choose
     from dovetail.labels.votes import Votes, softmax
 
     tasks = {task: place for place, task in enumerate(dict.fromkeys(g.task for g in said))}
@@ -200,8 +200,9 @@ def _left_out(said: Sequence[Given], label: Any, classes: int) -> Any:
     source = np.asarray([people[one.person] for one in said])
     votes = Votes(item, source, label, len(tasks), len(people), classes)
     # People who agree are not copies of each other, as functions would be: each has a whole vote.
-    fitted = choose(votes, np.ones(len(people)))
-    fitted = replace(fitted, power=temper(fitted, votes))
+    left = LeftOut(votes)
+    fitted = choose(votes, np.ones(len(people)), left)
+    fitted = replace(fitted, power=left.temper(fitted))
     own = fitted.weighted[votes.cell]
     told = softmax((fitted.evidence(votes)[item] - own) * fitted.power)
     alone = np.bincount(item, minlength=len(tasks))[item] < 2
