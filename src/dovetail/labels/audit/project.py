@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 __all__ = ["read_project"]
 
 _ADDRESS = re.compile(r"^(https?://.+?)(?:/labels)?/projects/(\d+)(?:[/?#].*)?$")
-_LABELS = ("classes", "pairwise", "rating", "number")
 _TASK, _LABEL, _WHO, _GOLD = "task", "label", "annotator", "gold"
 
 
@@ -107,7 +106,7 @@ def _control(config: LabelConfig, name: str) -> Control:
 
 
 def _is_label(control: Control) -> bool:
-    return control.kind in _LABELS and not control.per_region and not control.multiple
+    return control.is_single or (control.kind == "number" and not control.per_region)
 
 
 def _table(

@@ -175,8 +175,7 @@ class _Chance:
 
 def _combined(control: Control, answers: Answers, model: str) -> "Combined | None":
     """Combine the classes that were said, where there is something to combine."""
-    single = control.kind in ("classes", "pairwise") and not control.multiple
-    if not single or control.per_region:
+    if not control.is_single or control.kind == "rating":  # of ratings the median is taken
         return None
     rows = [
         (task, f"{one.source.kind} {one.source.name}", one.answer.label)

@@ -1,7 +1,7 @@
 """Data of tasks as rows of features, learned once and kept with the model."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -18,16 +18,18 @@ from dovetail.labels.learning.columns import (
     as_text,
     kind_of,
 )
+from dovetail.labels.learning.inputs import Inputs
 from dovetail.labels.learning.reading import Reader
-from dovetail.labels.learning.rows import Rows, Singles
+from dovetail.labels.learning.rows import Rows, Singles, beside, minus
 from dovetail.labels.learning.texts import WIDTH, grams, rarities, weighed
 
-__all__ = ["Data", "Encoder"]
+__all__ = ["Data", "Duel", "Encoder"]
 
 Data = Mapping[str, Any]
 """The data of a task, by field."""
 _SAMPLE = 5_000
 _MOST_FIELDS = 500
+_SIDE = "side"
 
 
 @dataclass(frozen=True)
@@ -40,6 +42,7 @@ class Encoder:
         rarity: float32[WIDTH], the weight of each hashed column; empty without texts.
         kept: bool[WIDTH], hashed columns that are of use; likewise.
         scale: What the dense numbers and categories are multiplied with.
+        duels: Fields that are learned from as a difference.
     """
 
     columns: Mapping[str, Column]
@@ -47,23 +50,18 @@ class Encoder:
     rarity: Singles
     kept: npt.NDArray[np.bool_]
     scale: float
+    duels: tuple["Duel", ...] = ()
 
     @classmethod
     def learned(
-        cls,
-        sample: Sequence[Data],
-        fields: Sequence[str],
-        *,
-        images: Sequence[str] = (),
-        reader: Reader | None = None,
+        cls, sample: Sequence[Data], inputs: Inputs, reader: Reader | None = None
     ) -> "Encoder":
         """Learn from a sample of tasks, labelled or not.
 
         Args:
             sample: Their data; the first 5,000 are used.
-            fields: The fields to learn from; "page.title" is a field within a field, and a field
+            inputs: The fields to learn from; "page.title" is a field within a field, and a field
                 of fields stands for each of them.
-            images: Which of them are images.
             reader: Gives the bytes of images that are not within the tasks, and models that embed.
 
         Raises:
@@ -73,9 +71,9 @@ class Encoder:
         some, reader = sample[:_SAMPLE], reader or Reader()
         columns: dict[str, Column] = {}
         texts: list[str] = []
-        for name in _spread(some, fields):
+        for name in _spread(some, inputs.fields):
             values = [value_at(data, name) for data in some]
-            kind: Kind | None = "image" if name in images else kind_of(values)
+            kind: Kind | None = "image" if name in inputs.images else kind_of(values)
             if kind == "text":
                 texts.append(name)
                 if reader.texts is not None:
@@ -84,16 +82,20 @@ class Encoder:
                 columns[name] = Vectors.of(values, reader, "image-model")
             elif kind is not None:
                 columns[name] = _LEARNED[kind](values, reader)
-        if not columns and not texts:
+        duels = _duels(some, inputs, reader)
+        if not columns and not texts and not duels:
+            asked = dict.fromkeys(
+                (*inputs.fields, *(name for pair in inputs.pairs for name in pair))
+            )
             raise InvalidInputError(
-                f"none of the fields {', '.join(fields) or '(none)'} can be learned from",
+                f"none of the fields {', '.join(asked) or '(none)'} can be learned from",
                 fix="name fields with text, numbers, vectors or images",
             )
         rarity, kept = np.zeros(0, np.float32), np.zeros(0, bool)
         if texts:
             found = grams([_joined(data, texts) for data in some])
             rarity, kept = rarities(found, len(some))
-        made = cls(columns, tuple(texts), rarity, kept, 1.0)
+        made = cls(columns, tuple(texts), rarity, kept, 1.0, duels)
         return made._scaled(some, reader)
 
     def _scaled(self, sample: Sequence[Data], reader: Reader) -> "Encoder":
@@ -103,11 +105,17 @@ class Encoder:
         block = self._dense(sample[:1000], reader, only_plain=True)
         length = float((block**2).sum(1).mean())
         scale = float(np.sqrt(LENGTH / length)) if length > LENGTH else 1.0
-        return Encoder(self.columns, self.texts, self.rarity, self.kept, scale)
+        return replace(self, scale=scale)
 
     def rows(self, tasks: Sequence[Data], reader: Reader | None = None) -> Rows:
         """Turn the data of some tasks into rows."""
-        dense = self._dense(tasks, reader or Reader())
+        reader = reader or Reader()
+        return beside(
+            [self._plain(tasks, reader), *(one.rows(tasks, reader) for one in self.duels)]
+        )
+
+    def _plain(self, tasks: Sequence[Data], reader: Reader) -> Rows:
+        dense = self._dense(tasks, reader)
         if not self.texts:
             return Rows.of_dense(dense)
         found = grams([_joined(data, self.texts) for data in tasks])
@@ -123,6 +131,42 @@ class Encoder:
             block = column.encode([value_at(data, name) for data in tasks], reader)
             blocks.append(block * np.float32(self.scale) if is_plain else block)
         return np.hstack(blocks)
+
+
+@dataclass(frozen=True)
+class Duel:
+    """Two fields that are held against each other.
+
+    Attributes:
+        left: The one.
+        right: The other.
+        encoder: What turns either into a row.
+    """
+
+    left: str
+    right: str
+    encoder: Encoder
+
+    def rows(self, tasks: Sequence[Data], reader: Reader) -> Rows:
+        """Left less right, for each task."""
+        left, right = (
+            self.encoder.rows([{_SIDE: value_at(data, name)} for data in tasks], reader)
+            for name in (self.left, self.right)
+        )
+        return minus(left, right)
+
+
+def _duels(sample: Sequence[Data], inputs: Inputs, reader: Reader) -> tuple[Duel, ...]:
+    """What can be compared of the pairs: each learned from both of its sides together."""
+    found = []
+    for left, right in inputs.pairs:
+        values = [value_at(data, name) for data in sample for name in (left, right)]
+        if all(value is None or value == "" for value in values):
+            continue
+        images = (_SIDE,) if left in inputs.images and right in inputs.images else ()
+        sides = [{_SIDE: value} for value in values]
+        found.append(Duel(left, right, Encoder.learned(sides, Inputs((_SIDE,), images), reader)))
+    return tuple(found)
 
 
 def value_at(data: Data, name: str) -> Any:

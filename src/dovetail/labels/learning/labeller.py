@@ -14,14 +14,13 @@ from dovetail.base.errors import InvalidInputError
 from dovetail.labels.learning.advice import Advice, advise, curve_of, worst
 from dovetail.labels.learning.encoding import Data, Encoder
 from dovetail.labels.learning.fairness import fair_weights, sureness
+from dovetail.labels.learning.inputs import inputs_of
 from dovetail.labels.learning.learner import LINKS, Held, Learned, learn, tempered
 from dovetail.labels.learning.linear import activated
 from dovetail.labels.learning.quality import Quality, measured
 from dovetail.labels.learning.questions import (
     Question,
     Vote,
-    fields_of,
-    images_of,
     questions,
     region,
     truths,
@@ -182,13 +181,12 @@ def train(
     if not asked:
         raise InvalidInputError(
             "the label config asks nothing that can be learned",
-            why="Choices, Rating and Number are; spans and boxes are not",
+            why="Choices, Pairwise, Rating and Number are; spans and boxes are not",
             fix="connect a model of yours for those",
         )
     some = list(answered)[-MOST:]
-    names = tuple(fields) or fields_of(parsed)
     sample = [*(one.data for one in some), *pool]
-    encoder = Encoder.learned(sample, names, images=images_of(parsed), reader=reader)
+    encoder = Encoder.learned(sample, inputs_of(parsed, fields), reader)
     rows = encoder.rows([one.data for one in some], reader)
     open_ = encoder.rows(pool[:_COMPARED], reader)
     votes = _votes(some, parsed, asked)

@@ -1,7 +1,7 @@
 """The questions of a label config that can be learned, and answers to them as numbers.
 
-Learned are Choices of one or of several labels, Rating and Number. What marks places in an item
-(spans, boxes) is not.
+Learned are Choices of one or of several labels, Pairwise, Rating and Number. What marks places in
+an item (spans, boxes) is not.
 """
 
 from collections.abc import Mapping, Sequence
@@ -17,9 +17,8 @@ from dovetail.wire.label_studio.answers import Answer, as_region
 from dovetail.wire.label_studio.config import LabelConfig
 from dovetail.wire.label_studio.tags import Control
 
-__all__ = ["Question", "Vote", "fields_of", "images_of", "questions", "region", "truths"]
+__all__ = ["Question", "Vote", "questions", "region", "truths"]
 
-_UNREAD = frozenset({"Audio", "AudioPlus", "Video", "TimeSeries", "Pdf"})
 _SURE = 0.5
 
 
@@ -70,35 +69,16 @@ def questions(config: LabelConfig) -> list[Question]:
 def _question(control: Control) -> Question | None:
     if control.per_region or control.dynamic or "{{" in control.name:
         return None
-    if control.kind == "classes" and len(control.classes) > 1:
-        return Question(control.name, "several" if control.multiple else "one", control.classes)
-    if control.kind == "classes" and control.multiple and control.classes:
-        return Question(control.name, "several", control.classes)
     if control.kind == "rating":
         return Question(control.name, "number", (), 1.0, control.maximum or 5.0, 1.0)
+    if len(control.options) > 1:
+        return Question(control.name, "one", control.options)
+    if control.kind == "classes" and control.multiple and control.classes:
+        return Question(control.name, "several", control.classes)
     if control.kind == "number":
         bounds = control.minimum, control.maximum, control.step
         return Question(control.name, "number", (), *bounds)
     return None
-
-
-def fields_of(config: LabelConfig) -> tuple[str, ...]:
-    """The fields of the data that the config shows and that can be read."""
-    shown = (
-        item.field
-        for item in config.objects.values()
-        if item.field and item.tag not in _UNREAD and item.value_type != "url"
-    )
-    return tuple(dict.fromkeys(shown))
-
-
-def images_of(config: LabelConfig) -> tuple[str, ...]:
-    """Those of the fields that are images."""
-    return tuple(
-        item.field
-        for item in config.objects.values()
-        if item.tag == "Image" and item.field and not item.is_list
-    )
 
 
 def truths(question: Question, votes: Sequence[Vote], rows: int) -> tuple[Floats, Floats]:

@@ -1,6 +1,5 @@
 """The order in which open tasks are labelled, chosen ahead by a strategy.
 
-from typing import TYPE_CHECKING
 Choosing takes a tenth of a second, so it happens in the background; who asks for the next task
 gets the first one in the list that is still open to them.
 """
@@ -63,16 +62,14 @@ def ordered(
     import numpy as np
 
     from dovetail.labels.learning.encoding import Encoder
-    from dovetail.labels.learning.questions import fields_of, images_of
+    from dovetail.labels.learning.inputs import inputs_of
     from dovetail.labels.learning.strategies import Pool, choose
 
     data = [one for _, one in pool]
     if labeller is not None:
         encoder = labeller.encoder
     else:
-        parsed = parse(config)
-        names = tuple(fields) or fields_of(parsed)
-        encoder = Encoder.learned(data, names, images=images_of(parsed), reader=reader)
+        encoder = Encoder.learned(data, inputs_of(parse(config), fields), reader)
     rows = encoder.rows(data, reader)
     known = encoder.rows([one.data for one in answered[-LABELLED:]], reader)
     told = labeller.unsure(rows) if labeller is not None else None

@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from dovetail.labels.votes import Codes, Floats
 
-__all__ = ["Rows", "Singles", "stacked"]
+__all__ = ["Rows", "Singles", "beside", "minus", "stacked"]
 
 Singles = npt.NDArray[np.float32]
 _CHUNK = 4_000_000  # products that are held at one time
@@ -164,3 +164,33 @@ def stacked(parts: Sequence[Rows]) -> Rows:
         np.concatenate([part.values for part in parts]),
         parts[0].width,
     )
+
+
+def minus(left: Rows, right: Rows) -> Rows:
+    """The differences of rows; what both have alike is gone."""
+    count, width = len(left), max(left.width, 1)
+    row = np.concatenate([left.row, right.row])
+    values = np.concatenate([left.values, -right.values])
+    key, place = np.unique(
+        row * width + np.concatenate([left.columns, right.columns]), return_inverse=True
+    )
+    told = np.bincount(place, values, len(key)).astype(np.float32)
+    key, told = key[told != 0], told[told != 0]
+    start = np.searchsorted(key, np.arange(count + 1) * width)
+    return Rows(left.dense - right.dense, start, key % width, told, left.width)
+
+
+def beside(parts: Sequence[Rows]) -> Rows:
+    """The columns of rows next to each other; the parts are equally long."""
+    if len(parts) == 1:
+        return parts[0]
+    shifts = np.cumsum([0, *(part.width for part in parts)])
+    row = np.concatenate([part.row for part in parts])
+    columns = np.concatenate(
+        [part.columns + shift for part, shift in zip(parts, shifts[:-1], strict=True)]
+    )
+    order = np.argsort(row, kind="stable")  # shifts grow from part to part, so columns do too
+    start = np.sum([part.start for part in parts], axis=0)
+    values = np.concatenate([part.values for part in parts])[order]
+    dense = np.hstack([part.dense for part in parts])
+    return Rows(dense, start, columns[order], values, int(shifts[-1]))

@@ -15,7 +15,7 @@ import numpy as np
 from dovetail.base.errors import IntegrityError
 from dovetail.labels.learning.advice import Advice
 from dovetail.labels.learning.columns import Categories, Column, Numbers, Vectors
-from dovetail.labels.learning.encoding import Encoder
+from dovetail.labels.learning.encoding import Duel, Encoder
 from dovetail.labels.learning.labeller import Labeller, Skill
 from dovetail.labels.learning.learner import Learned
 from dovetail.labels.learning.quality import Quality
@@ -25,6 +25,8 @@ from dovetail.labels.learning.texts import WIDTH
 __all__ = ["load", "save"]
 
 _FORMAT = "dovetail-labeller-1"
+_PAIRED = "dovetail-labeller-2"
+"""With fields that are compared, which those who read the first format only would not see."""
 _KINDS: dict[str, type[Numbers] | type[Categories] | type[Vectors]] = {
     "numbers": Numbers,
     "categories": Categories,
@@ -35,12 +37,7 @@ _ARRAYS = ("weights", "used", "live", "base")
 
 def save(labeller: Labeller) -> bytes:
     """Write a labeller."""
-    arrays: dict[str, Any] = {}
-    columns = {}
-    for place, (name, column) in enumerate(labeller.encoder.columns.items()):
-        facts, blocks = column.state()
-        columns[name] = {"kind": _name(column), "facts": facts}
-        arrays |= {f"column-{place}-{key}": block for key, block in blocks.items()}
+    encoder, arrays = _kept(labeller.encoder, "")
     skills = []
     for place, skill in enumerate(labeller.skills):
         facts = {key: value for key, value in vars(skill.learned).items() if key not in _ARRAYS}
@@ -48,18 +45,12 @@ def save(labeller: Labeller) -> bytes:
         quality = None if skill.quality is None else asdict(skill.quality)
         parts = {"question": asdict(skill.question), "advice": asdict(skill.advice)}
         skills.append({**parts, "quality": quality, "learned": facts})
-    encoder = labeller.encoder
-    if encoder.texts:  # most hashed columns are in no text
-        used = np.flatnonzero(encoder.kept)
-        arrays |= {"text-used": used, "text-rarity": encoder.rarity[used]}
     facts = {
-        "format": _FORMAT,
+        "format": _PAIRED if labeller.encoder.duels else _FORMAT,
         "config": labeller.config,
         "answers": labeller.answers,
         "notes": labeller.notes,
-        "texts": encoder.texts,
-        "scale": encoder.scale,
-        "columns": columns,
+        **encoder,
         "skills": skills,
     }
     arrays["facts"] = np.frombuffer(msgspec.json.encode(facts), np.uint8)
@@ -78,7 +69,7 @@ def load(body: bytes) -> Labeller:
         with np.load(io.BytesIO(body), allow_pickle=False) as found:
             arrays = {name: found[name] for name in found.files}
         facts = msgspec.json.decode(arrays["facts"].tobytes())
-        if facts["format"] != _FORMAT:
+        if facts["format"] not in (_FORMAT, _PAIRED):
             raise IntegrityError(f"the labeller is of the format {facts['format']!r}")
         skills = tuple(_skill(one, arrays, place) for place, one in enumerate(facts["skills"]))
         return Labeller(
@@ -95,11 +86,30 @@ def _name(column: Column) -> str:
     return next(name for name, kind in _KINDS.items() if isinstance(column, kind))
 
 
-def _encoder(facts: dict[str, Any], arrays: dict[str, Any]) -> Encoder:
+def _kept(encoder: Encoder, head: str) -> tuple[dict[str, Any], dict[str, Any]]:
+    """What to keep of an encoder: JSON values, and arrays whose names begin with `head`."""
+    arrays: dict[str, Any] = {}
+    columns, duels = {}, []
+    for place, (name, column) in enumerate(encoder.columns.items()):
+        facts, blocks = column.state()
+        columns[name] = {"kind": _name(column), "facts": facts}
+        arrays |= {f"{head}column-{place}-{key}": block for key, block in blocks.items()}
+    if encoder.texts:  # most hashed columns are in no text
+        used = np.flatnonzero(encoder.kept)
+        arrays |= {f"{head}text-used": used, f"{head}text-rarity": encoder.rarity[used]}
+    for place, duel in enumerate(encoder.duels):
+        facts, blocks = _kept(duel.encoder, f"{head}duel-{place}-")
+        duels.append({"left": duel.left, "right": duel.right, "side": facts})
+        arrays |= blocks
+    kept = {"texts": encoder.texts, "scale": encoder.scale, "columns": columns}
+    return {**kept, "duels": duels} if duels else kept, arrays
+
+
+def _encoder(facts: dict[str, Any], arrays: dict[str, Any], head: str = "") -> Encoder:
     columns: dict[str, Column] = {}
     for place, (name, one) in enumerate(facts["columns"].items()):
-        head = f"column-{place}-"
-        blocks = {key[len(head) :]: x for key, x in arrays.items() if key.startswith(head)}
+        first = f"{head}column-{place}-"
+        blocks = {key[len(first) :]: x for key, x in arrays.items() if key.startswith(first)}
         given = {**one["facts"], **blocks}
         if "levels" in given:
             given["levels"] = tuple(given["levels"])
@@ -107,9 +117,13 @@ def _encoder(facts: dict[str, Any], arrays: dict[str, Any]) -> Encoder:
     rarity, kept = np.zeros(0, np.float32), np.zeros(0, bool)
     if facts["texts"]:
         rarity, kept = np.zeros(WIDTH, np.float32), np.zeros(WIDTH, bool)
-        rarity[arrays["text-used"]] = arrays["text-rarity"]
-        kept[arrays["text-used"]] = True
-    return Encoder(columns, tuple(facts["texts"]), rarity, kept, facts["scale"])
+        rarity[arrays[f"{head}text-used"]] = arrays[f"{head}text-rarity"]
+        kept[arrays[f"{head}text-used"]] = True
+    duels = tuple(
+        Duel(one["left"], one["right"], _encoder(one["side"], arrays, f"{head}duel-{place}-"))
+        for place, one in enumerate(facts.get("duels", ()))
+    )
+    return Encoder(columns, tuple(facts["texts"]), rarity, kept, facts["scale"], duels)
 
 
 def _skill(facts: dict[str, Any], arrays: dict[str, Any], place: int) -> Skill:

@@ -145,7 +145,7 @@ class Studio:
         if not questions(config):
             raise InvalidInputError(
                 "the label config asks nothing that can be learned",
-                why="Choices, Rating and Number are learned; spans and boxes are not",
+                why="Choices, Pairwise, Rating and Number are learned; spans and boxes are not",
             )
         if self._records.config(room.key)[0] != xml:
             self._records.keep_config(room.key, xml, title)

@@ -109,7 +109,7 @@ def _config(path: str) -> str:
         if not questions(parse(text)):
             raise SettingsError(
                 f"the label config {path} asks nothing that can be learned",
-                why="Choices, Rating and Number are learned; spans and boxes are not",
+                why="Choices, Pairwise, Rating and Number are learned; spans and boxes are not",
             )
     except (OSError, UnicodeDecodeError, ConfigError) as error:
         raise SettingsError(f"the label config {path} cannot be read", why=str(error)) from error

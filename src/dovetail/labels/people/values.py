@@ -31,12 +31,7 @@ class Values:
     @property
     def single(self) -> list[str]:
         """Controls whose answer is one of a few: what consensus and confusion are for."""
-        return [
-            name
-            for name, control in self.config.controls.items()
-            if (control.kind in ("classes", "pairwise") and not control.multiple)
-            or control.kind == "rating"
-        ]
+        return [name for name, control in self.config.controls.items() if control.is_single]
 
     @property
     def controls(self) -> list[str]:

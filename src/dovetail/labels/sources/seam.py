@@ -14,7 +14,6 @@ __all__ = [
     "Source",
     "SourceError",
     "Task",
-    "classes_of",
     "said_labels",
     "said_result",
 ]
@@ -67,7 +66,7 @@ class Question:
     @property
     def classes(self) -> tuple[str, ...]:
         """The answers that can be given."""
-        return classes_of(self.control)
+        return self.control.options
 
 
 @dataclass(frozen=True)
@@ -105,17 +104,6 @@ class Source(Protocol):
 
     def close(self) -> None:
         """Give connections back."""
-
-
-def classes_of(control: Control) -> tuple[str, ...]:
-    """The finite set of a control's answers; empty where there is none."""
-    if control.per_region or control.multiple:
-        return ()
-    if control.kind == "pairwise":
-        return ("left", "right")
-    if control.kind == "rating":
-        return tuple(f"{n:g}" for n in range(1, int(control.maximum or 5) + 1))
-    return control.classes if control.kind == "classes" else ()
 
 
 def said_labels(

@@ -8,7 +8,7 @@ import msgspec
 from dovetail.base.errors import InvalidInputError
 from dovetail.wire.label_studio.answers import as_region
 from dovetail.wire.label_studio.config import LabelConfig
-from dovetail.wire.label_studio.tags import Control
+from dovetail.wire.label_studio.tags import SINGLE, Control
 
 __all__ = ["Field", "fields_of", "result_of"]
 
@@ -57,10 +57,4 @@ def _options(control: Control) -> list[str]:
     """What may be chosen, where it is one of a few for the whole item."""
     if control.per_region or control.dynamic:
         return []
-    if control.kind == "classes":
-        return list(control.classes)
-    if control.kind == "pairwise":
-        return ["left", "right"]
-    if control.kind == "rating":
-        return [str(n) for n in range(1, int(control.maximum or 5) + 1)]
-    return []
+    return list(control.options or control.classes) if control.kind in SINGLE else []

@@ -15,7 +15,6 @@ from dovetail.labels.people.access import Access
 from dovetail.labels.routing.served.handlers import Routing
 from dovetail.labels.routing.served.records import Policy
 from dovetail.labels.routing.served.reports import Report
-from dovetail.labels.sources.seam import classes_of
 from dovetail.labels.sources.specs import People, Spec, encode
 from dovetail.wire.label_learner import Learner
 
@@ -119,7 +118,7 @@ def sources_page(
         tasks=project.task_number,
         policy=routing.policy(number),
         stated=stated,
-        controls=[one.name for one in config.controls.values() if len(classes_of(one)) >= 2],
+        controls=[one.name for one in config.controls.values() if len(one.options) >= 2],
         functions=routing.functions() if may_change else (),
         sources=_sources(report, routing.specs(number)),
         report=report,

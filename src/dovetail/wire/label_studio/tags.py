@@ -41,6 +41,15 @@ LAYOUT = frozenset(
     }
 )  # fmt: skip
 
+SINGLE: frozenset[Kind] = frozenset({"classes", "pairwise", "rating"})
+"""Kinds whose answer is one of a few, unless several may be taken or regions are asked about."""
+SIDES = ("left", "right")
+"""What a Pairwise's `selected` says: the first object of its toName, or the second."""
+STARS = 5
+"""How many a Rating has that does not say."""
+MOST_STARS = 1000
+"""A rating beyond is a number, not one of a few."""
+
 
 class Label(msgspec.Struct, frozen=True, kw_only=True):
     """An answer that a control offers.
@@ -137,6 +146,27 @@ class Control(msgspec.Struct, frozen=True, kw_only=True):
     def classes(self) -> tuple[str, ...]:
         """The names of all labels, nested ones included, as results store them."""
         return tuple(dict.fromkeys(label.name for label in flat(self.labels)))
+
+    @property
+    def is_single(self) -> bool:
+        """Whether an answer is one of a few for the whole item, as `Answer.label` reads it.
+
+        True of Choices with one choice, Pairwise and Rating: what votes are counted and combined
+        of. Everything that asks which controls those are asks here.
+        """
+        return self.kind in SINGLE and not self.multiple and not self.per_region
+
+    @property
+    def options(self) -> tuple[str, ...]:
+        """The finite set that a single answer is out of; empty where the answer is no such."""
+        if not self.is_single:
+            return ()
+        if self.kind == "pairwise":
+            return SIDES
+        if self.kind == "rating":
+            stars = self.maximum or STARS
+            return tuple(str(n) for n in range(1, int(stars) + 1)) if stars <= MOST_STARS else ()
+        return self.classes
 
 
 def flat(labels: tuple[Label, ...]) -> list[Label]:

@@ -237,3 +237,70 @@ def test_odd_numbers_do_not_spoil_a_table(odd: object) -> None:
     found = train(config, tasks).predict([{"row": {"size": 1.5}}, {"row": {"size": odd}}])
     assert found[0].result[0]["value"]["rating"] > 3
     assert all(np.isfinite(one.score) for one in found)
+
+
+PAIRS = (
+    '<View><Text name="a" value="$one"/><Text name="b" value="$two"/>'
+    '<Pairwise name="better" toName="a,b"/></View>'
+)
+
+
+def side(one: str) -> list[dict[str, object]]:
+    value = {"selected": one}
+    return [{"from_name": "better", "to_name": "better", "type": "pairwise", "value": value}]
+
+
+def duels(count: int, seed: int = 0) -> list[tuple[dict[str, str], str]]:
+    """Pairs of a good and a bad comment, in either order, and which one is better."""
+    rng = np.random.default_rng(seed)
+    told = comments(count * 6, seed)
+    good, bad = ([text for text, mood in told if mood == kind] for kind in ("good", "bad"))
+    found = []
+    for first, second in zip(good[:count], bad[:count], strict=True):
+        is_left = bool(rng.random() < 0.5)
+        data = {"one": first, "two": second} if is_left else {"one": second, "two": first}
+        found.append((data, "left" if is_left else "right"))
+    return found
+
+
+def test_of_a_pair_it_learns_by_how_the_sides_differ() -> None:
+    answers = [Answered(data, [Said("ann", side(better))]) for data, better in duels(60)]
+    labeller = train(PAIRS, answers)
+    others = duels(100, seed=1)
+    found = labeller.predict([data for data, _ in others])
+    assert [one.result[0]["value"] for one in found] == [{"selected": b} for _, b in others]
+    turned = labeller.predict([{"one": d["two"], "two": d["one"]} for d, _ in others])
+    flipped = {"left": "right", "right": "left"}
+    assert [one.result for one in turned] != [one.result for one in found]
+    assert [one.result[0]["value"]["selected"] for one in turned] == [flipped[b] for _, b in others]
+    assert load(save(labeller)).predict([d for d, _ in others]) == found
+
+
+def test_pairs_stand_beside_other_questions() -> None:
+    config = PAIRS.replace(
+        "</View>",
+        '<Choices name="mood" toName="a"><Choice value="good"/><Choice value="bad"/></Choices>'
+        "</View>",
+    )
+    mood = {"left": "good", "right": "bad"}
+    answers = [
+        Answered(data, [Said("ann", [*side(better), *choice(mood[better])])])
+        for data, better in duels(80)
+    ]
+    labeller = train(config, answers)
+    found = labeller.predict([data for data, _ in duels(50, seed=1)])
+    both = [(one.result[0]["value"], one.result[1]["value"]) for one in found]
+    right = [
+        pair == ({"choices": [mood[b]]}, {"selected": b})
+        or pair == ({"selected": b}, {"choices": [mood[b]]})
+        for pair, (_, b) in zip(both, duels(50, seed=1), strict=True)
+    ]
+    assert np.mean(right) > 0.85
+
+
+@pytest.mark.parametrize("value", [None, "", 7, ["a"], {"deep": {"er": 1}}])
+def test_a_side_that_is_missing_or_odd_hurts_nobody(value: object) -> None:
+    answers = [Answered(data, [Said("ann", side(better))]) for data, better in duels(40)]
+    labeller = train(PAIRS, answers)
+    (found,) = labeller.predict([{"one": value}])
+    assert found.result[0]["value"]["selected"] in ("left", "right")

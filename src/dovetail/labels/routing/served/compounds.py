@@ -16,7 +16,6 @@ from dovetail.labels.routing.compound import Answered, Part, Rule, joined, label
 from dovetail.labels.routing.served import tables as t
 from dovetail.labels.routing.served.room import Room
 from dovetail.labels.routing.served.rooms import Rooms
-from dovetail.labels.sources.seam import classes_of
 from dovetail.labels.store.tables import annotations, tasks
 from dovetail.wire.label_studio.answers import as_region
 from dovetail.wire.label_studio.config import LabelConfig
@@ -275,7 +274,7 @@ def _result(whole: Whole, config: LabelConfig) -> list[dict[str, Any]]:
     """A parent's result: its class, and a region for each part that has a place in it."""
     result: list[dict[str, Any]] = []
     for control in config.controls.values():
-        if whole.label in classes_of(control):
+        if whole.label in control.options:
             assert whole.label is not None
             result.append(as_region(control, whole.label, whole.confidence))
         elif control.kind == "spans" and control.to_names:

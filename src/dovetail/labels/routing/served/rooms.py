@@ -15,7 +15,7 @@ from dovetail.labels.handlers.projects import Projects
 from dovetail.labels.routing.served.records import Policy, Records, Told
 from dovetail.labels.routing.served.room import Asking, Room, person
 from dovetail.labels.sources.opening import Opener
-from dovetail.labels.sources.seam import Question, Said, Source, SourceError, Task, classes_of
+from dovetail.labels.sources.seam import Question, Said, Source, SourceError, Task
 from dovetail.labels.sources.specs import Spec
 from dovetail.labels.store.tables import annotations, tasks
 from dovetail.wire.label_studio.config import LabelConfig
@@ -275,7 +275,7 @@ def question_of(project: int, config: LabelConfig, name: str) -> Question:
         main = config.main_control()
         controls = [*([main] if main is not None else []), *config.controls.values()]
     for control in controls:
-        if len(classes_of(control)) >= 2:
+        if len(control.options) >= 2:
             return Question(project, config, control)
     raise FieldError(
         f"the project has no control {name!r} with classes" if name else
