@@ -12,6 +12,7 @@ RESULTS = FOLDER / "RESULTS.md"
 LINES = FOLDER / "results.jsonl"
 
 Line = dict[str, str | float]
+Row = tuple[tuple[str, str], dict[str, float]]
 
 
 def known() -> list[str]:
@@ -53,7 +54,7 @@ def added(new: list[Line]) -> list[Line]:
 
 
 def page(lines: list[Line]) -> str:
-    """The figures as tables, one a piece: a row a figure, a column a subject."""
+    """The figures as tables: a row a figure, a column a subject; a new one for other subjects."""
     text = [
         "# Benchmarks",
         "",
@@ -64,23 +65,33 @@ def page(lines: list[Line]) -> str:
         "",
     ]
     for piece in sorted({str(line["piece"]) for line in lines}):
-        mine = [line for line in lines if line["piece"] == piece]
-        subjects = list(dict.fromkeys(str(line["subject"]) for line in mine))
         text += [f"## {piece.capitalize()}", ""]
-        text += [
-            "| figure | unit | " + " | ".join(subjects) + " |",
-            "|---|---|" + "---:|" * len(subjects),
-        ]
-        for name, unit in dict.fromkeys((str(line["name"]), str(line["unit"])) for line in mine):
-            values = {
-                line["subject"]: float(line["value"])
-                for line in mine
-                if (line["name"], line["unit"]) == (name, unit)
-            }
-            cells = [_shown(values[s]) if s in values else "" for s in subjects]
-            text.append(f"| {name} | {unit} | " + " | ".join(cells) + " |")
-        text.append("")
+        for subjects, rows in tables([line for line in lines if line["piece"] == piece]):
+            text.append("| figure | unit | " + " | ".join(subjects) + " |")
+            text.append("|---|---|" + "---:|" * len(subjects))
+            for (name, unit), values in rows:
+                cells = [_shown(values[s]) if s in values else "" for s in subjects]
+                text.append(f"| {name} | {unit} | " + " | ".join(cells) + " |")
+            text.append("")
     return "\n".join(text)
+
+
+def tables(lines: list[Line]) -> list[tuple[list[str], list[Row]]]:
+    """Subjects and rows of each table: rows stay together while the same subjects are compared."""
+    rows: dict[tuple[str, str], dict[str, float]] = {}
+    for line in lines:
+        values = rows.setdefault((str(line["name"]), str(line["unit"])), {})
+        values[str(line["subject"])] = float(line["value"])
+    found: list[tuple[list[str], list[Row]]] = []
+    for row in rows.items():
+        subjects = list(row[1])
+        if found and set(subjects) <= set(found[-1][0]):
+            found[-1][1].append(row)
+        elif found and set(subjects) >= set(found[-1][0]):
+            found[-1] = subjects, [*found[-1][1], row]
+        else:
+            found.append((subjects, [row]))
+    return found
 
 
 def _shown(value: float) -> str:

@@ -12,7 +12,7 @@ const DROPPED = new Set([
   "SCRIPT", "STYLE", "IFRAME", "OBJECT", "EMBED", "SVG", "MATH", "TEMPLATE", "NOSCRIPT", "LINK", "META",
   "HEAD", "TITLE", "TEXTAREA", "SELECT", "INPUT", "BUTTON", "AUDIO", "VIDEO", "CANVAS", "FRAMESET", "PORTAL",
 ]);
-const PICTURE = /^(https?:\/\/|\/(?!\/)|data:image\/(png|jpeg|gif|webp);base64,)/i;
+const PICTURE = /^(https?:\/\/|\/(?!\/)|data:image\/(png|jpeg|gif|webp|avif|bmp);base64,)/i;
 
 /** Whether a picture may be loaded from an address. @param {string} address */
 export function isPicture(address) { return PICTURE.test(address.trim()); }
