@@ -25,7 +25,7 @@ from dovetail.labels.votes import Codes, Floats
 if TYPE_CHECKING:
     import polars as pl
 
-__all__ = ["audit", "audit_columns"]
+__all__ = ["audit", "audit_columns", "audit_given"]
 
 _EXCERPTS = 2000
 _CONFUSIONS = 20
@@ -73,7 +73,21 @@ def audit_columns(
         InvalidInputError: a label has no predictions, or these are no probabilities.
     """
     given = read(table, columns)
-    near = group(given.features, given.kinds)
+    return audit_given(given, group(given.features, given.kinds), target, price)
+
+
+def audit_given(given: Given, near: Codes, target: float, price: float) -> Audit:
+    """Audit a table that was read.
+
+    Args:
+        given: What it gives.
+        near: int[rows], for each row the lowest one that is nearly the same.
+        target: Share of right labels that is good enough.
+        price: What one label costs.
+
+    Raises:
+        InvalidInputError: there are no predictions, and none can be made.
+    """
     shown = given.shown
     if shown is None:
         try:

@@ -10,7 +10,7 @@ from dovetail.web.commands import json_option, print_json
 if TYPE_CHECKING:
     import polars as pl
 
-    from dovetail.labels.audit.findings import Audit
+    from dovetail.labels.audit.findings import Audit, SeveralAudit
     from dovetail.labels.audit.reading import Columns
 
 __all__ = ["audit"]
@@ -55,29 +55,34 @@ def audit(
     The exit code is 0 where they are good enough to train on, 1 where they are not, and 2 where
     that cannot be told. Predictions must come from a model that did not see the rows it predicts:
     of cross-validation, or of another data set. Without any, a plain model of the other columns is
-    cross-validated.
+    cross-validated. Where labels are lists, each class of them is a question of its own.
 
     \b
     dovetail labels audit data.parquet --label y --predictions no=p0,yes=p1 --html audit.html
     dovetail labels audit --from http://localhost:8080/projects/1 --token $TOKEN
     """
     from dovetail.labels.audit.auditor import audit_columns
+    from dovetail.labels.audit.findings import SeveralAudit
+    from dovetail.labels.audit.lists import lists_in
+    from dovetail.labels.audit.several import audit_lists
 
     if (table is None) == (project is None):
         raise click.UsageError("name a table, or a project with --from")
     read, columns = (
         _of_project(str(project), token, names) if table is None else _of_file(table, names)
     )
-    found = audit_columns(read, columns, target, cost_per_label)
+    several = lists_in(read[columns.label]) is not None
+    found = (audit_lists if several else audit_columns)(read, columns, target, cost_per_label)
     title = table.name if table else str(project)
     if html is not None:
         _write_html(found, html, title, columns)
     if as_json:
         print_json(found)
     else:
-        from dovetail.labels.audit.text import print_audit
+        from dovetail.labels.audit.text import print_audit, print_several
 
-        print_audit(found, columns.key or "row")
+        row = columns.key or "row"
+        print_several(found, row) if isinstance(found, SeveralAudit) else print_audit(found, row)
     if not found.enough:
         raise click.exceptions.Exit(1)
 
@@ -116,7 +121,7 @@ def _of_project(
     return read_project(url, token or "", names["label"])
 
 
-def _write_html(found: "Audit", html: Path, title: str, columns: "Columns") -> None:
+def _write_html(found: "Audit | SeveralAudit", html: Path, title: str, columns: "Columns") -> None:
     from dovetail.base.errors import InvalidInputError
     from dovetail.labels.audit.report import report_html
 

@@ -3,7 +3,8 @@
 import msgspec
 
 __all__ = [
-    "Action", "Annotator", "Audit", "Class", "Confusion", "Likeness", "Suspect",
+    "Action", "Annotator", "Asked", "Audit", "Class", "Confusion", "Doubt", "Likeness",
+    "SeveralAudit", "Suspect",
 ]  # fmt: skip
 
 
@@ -142,6 +143,72 @@ class Audit(msgspec.Struct, frozen=True, kw_only=True):
     leaking: list[Likeness] = []
     ask: list[int] = []
     actions: list[Action] = []
+    enough: bool
+    reasons: list[str] = []
+    notes: list[str] = []
+
+
+class Asked(msgspec.Struct, frozen=True):
+    """One class of labels of which an item has several.
+
+    Attributes:
+        label: Which.
+        rows: How many rows have it.
+        audit: Of the question whether a row has it; its labels are the class and "not" the class.
+    """
+
+    label: str
+    rows: int
+    audit: Audit
+
+
+class Doubt(msgspec.Struct, frozen=True):
+    """A class that a row likely has by mistake, or lacks by mistake.
+
+    Attributes:
+        row: Which, as in `Suspect`.
+        label: The class.
+        has: Whether the row has it; the likely truth is the opposite.
+        chance: Probability that this is wrong, by the model of errors.
+        excerpt: The beginning of its text, or its values.
+    """
+
+    row: int
+    label: str
+    has: bool
+    chance: float = 0.0
+    excerpt: str = ""
+
+
+class SeveralAudit(msgspec.Struct, frozen=True, kw_only=True):
+    """What an audit of labels found of which an item has several.
+
+    Attributes:
+        rows: Rows with a list of labels.
+        accuracy: Estimated share of right answers over all questions, one a row and class.
+        lower: Mean of the lower ends of the classes' 95 % intervals.
+        upper: Mean of the upper ends.
+        basis: What the estimate rests on.
+        questions: Each class, the most frequent first.
+        suspects: Rows with a class too many or too few, the surest first.
+        annotators: Who labelled, over all classes, the least accurate first.
+        leaks: Rows that are nearly the same as one of another split.
+        leaking: Such rows, at most 100 groups.
+        enough: Whether every class is good enough to train on.
+        reasons: Why not, and what would help, class by class.
+        notes: What could not be told, and why.
+    """
+
+    rows: int
+    accuracy: float
+    lower: float
+    upper: float
+    basis: str
+    questions: list[Asked]
+    suspects: list[Doubt]
+    annotators: list[Annotator] = []
+    leaks: int = 0
+    leaking: list[Likeness] = []
     enough: bool
     reasons: list[str] = []
     notes: list[str] = []

@@ -99,14 +99,14 @@ def _control(config: LabelConfig, name: str) -> Control:
     if asked is None or not _is_label(asked):
         raise InvalidInputError(
             "there are no labels to audit",
-            why="only controls with one answer an item are: Choices, Rating, Number, Pairwise",
+            why="only Choices, Rating, Number and Pairwise about the whole item are",
             fix="name such a control with --label" if usable else "",
         )
     return asked
 
 
 def _is_label(control: Control) -> bool:
-    return control.is_single or (control.kind == "number" and not control.per_region)
+    return control.is_single or (control.kind in ("classes", "number") and not control.per_region)
 
 
 def _table(
@@ -116,12 +116,12 @@ def _table(
     rows, golden = [], {}
     for task in tasks:
         for annotation in task.get("annotations") or []:
-            answer = answers(annotation.get("result") or [], config).get(control.name)
-            if answer is None or annotation.get("was_cancelled"):
+            said = _said(annotation, config, control)
+            if said is None or annotation.get("was_cancelled"):
                 continue
             if annotation.get("ground_truth"):
-                golden[task["id"]] = answer.key
-            rows.append((task, answer.key, _who(annotation)))
+                golden[task["id"]] = said
+            rows.append((task, said, _who(annotation)))
     if not rows:
         raise InvalidInputError(f"nobody has answered '{control.name}' yet")
     data: dict[str, list[Any]] = {_TASK: [task["id"] for task, _, _ in rows]}
@@ -135,8 +135,21 @@ def _table(
         _LABEL, {}, _WHO, item=_TASK if several else "", gold=_GOLD if golden else "",
         key=_TASK, ignore=() if golden else (_GOLD,),
     )  # fmt: skip
-    series = [polars.Series(name, values, strict=False) for name, values in data.items()]
+    lists = dict.fromkeys((_LABEL, _GOLD), polars.List(polars.String)) if control.multiple else {}
+    series = [
+        polars.Series(name, values, lists.get(name), strict=False) for name, values in data.items()
+    ]
     return polars.DataFrame(series), columns
+
+
+def _said(
+    annotation: dict[str, Any], config: LabelConfig, control: Control
+) -> str | list[str] | None:
+    """What an annotation answers; of several labels all, where nothing is chosen none of them."""
+    answer = answers(annotation.get("result") or [], config).get(control.name)
+    if control.multiple:
+        return list(answer.labels) if answer is not None else []
+    return answer.key if answer is not None else None
 
 
 def _who(annotation: dict[str, Any]) -> str:

@@ -4,7 +4,7 @@ Its size follows what is shown, never the rows: of thousands of suspects the sur
 the page says so.
 """
 
-from dovetail.labels.audit.findings import Audit
+from dovetail.labels.audit.findings import Audit, SeveralAudit
 from dovetail.web.svg.element import Svg, tag
 from dovetail.web.templating import environment
 
@@ -16,7 +16,7 @@ _CLASSES = 60
 _WIDE = 300.0
 
 
-def report_html(found: Audit, title: str, row: str = "row") -> str:
+def report_html(found: Audit | SeveralAudit, title: str, row: str = "row") -> str:
     """Write a report for people.
 
     Args:
@@ -24,6 +24,8 @@ def report_html(found: Audit, title: str, row: str = "row") -> str:
         title: What was audited.
         row: What a row is named by: "row", or "task" of a project.
     """
+    if isinstance(found, SeveralAudit):
+        return _several_html(found, title, row)
     template = environment().get_template("labels/audit.html")
     return template.render(
         found=found,
@@ -35,6 +37,18 @@ def report_html(found: Audit, title: str, row: str = "row") -> str:
         leaking=found.leaking[:_GROUPS],
         span=_span,
         bar=_bar,
+    )
+
+
+def _several_html(found: SeveralAudit, title: str, row: str) -> str:
+    template = environment().get_template("labels/audit_several.html")
+    return template.render(
+        found=found,
+        title=title,
+        row=row,
+        suspects=found.suspects[:_SUSPECTS],
+        leaking=found.leaking[:_GROUPS],
+        span=_span,
     )
 
 

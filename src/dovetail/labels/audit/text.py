@@ -2,10 +2,10 @@
 
 import click
 
-from dovetail.labels.audit.findings import Audit
+from dovetail.labels.audit.findings import Action, Annotator, Audit, SeveralAudit
 from dovetail.web.commands import print_table
 
-__all__ = ["print_audit"]
+__all__ = ["print_audit", "print_several"]
 
 _SHOWN = 10
 _WIDE = 60
@@ -33,16 +33,70 @@ def print_audit(found: Audit, row: str) -> None:
                 for one in found.confusions[:_SHOWN]
             ],
         )
-    if found.annotators:
+    _print_people(found.annotators)
+    _print_suspects(found, row)
+    _print_verdict(found)
+
+
+def print_several(found: SeveralAudit, row: str) -> None:
+    """Print what was found of labels of which an item has several.
+
+    Args:
+        found: The audit.
+        row: What a row is named by.
+    """
+    print_table(
+        ["label", "rows", "right", "from", "to", "too many", "missing", ""],
+        [
+            [
+                one.label, one.rows, f"{one.audit.accuracy:.1%}", f"{one.audit.lower:.1%}",
+                f"{one.audit.upper:.1%}", *_wrong(one.label, one.audit),
+                "" if one.audit.enough else "not enough",
+            ]
+            for one in found.questions
+        ],
+    )  # fmt: skip
+    _print_people(found.annotators)
+    print_table(
+        [f"suspect {row}", "label", "", "wrong", ""],
+        [
+            [
+                one.row, one.label, "has it" if one.has else "lacks it", f"{one.chance:.0%}",
+                one.excerpt[:_WIDE],
+            ]
+            for one in found.suspects[:_SHOWN]
+        ],
+    )  # fmt: skip
+    if len(found.suspects) > _SHOWN:
+        click.echo(f"and {len(found.suspects) - _SHOWN} more suspects; all with --json or --html")
+    click.echo(
+        f"{found.accuracy:.1%} of the answers on {found.rows:,} rows and {len(found.questions)} "
+        f"labels are right by estimate ({found.lower:.1%} to {found.upper:.1%}, by {found.basis})"
+    )
+    for said in (*found.reasons, *found.notes):
+        click.echo(f"- {said}")
+    helps = [(one.label, action) for one in found.questions for action in one.audit.actions[:1]]
+    if helps:
+        click.echo("What would help first:")
+    for label, action in helps[:_SHOWN]:
+        click.echo(f"- {label!r}: {_helping(action)}")
+    click.echo("Good enough to train on" if found.enough else "Not good enough to train on")
+
+
+def _wrong(label: str, found: Audit) -> tuple[int, int]:
+    """How many rows have a label by mistake, and how many lack it."""
+    return next((round(c.wrong), round(c.missed)) for c in found.classes if c.label == label)
+
+
+def _print_people(people: list[Annotator]) -> None:
+    if people:
         print_table(
             ["annotator", "labels", "right", "from", "to"],
             [
                 [a.name, a.rows, f"{a.accuracy:.1%}", f"{a.lower:.1%}", f"{a.upper:.1%}"]
-                for a in found.annotators[:_SHOWN]
+                for a in people[:_SHOWN]
             ],
         )
-    _print_suspects(found, row)
-    _print_verdict(found)
 
 
 def _print_suspects(found: Audit, row: str) -> None:
@@ -72,11 +126,15 @@ def _print_verdict(found: Audit) -> None:
     if found.actions:
         click.echo("What would help:")
     for one in found.actions:
-        cost = "" if one.cost is None else f", costs {one.cost:,.2f}"
-        click.echo(f"- {one.labels:,} labels: {one.what}{cost}. {one.effect}")
+        click.echo(f"- {_helping(one)}")
     for note in found.notes:
         click.echo(f"- {note}")
     if found.ask:
         rows = ", ".join(str(row) for row in found.ask[:12])
         click.echo(f"- to label by hand: {rows}{' ...' if len(found.ask) > 12 else ''}")
     click.echo("Good enough to train on" if found.enough else "Not good enough to train on")
+
+
+def _helping(one: Action) -> str:
+    cost = "" if one.cost is None else f", costs {one.cost:,.2f}"
+    return f"{one.labels:,} labels: {one.what}{cost}. {one.effect}"

@@ -12,7 +12,7 @@ from dovetail.labels.audit.findings import Action, Class
 from dovetail.labels.audit.noise import Noise
 from dovetail.labels.audit.prospects import Curve, looks_needed
 
-__all__ = ["Case", "actions_of", "reasons_of", "rows_to_ask", "silent"]
+__all__ = ["Case", "actions_of", "few", "leaking", "reasons_of", "rows_to_ask", "silent"]
 
 _FEW = 20
 _GOLD = 30  # right labels of a class that narrow its errors to about a sixth either way
@@ -66,11 +66,7 @@ def reasons_of(case: Case) -> list[str]:
             f"way to always, {whose}): they tell no errors; give better ones with --predictions, "
             "or right labels of some rows with --gold"
         )
-    said += [
-        f"{one.label!r} has {one.rows} rows: label {_FEW - one.rows} more"
-        for one in case.classes
-        if one.rows < _FEW
-    ]
+    said += [few(one.label, one.rows) for one in case.classes if one.rows < _FEW]
     for code in noise.beyond:
         one = case.classes[code]
         if one.rows >= _FEW and not _is_blind(case):
@@ -81,10 +77,18 @@ def reasons_of(case: Case) -> list[str]:
             "settle them"
         )
     if case.leaks:
-        said.append(
-            f"{case.leaks} rows are nearly the same as rows of another split: keep them in one"
-        )
+        said.append(leaking(case.leaks))
     return said
+
+
+def few(label: str, rows: int) -> str:
+    """Say that a label has too few rows."""
+    return f"{label!r} has {rows} rows: label {_FEW - rows} more"
+
+
+def leaking(rows: int) -> str:
+    """Say that rows are in two splits at once."""
+    return f"{rows} rows are nearly the same as rows of another split: keep them in one"
 
 
 def _is_blind(case: Case) -> bool:

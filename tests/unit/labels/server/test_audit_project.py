@@ -108,3 +108,41 @@ def test_pictures_that_the_server_keeps_are_looked_at(labels: Api) -> None:
     line = ["audit", "--from", f"{labels.url}/projects/{project}", "--json"]
     found = json.loads(CliRunner().invoke(commands, line, catch_exceptions=False).output)
     assert [one["excerpt"][-6:] for one in found["suspects"]][:1] == ["07.png"]
+
+
+SEVERAL = (
+    '<View><Text name="text" value="$text"/><Choices name="tags" toName="text" choice="multiple">'
+    '<Choice value="late"/><Choice value="rude"/></Choices></View>'
+)
+
+
+def test_a_control_of_several_labels_is_audited_class_by_class(labels: Api) -> None:
+    rng = np.random.default_rng(0)
+    users = [
+        labels.post("/api/users/", {"email": f"p{n}@example.com", "username": f"p{n}"})["id"]
+        for n in range(2)
+    ]
+    project = labels.project(label_config=SEVERAL)
+    tasks = []
+    for n in range(120):
+        have = [name for name in ("late", "rude") if rng.random() < 0.4]
+        said = list(have)
+        if n % 15 == 0:
+            said = [c for c in said if c != "late"] if "late" in said else [*said, "late"]
+        text = f"order {n} it was here {' '.join(have * 2)} with people"
+        # Who finds nothing to choose sends no region: that is an answer.
+        result = [
+            {"from_name": "tags", "to_name": "text", "type": "choices", "value": {"choices": said}}
+        ]
+        answers = [{"result": result if said else [], "completed_by": user} for user in users]
+        tasks.append({"data": {"text": text}, "annotations": answers})
+    labels.load(project, tasks)
+    line = ["audit", "--from", f"{labels.url}/projects/{project}", "--json"]
+    found = json.loads(CliRunner().invoke(commands, line, catch_exceptions=False).output)
+    assert found["rows"] == 120
+    assert {one["label"] for one in found["questions"]} == {"late", "rude"}
+    assert [one["rows"] for one in found["annotators"]] == [240, 240]  # an item and a class each
+    table, columns = read_project(f"{labels.url}/projects/{project}", "")
+    assert columns.item == "task"
+    assert table["label"].null_count() == 0
+    assert [] in table["label"].to_list()
