@@ -21,7 +21,7 @@ from dovetail.base.errors import ForbiddenError
 from dovetail.labels.people import redaction
 from dovetail.labels.people.redaction import Shown
 from dovetail.labels.people.room import Room
-from dovetail.labels.people.rules import LISTS, READ_BY_POST, RULES, Rule
+from dovetail.labels.people.rules import HANDS_OUT, LISTS, READ_BY_POST, RULES, Rule
 from dovetail.labels.store import tables as t
 from dovetail.web.auth import Principal
 
@@ -128,12 +128,7 @@ class Guard:
         method = "GET" if scope["method"] == "HEAD" else scope["method"]
         standing = self._room.access.standing(principal.name)
         if standing is None:
-            if method not in _SAFE and path not in READ_BY_POST:
-                raise ForbiddenError(
-                    f"{principal.name} may not change anything here",
-                    why="the role of the token is viewer, and no project has them as a member",
-                    fix="use a token with the role editor, or ask to be invited to the project",
-                )
+            _need_look(principal, method, path)
             return _Pass()
         rule = RULES.get((method, path))
         user = self._room.users.id_of(principal.name)
@@ -230,6 +225,22 @@ _SHOWN: dict[str, Shown] = {
     "project": redaction.project,
     "queue": redaction.queue,
 }
+
+
+def _need_look(principal: Principal, method: str, path: str) -> None:
+    """Raise where a viewer who was never invited asks for more than a look."""
+    if path in HANDS_OUT:
+        raise ForbiddenError(
+            f"{principal.name} may not label here",
+            why="the role of the token is viewer, and no project has them as a member",
+            fix="ask a manager to be invited to the project",
+        )
+    if method not in _SAFE and path not in READ_BY_POST:
+        raise ForbiddenError(
+            f"{principal.name} may not change anything here",
+            why="the role of the token is viewer, and no project has them as a member",
+            fix="use a token with the role editor, or ask to be invited to the project",
+        )
 
 
 def _number(text: str) -> int | None:

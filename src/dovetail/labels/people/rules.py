@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-__all__ = ["LISTS", "OWN_PATHS", "READ_BY_POST", "RULES", "Rule"]
+__all__ = ["HANDS_OUT", "LISTS", "OWN_PATHS", "READ_BY_POST", "RULES", "Rule"]
 
 
 @dataclass(frozen=True)
@@ -90,6 +90,12 @@ READ_BY_POST = (
     "/api/projects/validate", "/api/projects/{project:int}/validate", "/api/labels/config/preview",
     "/api/labels/files/peek",
 )  # fmt: skip
+
+HANDS_OUT = (
+    f"{_PROJECT}/next", "/api/labels/projects/{project:int}/queue", f"{_DESK}/label",
+    f"{_DESK}/label.json",
+)  # fmt: skip
+"""Routes that hand out items, which are then kept for who asked: who only looks takes none."""
 
 LISTS = ("/api/tasks", "/api/predictions", "/api/dm/views", "/api/dm/columns")
 """Routes that list what is in the project which their query names."""

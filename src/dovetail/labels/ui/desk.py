@@ -41,6 +41,7 @@ class DeskFacts(msgspec.Struct, frozen=True, kw_only=True):
         standing: where the annotator stands with their qualification; empty where none is needed.
         total: how many items there are for this annotator, answered ones included.
         done: how many of them they have answered.
+        home: the page to go back to: the project's, or for who may not see it all of theirs.
     """
 
     project: int
@@ -54,6 +55,7 @@ class DeskFacts(msgspec.Struct, frozen=True, kw_only=True):
     standing: str
     total: int
     done: int
+    home: str
 
 
 class Desk(msgspec.Struct, frozen=True, kw_only=True):
@@ -100,6 +102,7 @@ def desk_page(handlers: Handlers, people: People, request: Request) -> Desk:
     project = handlers.projects.get(number, user)
     progress = people.room.queue.progress(number, user)
     needs_none = progress.verdict is None and progress.may_label
+    may_see = people.room.access.may_see_all(principal, number)
     blind = request.query_params.get("blind") == "1" or not project.show_collab_predictions
     facts = DeskFacts(
         project=number,
@@ -113,6 +116,7 @@ def desk_page(handlers: Handlers, people: People, request: Request) -> Desk:
         standing="" if needs_none else progress.text,
         total=project.queue_total,
         done=project.queue_done,
+        home=f"/labels/projects/{number}" if may_see else "/labels",
     )
     return Desk(facts=facts)
 

@@ -6,6 +6,7 @@ import msgspec
 from starlette.requests import Request
 
 from dovetail.labels.handlers import Handlers
+from dovetail.labels.people.access import ProjectRole
 from dovetail.wire.labels import ControlFacts, Snapshot
 
 __all__ = ["ExportsPage", "FormatRow", "SnapshotRow", "Snapshotted", "exports_page"]
@@ -53,15 +54,18 @@ _WAYS = {"dawid-skene": "weighed by how good people are (Dawid-Skene)"}
 
 
 class ExportsPage(msgspec.Struct, frozen=True, kw_only=True):
-    """What the page shows."""
+    """What the page shows; `may_make` says whether the reader may make a snapshot."""
 
     id: int
     name: str
+    may_make: bool
     snapshots: list[SnapshotRow]
     formats: list[FormatRow]
 
 
-def exports_page(handlers: Handlers, snapshots: Snapshotted, request: Request) -> ExportsPage:
+def exports_page(
+    handlers: Handlers, snapshots: Snapshotted, role: ProjectRole | None, request: Request
+) -> ExportsPage:
     """The snapshots of a project, and the formats that its answers fit.
 
     Raises:
@@ -73,6 +77,7 @@ def exports_page(handlers: Handlers, snapshots: Snapshotted, request: Request) -
     return ExportsPage(
         id=number,
         name=row.title,
+        may_make=role == "manager",
         snapshots=[_row(number, one) for one in snapshots.listed(number)],
         formats=[
             FormatRow(

@@ -32,9 +32,10 @@ class ProjectRow(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Overview(msgspec.Struct, frozen=True, kw_only=True):
-    """What `/labels` shows."""
+    """What `/labels` shows; `may_make` says whether the reader may make a project."""
 
     projects: list[ProjectRow]
+    may_make: bool
     total: int
     ask: str
     page: int
@@ -49,7 +50,8 @@ def overview(handlers: Handlers, standing: Standing, request: Request) -> Overvi
     ask = request.query_params.get("ask", "").strip()
     page = max(1, _number(request.query_params.get("page")))
     principal: Principal = request.state.principal
-    mine = None if principal.may("editor") else standing(principal.name)
+    may_make = principal.may("editor")
+    mine = None if may_make else standing(principal.name)
     total, found = handlers.projects.list(
         title=ask,
         numbers=[] if mine is None else [*mine] or [0],  # no number at all would mean all
@@ -68,12 +70,13 @@ def overview(handlers: Handlers, standing: Standing, request: Request) -> Overvi
             # The page of a project shows everybody's answers, which annotators do not see.
             href=f"/labels/projects/{one.id}"
             + ("/label" if mine is not None and mine.get(one.id) == "annotator" else ""),
-            label=f"/labels/projects/{one.id}/label",
+            # Who was invited nowhere, and is no editor, looks and does not label.
+            label=f"/labels/projects/{one.id}/label" if may_make or mine is not None else "",
         )
         for one in found
     ]
     pages = max(1, -(-total // PAGE))
-    return Overview(projects=rows, total=total, ask=ask, page=page, pages=pages)
+    return Overview(projects=rows, may_make=may_make, total=total, ask=ask, page=page, pages=pages)
 
 
 def _number(text: str | None) -> int:

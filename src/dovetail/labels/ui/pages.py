@@ -4,39 +4,27 @@ import functools
 from collections.abc import Callable
 from typing import Any
 
-import msgspec
 from starlette.requests import Request
 from starlette.routing import BaseRoute
 
 from dovetail.labels.handlers import Handlers
+from dovetail.labels.people.access import Access, ProjectRole
 from dovetail.labels.people.people import People
 from dovetail.labels.routes.kit import Kit
 from dovetail.labels.routing.served.setting_up import Served
 from dovetail.labels.ui.compound import parted_of
 from dovetail.labels.ui.desk import Desk, desk_page, desk_routes
 from dovetail.labels.ui.exports import ExportsPage, Snapshotted, exports_page
+from dovetail.labels.ui.forms import Form, new_form, settings_form
 from dovetail.labels.ui.overview import Overview, overview
 from dovetail.labels.ui.policy import ITEM_POLICY
 from dovetail.labels.ui.project import ProjectPage, project_page
 from dovetail.labels.ui.sources import SourcesPage, sources_page
-from dovetail.labels.ui.starters import STARTERS, Starter
 from dovetail.labels.ui.task import TaskPage, task_page
 from dovetail.web.pages import page_route
 from dovetail.wire.label_learner import Learner
 
 __all__ = ["page_routes"]
-
-
-class Form(msgspec.Struct, frozen=True, kw_only=True):
-    """What the form of a project shows; `id` is 0 for a new one."""
-
-    id: int
-    name: str
-    label_config: str
-    instruction: str
-    wanted: int
-    predictions: bool
-    starters: tuple[Starter, ...]
 
 
 def page_routes(
@@ -58,41 +46,32 @@ def page_routes(
 
     def projects(request: Request) -> Overview:
         """Which projects there are, and how far they are."""
-        return overview(handlers, people.room.access.standing, request)
+        return overview(handlers, access.standing, request)
 
-    def new(_: Request) -> Form:
+    access = people.room.access
+    role = functools.partial(_role, access)
+
+    def new(request: Request) -> Form:
         """The form that makes a project."""
-        return Form(
-            id=0, name="", label_config="", instruction="", wanted=1, predictions=True,
-            starters=STARTERS,
-        )  # fmt: skip
+        return new_form(request.state.principal)
 
     def settings(request: Request) -> Form:
         """The form that changes a project."""
-        project = handlers.projects.get(request.path_params["project"], 0)
-        return Form(
-            id=project.id,
-            name=project.title or "",
-            label_config=project.label_config or "",
-            instruction=project.expert_instruction or "",
-            wanted=project.maximum_annotations,
-            predictions=project.show_collab_predictions,
-            starters=STARTERS,
-        )
+        return settings_form(handlers, access, request)
 
     def project(request: Request) -> ProjectPage:
         """How far a project is, and its tasks."""
         number, principal = request.path_params["project"], request.state.principal
-        parted = parted_of(handlers, routing.compounds, people.room.access, principal, number)
-        return project_page(handlers, parted, request)
+        parted = parted_of(handlers, routing.compounds, access, principal, number)
+        return project_page(handlers, parted, role(request), request)
 
     def exports(request: Request) -> ExportsPage:
         """What leaves a project: snapshots and files."""
-        return exports_page(handlers, snapshots, request)
+        return exports_page(handlers, snapshots, role(request), request)
 
     def sources(request: Request) -> SourcesPage:
         """Who answers in a project, what they promise together, and how good they are."""
-        return sources_page(handlers, learner_of, routing.routing, people.room.access, request)
+        return sources_page(handlers, learner_of, routing.routing, access, request)
 
     def desk(request: Request) -> Desk:
         """The desk where people label."""
@@ -100,7 +79,7 @@ def page_routes(
 
     def task(request: Request) -> TaskPage:
         """A task with all that was said of it."""
-        return task_page(handlers, request)
+        return task_page(handlers, access, request)
 
     one = "/labels/projects/{project:int}"
     form = "labels/form.html"
@@ -116,6 +95,11 @@ def page_routes(
         *item_page(one, project, template="labels/project.html", title=_project),
         *item_page("/labels/tasks/{task:int}", task, template="labels/task.html", title=_task),
     ]
+
+
+def _role(access: Access, request: Request) -> ProjectRole | None:
+    """What the reader is in the project of a page."""
+    return access.role(request.state.principal, request.path_params["project"])
 
 
 def _project(page: Any) -> str:

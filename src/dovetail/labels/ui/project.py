@@ -10,6 +10,7 @@ from starlette.requests import Request
 
 from dovetail.labels.handlers import Handlers
 from dovetail.labels.handlers.configs import config_of
+from dovetail.labels.people.access import ProjectRole
 from dovetail.labels.store import annotations as annotation_rows
 from dovetail.labels.store import listing
 from dovetail.labels.ui.compound import Parted
@@ -59,10 +60,11 @@ class TaskRow(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ProjectPage(msgspec.Struct, frozen=True, kw_only=True):
-    """What the page of a project shows."""
+    """What the page of a project shows; `role` is what the reader is there."""
 
     id: int
     name: str
+    role: ProjectRole | None
     tasks: int
     finished: int
     annotations: int
@@ -85,12 +87,15 @@ class ProjectPage(msgspec.Struct, frozen=True, kw_only=True):
     parted: Parted | None
 
 
-def project_page(handlers: Handlers, parted: Parted | None, request: Request) -> ProjectPage:
+def project_page(
+    handlers: Handlers, parted: Parted | None, role: ProjectRole | None, request: Request
+) -> ProjectPage:
     """One project, with the page of its tasks that is asked for.
 
     Args:
         handlers: The server's use cases.
         parted: Whose parts its tasks are.
+        role: What the reader is in it.
         request: Which page.
 
     Raises:
@@ -104,6 +109,7 @@ def project_page(handlers: Handlers, parted: Parted | None, request: Request) ->
     return ProjectPage(
         id=number,
         name=project.title or f"Project {number}",
+        role=role,
         tasks=project.task_number,
         finished=project.finished_task_number,
         annotations=project.total_annotations_number,

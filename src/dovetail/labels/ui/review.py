@@ -60,6 +60,7 @@ class ReviewPage(msgspec.Struct, frozen=True, kw_only=True):
         name: its title.
         show: disagreements, decided, answers or rejected.
         may: whether the caller may decide.
+        may_manage: whether they manage the project.
         open: disputed items that are open.
         decided: those that were decided.
         answered_twice: items with two answers or more.
@@ -83,6 +84,7 @@ class ReviewPage(msgspec.Struct, frozen=True, kw_only=True):
     name: str
     show: str
     may: bool
+    may_manage: bool
     open: int
     decided: int
     answered_twice: int
@@ -161,6 +163,7 @@ class _Pages:
             name=name,
             show=show,
             may=self._may(principal, project),
+            may_manage=self._room.access.role(principal, project) == "manager",
             open=found.open,
             decided=found.decided,
             answered_twice=found.answered_twice,

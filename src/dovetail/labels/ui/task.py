@@ -9,6 +9,7 @@ from starlette.requests import Request
 
 from dovetail.labels.errors import AbsentError
 from dovetail.labels.handlers import Handlers
+from dovetail.labels.people.access import Access, ProjectRole
 from dovetail.labels.store import annotations as annotation_rows
 from dovetail.labels.store import listing
 from dovetail.labels.store import predictions as prediction_rows
@@ -45,12 +46,13 @@ class Said(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class TaskPage(msgspec.Struct, frozen=True, kw_only=True):
-    """What the page of a task shows."""
+    """What the page of a task shows; `role` is what the reader is in its project."""
 
     id: int
     inner_id: int
     project: int
     project_title: str
+    role: ProjectRole | None
     item: Reading
     annotations: list[Said]
     predictions: list[Said]
@@ -58,7 +60,7 @@ class TaskPage(msgspec.Struct, frozen=True, kw_only=True):
     next: int | None
 
 
-def task_page(handlers: Handlers, request: Request) -> TaskPage:
+def task_page(handlers: Handlers, access: Access, request: Request) -> TaskPage:
     """One task, what people and models said of it, and its neighbours.
 
     Raises:
@@ -82,6 +84,7 @@ def task_page(handlers: Handlers, request: Request) -> TaskPage:
         inner_id=row.inner_id,
         project=row.project_id,
         project_title=project.title,
+        role=access.role(request.state.principal, row.project_id),
         item=reading(config, Raw(row.data)),
         annotations=[_annotation(handlers, one, config) for one in said],
         predictions=[_prediction(one, config) for one in predicted],

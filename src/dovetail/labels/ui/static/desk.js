@@ -12,7 +12,7 @@ import { Queue } from "./queue.js";
 import { Sitting } from "./sitting.js";
 
 /** @typedef {import("./outbox.js").Saved} Saved */
-/** @typedef {{project: number, title: string, user: string, config: import("./answers.js").Config, queue: string, blind: boolean, instruction: string, examples: import("./guide.js").Example[], standing: string, total: number, done: number}} Facts */
+/** @typedef {{project: number, title: string, user: string, config: import("./answers.js").Config, queue: string, blind: boolean, instruction: string, examples: import("./guide.js").Example[], standing: string, total: number, done: number, home: string}} Facts */
 
 /** How many items are held for going back without the server. */
 const SEEN = 30;
@@ -98,7 +98,7 @@ class LabelDesk extends HTMLElement {
     this.bar?.verb("Save", false);
     const text = queue.problem || (queue.empty ? "Nothing is left to label here." : "Loading…");
     this.place?.replaceChildren(make("div", { class: "empty", role: "status" }, make("p", { text }),
-      ...(queue.empty ? [make("p", {}, make("a", { href: `/labels/projects/${this.facts?.project}`, text: "To the project" }))] : [])));
+      ...(queue.empty ? [make("p", {}, make("a", { href: this.facts?.home, text: this.facts?.home === "/labels" ? "To my projects" : "To the project" }))] : [])));
     if (!queue.empty) queue.fill([]);
     else this.#lookAgain();
     return undefined;
