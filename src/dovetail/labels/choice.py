@@ -17,8 +17,10 @@ _ONE_LABEL = 0.95
 _MARGIN = 0.03  # left-out answers that a model may tell worse before majority vote is taken
 _REFUTED = 0.2  # nats an answer by which a richer model may win before one coin is refuted
 _GOLDEN = (5**0.5 - 1) / 2
-_LEFT_OUT = 3000  # answers; more would only tell the third digit
-_TEMPERS = (1.0, 0.7, 0.5, 0.35, 0.25)
+_LEFT_OUT = 2500  # answers; more would only tell the third digit
+_PAYS = 0.02  # nats an answer that a matrix a source must win over one accuracy
+_TEMPERS = np.asarray([1.0, 0.7, 0.5, 0.35, 0.25, 0.18, 0.12, 0.08, 0.0])
+_AS_WELL = 0.99  # of what the best posterior tells: of those that tell this much, the least sure
 
 
 @dataclass(frozen=True)
@@ -60,10 +62,9 @@ def choose(votes: Votes, weight: Floats, left: "LeftOut | None" = None) -> Fitte
     rich, coin = dawid_skene(votes, weight), one_coin(votes, weight)
     left = left or LeftOut(votes)
     plain, of_rich, of_coin = left.by_majority(weight), left.by(rich), left.by(coin)
-    refuted = of_rich.likelihood - of_coin.likelihood > _REFUTED
-    best, trial = rich, of_rich
-    if of_coin.right > max(of_rich.right, plain.right) and not refuted:
-        best, trial = coin, of_coin
+    gain = of_rich.likelihood - of_coin.likelihood
+    closer = of_coin.right > max(of_rich.right, plain.right) and gain < _REFUTED
+    best, trial = (coin, of_coin) if gain < _PAYS or closer else (rich, of_rich)
     worse = trial.right < plain.right - _MARGIN and trial.kappa < plain.kappa
     return majority(votes, weight) if worse else best
 
@@ -113,14 +114,16 @@ class LeftOut:
         """Return the power of a model's posterior that tells them best, at most 1.
 
         Sources that err together on hard items make products of their answers too sure; what they
-        say of each other shows by how much.
+        say of each other shows by how much. It shows too little where all are wrong alike, so of
+        powers that tell about as much the lowest is taken.
         """
         if not len(self.label):
             return 1.0
         others, table = self._told(fitted)
         weight = fitted.weight.take(self._source)
-        found = [_likelihood(softmax(power * others), table, weight) for power in _TEMPERS]
-        return _TEMPERS[int(np.argmax(found))]
+        found = np.asarray([_likelihood(softmax(p * others), table, weight) for p in _TEMPERS])
+        told = (found - found[-1]) / max(found.max() - found[-1], 1e-9)
+        return float(_TEMPERS[:-1][told[:-1] >= min(_AS_WELL, told[:-1].max())].min())
 
     def _told(self, fitted: Fitted) -> tuple[Floats, Floats]:
         """float[.., classes]: log-posteriors from the others, and each answer's likelihoods."""
