@@ -36,6 +36,11 @@ def ours(world: World) -> Any:
     return combine_votes(votes_of(world))[1]
 
 
+def ours_fixed(world: World) -> Any:
+    """Probabilities of our Dawid-Skene, without a choice of the model."""
+    return combine_votes(votes_of(world), "dawid-skene")[1]
+
+
 def majority(world: World) -> Any:
     """Shares of votes."""
     return votes_of(world).shares()
@@ -119,7 +124,8 @@ def main() -> None:
     folder = parser.parse_args().data
     few: dict[str, Method] = {"dovetail": ours, "majority vote": majority}
     for world in crowds(folder):
-        measured("crowd", world, few | {"crowd-kit Dawid-Skene": crowd_kit}, 5)
+        both = {"dovetail, Dawid-Skene alone": ours_fixed, "crowd-kit Dawid-Skene": crowd_kit}
+        measured("crowd", world, few | both, 15)
     for world in functions(folder):
         measured("weak", world, few | {"Snorkel LabelModel": snorkel}, 1)
     measured("weak", made_functions(1_000_000, 10, 0.3), few, 3)
