@@ -9,7 +9,17 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import Meta, Struct
 
-__all__ = ["Endpoint", "Functions", "Inference", "MlBackend", "People", "Spec", "decode", "encode"]
+__all__ = [
+    "Endpoint",
+    "Functions",
+    "Inference",
+    "MlBackend",
+    "People",
+    "Remote",
+    "Spec",
+    "decode",
+    "encode",
+]
 
 Name = Annotated[str, Meta(min_length=1, max_length=80, pattern=r"^[\w.:@ -]+$")]
 Cost = Annotated[float, Meta(ge=0, le=1e9)]
@@ -58,7 +68,17 @@ class Functions(_Machine, frozen=True, kw_only=True, tag="function"):
     """A labelling function of the operator's file, by its name."""
 
 
-class Inference(_Machine, frozen=True, kw_only=True, tag="open_inference"):
+class Remote(_Machine, frozen=True, kw_only=True):
+    """What all machines have that are asked over the network.
+
+    Attributes:
+        concurrency: Calls that it takes at the same time.
+    """
+
+    concurrency: Annotated[int, Meta(ge=1, le=32)] = 1
+
+
+class Inference(Remote, frozen=True, kw_only=True, tag="open_inference"):
     """A model behind an Open Inference server.
 
     Attributes:
@@ -80,7 +100,7 @@ class Inference(_Machine, frozen=True, kw_only=True, tag="open_inference"):
     secret: Secret = ""
 
 
-class MlBackend(_Machine, frozen=True, kw_only=True, tag="ml_backend"):
+class MlBackend(Remote, frozen=True, kw_only=True, tag="ml_backend"):
     """A Label Studio ML backend.
 
     Attributes:
@@ -90,7 +110,7 @@ class MlBackend(_Machine, frozen=True, kw_only=True, tag="ml_backend"):
     url: Url
 
 
-class Endpoint(_Machine, frozen=True, kw_only=True, tag="http"):
+class Endpoint(Remote, frozen=True, kw_only=True, tag="http"):
     """Anything that answers POSTs of JSON.
 
     Attributes:

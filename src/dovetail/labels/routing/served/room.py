@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from dovetail.labels.routing.offers import PEOPLE, Offer
 from dovetail.labels.routing.served.records import Policy, Posterior, Told
 from dovetail.labels.sources.seam import Question, Source
-from dovetail.labels.sources.specs import People, Spec
+from dovetail.labels.sources.specs import People, Remote, Spec
 from dovetail.wire.label_studio.answers import answers
 
 __all__ = ["Asking", "Room", "person"]
@@ -67,6 +67,11 @@ class Asking:
     def is_paused(self) -> bool:
         """Whether somebody paused it."""
         return not isinstance(self.spec, People) and self.spec.paused
+
+    @property
+    def concurrency(self) -> int:
+        """How many batches it may be asked at the same time."""
+        return self.spec.concurrency if isinstance(self.spec, Remote) else 1
 
     def fail(self, problem: str, now: float) -> None:
         """Leave it alone for a while, longer each time."""
@@ -220,15 +225,32 @@ class Room:
             found = self.router.next_item(who, {*taken, *mine})
             return int(found) if found is not None else self._to_check(who, {*taken, *mine})
 
-    def for_machines(self, most: int, now: float) -> dict[str, list[int]]:
-        """Return tasks by the machine whose answer is worth most for its cost."""
+    def for_machines(
+        self, most: int, now: float, without: Collection[int] = (), reserved: float = 0.0
+    ) -> dict[str, list[int]]:
+        """Return tasks by the machine whose answer is worth most for its cost.
+
+        Args:
+            most: So many tasks at most.
+            now: Unix time, seconds.
+            without: Tasks that somebody is being asked about.
+            reserved: What the answers to these will cost.
+        """
         with self.lock:
             moment = time.monotonic()
             if not self.machines or self.is_over(now):
                 return {}
             able = (one for one in self.asked.values() if not one.is_paused)
             offers = [one.offer() for one in able if one.until <= moment]
-            return self.router.plan(offers, most, left=self.left(), now=now)
+            left = self.left()
+            if left is not None:
+                left = max(left - reserved, 0.0)
+            planned = self.router.plan(offers, most + len(without), left=left, now=now)
+            fresh = {
+                name: [task for task in chosen if task not in without]
+                for name, chosen in planned.items()
+            }
+            return {name: chosen for name, chosen in fresh.items() if chosen}
 
     def to_write(self, most: int) -> list[Posterior]:
         """How the tasks stand that changed, as far as anybody would see it."""

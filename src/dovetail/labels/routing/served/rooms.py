@@ -1,7 +1,7 @@
 """All projects under a policy, and what is told of their answers."""
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 import msgspec
@@ -103,13 +103,19 @@ class Rooms:
         if room is not None:
             self._retired += [one.source for one in room.machines if one.source is not None]
 
-    def close_retired(self, *, all_: bool = False) -> None:
-        """Close the sources of rooms that were forgotten, or of all rooms."""
+    def close_retired(self, busy: Collection[int] = (), *, all_: bool = False) -> None:
+        """Close the sources of rooms that were forgotten, or of all rooms.
+
+        Args:
+            busy: The `id` of each source that is being asked, and is closed later.
+            all_: Whether all rooms are given up.
+        """
         with self._guard:
             if all_:
                 for project in list(self._rooms):
                     self._retire(self._rooms.pop(project))
-            retired, self._retired = self._retired, []
+            retired = [source for source in self._retired if id(source) not in busy]
+            self._retired = [source for source in self._retired if id(source) in busy]
         for source in retired:
             source.close()
 
