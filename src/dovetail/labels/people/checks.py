@@ -23,6 +23,11 @@ _SHOWN = 8
 _FALSE_ALARMS = 0.01
 _FAST = 5.0
 """An answer is fast where it took less than the others' usual time divided by this."""
+_UNREAD = 0.25
+"""Seconds below which nobody has read and chosen: to press a key when a light comes on takes 0.19
+(Woodworth and Schlosberg 1954), a choice more, and reading more still."""
+_SLIPS = 0.05
+"""Share of answers that may be fast without anybody's fault: a key pressed twice."""
 
 
 @dataclass(frozen=True)
@@ -92,27 +97,34 @@ def checks(
 
 
 def _fast(name: str, mine: Sequence[Given], seconds: Mapping[str, Sequence[float]]) -> Check | None:
-    """Answers in a fraction of the time that is usual among the others.
+    """Answers in no time: faster than anybody reads, or in a fraction of the others' usual time.
 
     Usual is the median of the others' medians, so that one who answers most decides nothing.
     """
+    if len(seconds[name]) < FEWEST:
+        return None
+    unread = _faster(name, mine, _UNREAD, 0.0, "faster than anybody reads and chooses")
     others = [times for other, times in seconds.items() if other != name and times]
     count = sum(len(times) for times in others)
-    if len(seconds[name]) < FEWEST or count < FEWEST:
-        return None
+    if count < FEWEST:
+        return unread
     bound = statistics.median(times[len(times) // 2] for times in others) / _FAST
     usual = (sum(bisect_left(times, bound) for times in others) + 1) / (count + 2)
+    fast = _faster(name, mine, bound, usual, f"of the others' answers {usual:.1%} did")
+    found = [one for one in (unread, fast) if one]
+    return min(found, key=lambda one: one.p) if found else None
+
+
+def _faster(name: str, mine: Sequence[Given], bound: float, usual: float, why: str) -> Check | None:
+    """Answers below a bound, of which a usual share and some slips are nobody's fault."""
     quick = [given for given in mine if given.seconds is not None and given.seconds < bound]
-    timed = len(seconds[name])
-    p = tail(len(quick), timed, min(1.0, usual + 0.05))  # a twentieth is nobody's fault
     if not quick:
         return None
-    text = (
-        f"{len(quick)} of {timed} answers took under {bound:.1f} s; of the others' answers "
-        f"{usual:.1%} did"
-    )
+    timed = sum(given.seconds is not None for given in mine)
+    p = tail(len(quick), timed, min(1.0, usual + _SLIPS))
+    text = f"{len(quick)} of {timed} answers took under {bound:.2g} s; {why}"
     shown = sorted(quick, key=lambda given: given.seconds or 0.0)[:_SHOWN]
-    evidence = [Evidence(g.annotation, g.task, f"{g.seconds:.1f} s") for g in shown]
+    evidence = [Evidence(g.annotation, g.task, f"{g.seconds:.2g} s") for g in shown]
     return Check(name, "too fast", text, p, evidence)
 
 

@@ -247,6 +247,17 @@ def test_answers_in_no_time_are_shown() -> None:
     assert [one.text for one in found.evidence] == ["0.2 s"] * 8
 
 
+def test_who_answers_alone_and_faster_than_anybody_reads_is_shown() -> None:
+    def alone(seconds: float) -> list[Given]:
+        return [Given(t, t, "eve", t * 1000, seconds, {"c": "ab"[t % 2]}) for t in range(60)]
+
+    (found,) = checks(alone(0.07))
+    assert found.text == (
+        "60 of 60 answers took under 0.25 s; faster than anybody reads and chooses"
+    )
+    assert checks(alone(0.6)) == []
+
+
 def test_one_answer_all_day_is_shown_unless_the_items_are_like_that() -> None:
     answers, _ = crowd({"ann": 0.9, "bob": 0.9}, 60, classes="ab")
     lazy = [Given(9000 + t, t, "eve", t * 8000, 5.0, {"c": "a"}) for t in range(60)]
