@@ -1,9 +1,10 @@
 """The labelling server over HTTP: import, pages, the next task, saving, export.
 
-`python -m benchmarks.labels.server [--tasks 10000] [--big 100000] [--label-studio URL TOKEN]`.
-Ours is started here; a Label Studio that runs already is driven beside it. Everything is done
-twice, in a project of its own and in one that has a hundred thousand tasks before. Figures are wall
-time at the 95th percentile, and of ours server CPU beside it.
+`python -m benchmarks.labels.server [--tasks 10000] [--big 100000] [--database URL]
+[--label-studio URL TOKEN]`. Ours is started here, on SQLite or on the PostgreSQL of the URL, whose
+CPU counts where it is on this machine; a Label Studio that runs already is driven beside it.
+Everything is done twice, in a project of its own and in one that has a hundred thousand tasks
+before. Figures are wall time at the 95th percentile, and of ours server CPU beside it.
 """
 
 import argparse
@@ -170,20 +171,36 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--tasks", type=int, default=10_000)
     parser.add_argument("--big", type=int, default=100_000)
+    parser.add_argument("--database", metavar="URL", help="an empty database of PostgreSQL")
     parser.add_argument("--label-studio", nargs=2, metavar=("URL", "TOKEN"))
     given = parser.parse_args()
     command = [str(BIN / "dovetail"), "labels", "run", "--port", "{port}", "--state", "state"]
+    name, also = "dovetail", []
+    if given.database:
+        name, also = "dovetail, PostgreSQL", server_of(given.database)
+        command += ["--database", given.database]
     with (
         tempfile.TemporaryDirectory() as folder,
-        server(command, "/readyz", Path(folder)) as ours,
+        server(command, "/readyz", Path(folder), also) as ours,
     ):
-        yield_all(Run("dovetail", Client(ours.url, "x"), ours), given.tasks, given.big)
-        Figure("labels", "memory of the server", "dovetail", ours.memory_mb(), "MB").emit()
-        Figure("labels", "start of the server", "dovetail", ours.started, "s").emit()
+        yield_all(Run(name, Client(ours.url, "x"), ours), given.tasks, given.big)
+        Figure("labels", "memory of the server", name, ours.memory_mb(), "MB").emit()
+        Figure("labels", "start of the server", name, ours.started, "s").emit()
     if given.label_studio:
         url, token = given.label_studio
         yield_all(Run("Label Studio", Client(url, token), None), given.tasks, 0)
     sys.stdout.flush()
+
+
+def server_of(database: str) -> list[int]:
+    """Return the process of a PostgreSQL whose children serve it; none where it is elsewhere."""
+    import psycopg
+
+    with psycopg.connect(database) as connection:
+        child = Path(f"/proc/{connection.info.backend_pid}")
+        if not child.exists() or (child / "comm").read_text().strip() != "postgres":
+            return []
+        return [int((child / "stat").read_text().rpartition(")")[2].split()[1])]
 
 
 def yield_all(run: Run, count: int, big: int) -> None:

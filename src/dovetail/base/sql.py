@@ -52,8 +52,11 @@ class Database:
         self.name = name
         if url.startswith("sqlite"):
             self._reader, self._write_engine = _sqlite_engines(url)
+            self._snapshots = self._reader
         elif url.startswith(("postgresql", "postgres")):
-            self._reader = self._write_engine = _postgres_engine(url, name)
+            from dovetail.base.postgres import postgres_engines
+
+            self._reader, self._snapshots, self._write_engine = postgres_engines(_parsed(url), name)
         else:
             raise InvalidInputError(
                 f"database {url!r} is not supported",
@@ -76,14 +79,18 @@ class Database:
         self._writer = GroupCommit(self._write_engine, name) if self.dialect == "sqlite" else None
 
     def read(self, fn: Callable[[Connection], T]) -> T:
-        """Run `fn` on a consistent snapshot and return what it returns. Any thread may call."""
+        """Run `fn` and return what it returns. Any thread may call.
+
+        On SQLite it sees one snapshot; on PostgreSQL each statement sees what was committed when
+        it began, which saves the two round trips of a transaction.
+        """
         with self._reader.connect() as connection:
             return fn(connection)
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
         """Give a consistent snapshot for the length of a block, for what is read row by row."""
-        with self._reader.connect() as connection:
+        with self._snapshots.connect() as connection:
             yield connection
 
     def write(self, fn: Callable[[Connection], T]) -> T:
@@ -142,9 +149,8 @@ class Database:
             done: Future[T] = Future()
             self._writer.enqueue(Bare(fn), done)
             return done.result()
-        with self._write_engine.connect() as connection:
-            alone = connection.execution_options(isolation_level="AUTOCOMMIT")
-            return fn(alone.connection.driver_connection)
+        with self._reader.connect() as connection:
+            return fn(connection.connection.driver_connection)
 
     def close(self) -> None:
         """Finish waiting writes and close every connection."""
@@ -224,26 +230,6 @@ def _starter(statement: str) -> Callable[[Connection], None]:
             raise sa.exc.OperationalError(statement, None, error) from error
 
     return start
-
-
-def _postgres_engine(url: str, name: str) -> Engine:
-    from dovetail.base.extras import require
-
-    psycopg = require("psycopg", extra="postgres", feature="a PostgreSQL store")
-    parsed = _parsed(url).set(drivername="postgresql+psycopg")
-    engine = sa.create_engine(parsed, pool_size=8, max_overflow=24, pool_pre_ping=True)
-
-    def set_schema(connection: Any, _record: object) -> None:
-        with connection.cursor() as cursor:
-            try:
-                cursor.execute(f'CREATE SCHEMA IF NOT EXISTS "{name}"')
-            except psycopg.errors.UniqueViolation:  # another connection made it just now
-                connection.rollback()
-            cursor.execute(f'SET search_path TO "{name}"')
-        connection.commit()
-
-    sa.event.listen(engine, "connect", set_schema)
-    return engine
 
 
 def _is_closed(error: sa.exc.DatabaseError) -> bool:

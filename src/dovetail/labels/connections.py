@@ -65,8 +65,13 @@ class Connections:
             retries=settings.webhook_retries,
             timeout=settings.webhook_timeout,
         )
-        backend.on_saved.append(lambda _: self.courier.wake())
-        backend.on_changed.append(lambda _: self.courier.wake())
+        self._outbox = outbox
+        backend.on_saved.append(self._wake)
+        backend.on_changed.append(self._wake)
+
+    def _wake(self, _event: object) -> None:
+        if self._outbox.is_heard:  # or nothing was queued, and there is nothing to look for
+            self.courier.wake()
 
     def routes(self) -> list[BaseRoute]:
         """Return the routes."""

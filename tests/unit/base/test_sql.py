@@ -271,3 +271,59 @@ def test_the_loop_does_not_wait_for_another_process_that_writes(tmp_path):
     assert texts(database) == ["a"]
     other.close()
     database.close()
+
+
+def test_a_block_of_reading_sees_one_moment(database):
+    add(database, "a")
+    count = sa.select(sa.func.count()).select_from(notes)
+    with database.reading() as connection:
+        before = connection.execute(count).scalar()
+        add(database, "b")
+        assert (before, connection.execute(count).scalar()) == (1, 1)
+    assert texts(database) == ["a", "b"]
+
+
+def test_a_read_on_postgresql_is_no_transaction(postgres_url):
+    opened = Database(postgres_url, metadata, name="notes")
+    state = "SELECT count(*) FROM pg_stat_activity WHERE state = 'idle in transaction'"
+    try:
+        opened.read(lambda c: c.execute(sa.select(notes)).all())
+        with opened.reading() as connection:
+            connection.execute(sa.select(notes)).all()
+            assert opened.read(lambda c: c.exec_driver_sql(state).scalar()) == 1
+        assert opened.read(lambda c: c.exec_driver_sql(state).scalar()) == 0
+    finally:
+        opened.close()
+
+
+def test_connections_that_the_server_closed_are_replaced(postgres_url):
+    opened = Database(postgres_url, metadata, name="notes")
+    others = (
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+        " WHERE pid <> pg_backend_pid() AND datname = current_database()"
+    )
+    try:
+        with opened.reading(), opened.reading() as connection:  # three connections, all idle then
+            opened.read(lambda c: c.execute(sa.select(notes)).all())
+            connection.execute(sa.select(notes)).all()
+        assert len(opened.read(lambda c: c.exec_driver_sql(others).all())) == 2
+        for text in "abc":
+            add(opened, text)
+        with opened.reading(), opened.reading():
+            assert texts(opened) == ["a", "b", "c"]
+    finally:
+        opened.close()
+
+
+def test_a_database_that_restarted_is_used_again(postgres_alone):
+    opened = Database(f"{postgres_alone.url}/postgres", metadata, name="notes")
+    try:
+        add(opened, "a")
+        postgres_alone.kill()
+        with pytest.raises(sa.exc.OperationalError):
+            texts(opened)
+        postgres_alone.start()
+        add(opened, "b")
+        assert texts(opened)[-1] == "b"
+    finally:
+        opened.close()

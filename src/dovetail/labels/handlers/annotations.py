@@ -15,7 +15,7 @@ from dovetail.labels.handlers.shapes import annotation_json, joined
 from dovetail.labels.handlers.users import Users
 from dovetail.labels.store import annotations as rows
 from dovetail.labels.store import predictions as prediction_rows
-from dovetail.labels.store import projects as project_rows
+from dovetail.labels.store import saving
 from dovetail.labels.store import tasks as task_rows
 
 __all__ = ["Annotations"]
@@ -114,23 +114,21 @@ class Annotations:
         from sqlalchemy.exc import IntegrityError
 
         try:
-            number = rows.add(c, row)
+            made = saving.add(c, row, user)
         except IntegrityError as error:
             raise DuplicateError(row["unique_id"]) from error
-        task = row["task_id"]
-        rows.drop_drafts(c, task, user)
-        task_rows.refresh(c, task, before, user=user, now=now)
-        project_rows.bump(
+        saving.refresh(
             c,
-            before.project_id,
+            row["task_id"],
+            before,
+            user=user,
+            now=now,
             annotations=1,
             cancelled=int(row["was_cancelled"]),
             ground_truth=int(row["ground_truth"]),
         )
-        found = rows.find(c, number)
-        assert found is not None
-        self._backend.record(c, "ANNOTATION_CREATED", found.project_id, [number])
-        return found
+        self._backend.record(c, "ANNOTATION_CREATED", made.project_id, [made.id])
+        return made
 
     def get(self, number: int) -> bytes:
         """Return an annotation as JSON.
@@ -195,10 +193,12 @@ class Annotations:
         rows.drop_drafts(c, old.task_id, user, number)
         found = rows.find(c, number)
         assert found is not None
-        task_rows.refresh(c, old.task_id, before, user=user, now=now)
-        project_rows.bump(
+        saving.refresh(
             c,
-            old.project_id,
+            old.task_id,
+            before,
+            user=user,
+            now=now,
             cancelled=int(found.was_cancelled) - int(old.was_cancelled),
             ground_truth=int(found.ground_truth) - int(old.ground_truth),
         )
@@ -220,10 +220,12 @@ class Annotations:
             before = task_rows.held_flags(c, old.task_id)
             assert before is not None
             rows.remove(c, number)
-            task_rows.refresh(c, old.task_id, before, user=user, now=now)
-            project_rows.bump(
+            saving.refresh(
                 c,
-                old.project_id,
+                old.task_id,
+                before,
+                user=user,
+                now=now,
                 annotations=-1,
                 cancelled=-int(old.was_cancelled),
                 ground_truth=-int(old.ground_truth),

@@ -101,7 +101,7 @@ class Choosing:
 
     def _hand_out(self, project: Row[Any], user: int, task: int, why: str, unique: str) -> bytes:
         def read(c: Connection) -> bytes:
-            row = task_rows.find(c, task)
+            row = task_rows.find_for(c, task, user)
             if row is None:
                 raise AbsentError("task", task)
             return self._shown(c, row, project, user, unique, why)
@@ -123,7 +123,8 @@ class Choosing:
         answered = row.total_annotations or row.cancelled_annotations
         every = annotation_rows.for_tasks(c, [row.id]).get(row.id, []) if answered else []
         own = [one for one in every if one.completed_by == user]
-        drafts = annotation_rows.drafts_of(c, [row.id], user=user).get(row.id, ())
+        begun = annotation_rows.drafts_of(c, [row.id], user=user) if row.has_drafts else {}
+        drafts = begun.get(row.id, ())
         shown = NextTask(
             predictions=Raw(joined(prediction_json(one, people) for one in said)),
             annotations=Raw(joined(annotation_json(one, people) for one in own)),

@@ -80,13 +80,18 @@ class Projects:
             raise AbsentError("project", number)
         return self.shown(row, done)
 
-    def row(self, number: int) -> Row[Any]:
+    def row(self, number: int, c: sa.Connection | None = None) -> Row[Any]:
         """Return a project as it is stored.
+
+        Args:
+            number: its id.
+            c: a connection; None to take one.
 
         Raises:
             AbsentError: there is none.
         """
-        row = self._backend.database.read(lambda c: rows.find(c, number))
+        read = self._backend.database.read
+        row = rows.find(c, number) if c else read(lambda one: rows.find(one, number))
         if row is None:
             raise AbsentError("project", number)
         return row

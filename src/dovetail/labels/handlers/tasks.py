@@ -82,12 +82,12 @@ class Tasks:
         Raises:
             AbsentError: there is no such project, or no such page.
         """
-        row = None if project is None else self._projects.row(project)
         size = min(max(1, size), self._backend.settings.max_page)
         asked = query or filters.Query()
         where = [] if project is None else [table.c.project_id == project]
 
         def read(c: Connection) -> Page:
+            row = None if project is None else self._projects.row(project, c)
             picked = filters.compile_query(asked, c.dialect.name)
             wanted = [*where, *picked.where]
             if row is not None and not picked.where:
@@ -99,9 +99,9 @@ class Tasks:
                 raise AbsentError("page", number)
             if row is None or asked != filters.Query():
                 ids = rows.page_ids(c, wanted, picked.order, limit=size, offset=offset)
+                found = rows.find_many(c, ids, user)
             else:
-                ids = self._ids_of(c, row, number, size)
-            found = rows.find_many(c, ids)
+                found = self._page_of(c, row, user, number, size)
             shown = self._shown(c, found, user) if is_whole else self._bare(found)
             return Page(
                 tasks=msgspec.Raw(shown),
@@ -112,17 +112,18 @@ class Tasks:
 
         return self._backend.database.read(read)
 
-    def _ids_of(self, c: Connection, row: Row[Any], number: int, size: int) -> list[int]:
-        """Return the ids of a page of all tasks of a project."""
+    def _page_of(
+        self, c: Connection, row: Row[Any], user: int, number: int, size: int
+    ) -> list[Row[Any]]:
+        """Return a page of all tasks of a project."""
         key, state = (row.id, size, number), (row.tasks, row.last_inner_id)
-        wanted, offset = [table.c.project_id == row.id], (number - 1) * size
-        after = self._bookmarks.before(key, state)
-        if after is not None:
-            wanted, offset = [*wanted, table.c.id > after], 0
-        ids = rows.page_ids(c, wanted, (), limit=size, offset=offset)
-        if len(ids) == size:
-            self._bookmarks.note(key, state, ids[-1])
-        return ids
+        after, offset = self._bookmarks.before(key, state), 0
+        if after is None:
+            after, offset = 0, (number - 1) * size
+        found = rows.page(c, row.id, user, after=after, limit=size, offset=offset)
+        if len(found) == size:
+            self._bookmarks.note(key, state, found[-1].id)
+        return found
 
     def get(self, number: int, user: int, *, opens: bool = False) -> bytes:
         """Return a task with all that was said of it, as JSON.
@@ -137,7 +138,7 @@ class Tasks:
         """
 
         def read(c: Connection) -> tuple[Row[Any], bytes]:
-            row = rows.find(c, number)
+            row = rows.find_for(c, number, user)
             if row is None:
                 raise AbsentError("task", number)
             return row, self._shown(c, [row], user)[1:-1]
@@ -252,13 +253,13 @@ class Tasks:
             raise FieldError(f"{names} key is expected in task data", "data")
 
     def _shown(self, c: Connection, found: Sequence[Row[Any]], user: int) -> bytes:
-        ids = [row.id for row in found]
         people, emails = self._users.people(), self._users.emails
         annotated = [row.id for row in found if row.total_annotations or row.cancelled_annotations]
         annotations = annotation_rows.for_tasks(c, annotated) if annotated else {}
         predicted = [row.id for row in found if row.total_predictions]
         predictions = prediction_rows.for_tasks(c, predicted) if predicted else {}
-        drafts = annotation_rows.drafts_of(c, ids, user=user)
+        begun = [row.id for row in found if row.has_drafts]
+        drafts = annotation_rows.drafts_of(c, begun, user=user) if begun else {}
         return joined(
             task_json(
                 row,

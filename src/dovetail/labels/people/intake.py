@@ -12,6 +12,7 @@ from dovetail.base import telemetry
 from dovetail.labels.backend import Changed, Saved
 from dovetail.labels.people import records
 from dovetail.labels.people.book import at_ms
+from dovetail.labels.people.entering import Entering
 from dovetail.labels.people.reviewing import Reviews
 from dovetail.labels.people.room import Room
 from dovetail.labels.store import tables as t
@@ -35,6 +36,11 @@ class Intake:
 
     def __init__(self, room: Room, reviews: Reviews) -> None:
         self._room, self._reviews = room, reviews
+        self._entering = Entering(room.database)
+
+    def close(self) -> None:
+        """Enter what waits into the ledger."""
+        self._entering.close()
 
     def saved(self, event: Saved) -> None:
         """Take up an annotation that is durable."""
@@ -46,7 +52,7 @@ class Intake:
                 "annotation": event.annotation, "project": event.project, "task": event.task,
                 "person": event.user, "at_ms": now, "seconds": event.lead_time,
             }  # fmt: skip
-            self._room.database.submit(lambda c: records.add_ledger(c, [row]))
+            self._entering.enter(row)
         role = self._room.access.standing(self._room.name(event.user))
         if role is None or event.project not in role:
             return  # gold and what is sent back concern those who were invited

@@ -89,7 +89,8 @@ class People:
         self._intake.catch_up()
 
     def stop(self) -> None:
-        """Close the database."""
+        """Enter what waits into the ledger, and close the database."""
+        self._intake.close()
         self._database.close()
 
     def _remarks(self, project: int, person: int) -> Mapping[int, str]:

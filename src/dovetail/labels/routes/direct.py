@@ -1,7 +1,8 @@
 """Saving an annotation without a route in between.
 
 Everything an annotator does waits for it. The write shares the commit of its turn of the loop, so
-on a busy machine no thread has to be woken for it; only who listens is told in a thread.
+on a busy machine no thread has to be woken for it; only who listens is told in a thread. On
+PostgreSQL, which a loop must not wait for, one thread does all of it.
 """
 
 from collections.abc import Callable
@@ -40,7 +41,8 @@ class DirectAnnotations:
         self._guarded = guarded
         self._users, self._annotations = handlers.users, handlers.annotations
         self._database = handlers.backend.database
-        self._pool = ThreadPoolExecutor(2, "labels-told")
+        self._waits = self._database.dialect != "sqlite"
+        self._pool = ThreadPoolExecutor(8 if self._waits else 2, "labels-told")
 
     def entries(self) -> list[Direct]:
         """Return what the server is to answer."""
@@ -63,8 +65,14 @@ class DirectAnnotations:
             return None
         shown = show
         fields = entity(ask.body or b"{}")
-        row, save = self._annotations.saving(task, fields, user, is_admin=is_admin)
         answer: Promise[Answer] = Promise()
+        if self._waits:
+            create = self._annotations.create
+            self._pool.submit(
+                self._settle, answer, lambda: shown(create(task, fields, user, is_admin=is_admin))
+            )
+            return answer
+        row, save = self._annotations.saving(task, fields, user, is_admin=is_admin)
 
         def tell(found: Row[Any] | None, error: BaseException | None) -> None:
             if isinstance(error, DuplicateError):

@@ -15,6 +15,7 @@ __all__ = [
     "change_draft",
     "drafts_of",
     "drop_drafts",
+    "dropping_new",
     "find",
     "find_draft",
     "find_unique",
@@ -31,6 +32,11 @@ _FIND = sa.select(annotations).where(annotations.c.id == _NUMBER)
 _MINE = (drafts.c.task_id == sa.bindparam("task")) & (drafts.c.user_id == sa.bindparam("user"))
 _DROP_NEW = sa.delete(drafts).where(_MINE, drafts.c.annotation_id.is_(None))
 _DROP = sa.delete(drafts).where(_MINE, drafts.c.annotation_id == _NUMBER)
+
+
+def dropping_new() -> sa.Delete:
+    """Return what deletes what `user` had begun on `task` anew."""
+    return _DROP_NEW
 
 
 def add(c: Connection, values: dict[str, Any]) -> int:

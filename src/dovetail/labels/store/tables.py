@@ -8,6 +8,8 @@ Times are text of one width in UTC, which sorts as time does.
 import sqlalchemy as sa
 
 __all__ = [
+    "PLACE",
+    "POSTGRES_INDEXES",
     "annotations",
     "counts",
     "drafts",
@@ -110,6 +112,28 @@ sa.Index(
     sqlite_where=tasks.c.is_labeled.is_(False),
     postgresql_where=tasks.c.is_labeled.is_(False),
 )
+# PostgreSQL reads tasks by their primary key where a project has most of them, past all that are
+# finished and those of others; and what is sorted by score it sorts anew for each task that it
+# hands out. Only these indexes have the order that is asked for, and nothing but open tasks.
+PLACE = sa.literal_column("tasks.id + 0", sa.Integer)
+"""The id of a task, in an order that the primary key of PostgreSQL does not offer."""
+POSTGRES_INDEXES = (
+    sa.Index(
+        "ix_tasks_next",
+        tasks.c.project_id,
+        sa.text("(id + 0)"),
+        postgresql_where=tasks.c.is_labeled.is_(False),
+    ),
+    sa.Index(
+        "ix_tasks_unsure",
+        tasks.c.project_id,
+        tasks.c.predictions_score,
+        tasks.c.id,
+        postgresql_where=tasks.c.is_labeled.is_(False),
+    ),
+)
+for _index in POSTGRES_INDEXES:
+    _index.ddl_if(dialect="postgresql")
 
 annotations = sa.Table(
     "annotations",

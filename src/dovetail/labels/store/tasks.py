@@ -13,13 +13,14 @@ __all__ = [
     "Flags",
     "change",
     "find",
+    "find_for",
     "find_many",
     "first_inner_id",
     "flags",
     "held_flags",
     "hold",
+    "page",
     "page_ids",
-    "refresh",
     "remove",
     "totals",
     "walk",
@@ -44,21 +45,20 @@ _FLAGS: sa.Select[Any] = (
 )
 _HELD = _FLAGS.with_for_update(of=tasks, key_share=True)
 _FIND = sa.select(tasks).where(tasks.c.id == _NUMBER)
-_COUNT = sa.select(
-    sa.func.count(),
-    sa.func.coalesce(sa.func.sum(sa.cast(annotations.c.was_cancelled, sa.Integer)), 0),
-).where(annotations.c.task_id == _NUMBER)
-_REFRESH = (
-    sa.update(tasks)
-    .where(tasks.c.id == _NUMBER)
-    .values(
-        total_annotations=sa.bindparam("done"),
-        cancelled_annotations=sa.bindparam("cancelled"),
-        is_labeled=sa.bindparam("finished"),
-        updated_at=sa.bindparam("now"),
-        updated_by=sa.func.coalesce(sa.bindparam("user", type_=sa.Integer), tasks.c.updated_by),
-    )
+_USER: sa.BindParameter[int] = sa.bindparam("user")
+_HAS_DRAFTS = (
+    sa.exists().where(drafts.c.task_id == tasks.c.id, drafts.c.user_id == _USER).label("has_drafts")
 )
+_FOR_USER: sa.Select[Any] = sa.select(tasks, _HAS_DRAFTS)
+_FIND_FOR = _FOR_USER.where(tasks.c.id == _NUMBER)
+_IDS = (  # only an index is read to get to a page, however far it is
+    sa.select(tasks.c.id)
+    .where(tasks.c.project_id == sa.bindparam("project"), tasks.c.id > sa.bindparam("after"))
+    .order_by(tasks.c.id)
+    .limit(sa.bindparam("limit", type_=sa.Integer, literal_execute=True))
+    .offset(sa.bindparam("offset", type_=sa.Integer))
+)
+_PAGE = _FOR_USER.where(tasks.c.id.in_(_IDS.correlate(None))).order_by(tasks.c.id)
 
 
 def flags(c: Connection, number: int) -> Flags | None:
@@ -85,13 +85,37 @@ def find(c: Connection, number: int) -> Row[Any] | None:
     return c.execute(_FIND, {"number": number}).first()
 
 
-def find_many(c: Connection, numbers: Sequence[int]) -> list[Row[Any]]:
-    """Return tasks in the order of their ids given."""
+def find_for(c: Connection, number: int, user: int) -> Row[Any] | None:
+    """Return a task, and as `has_drafts` whether a user has drafts of it."""
+    return c.execute(_FIND_FOR, {"number": number, "user": user}).first()
+
+
+def find_many(c: Connection, numbers: Sequence[int], user: int | None = None) -> list[Row[Any]]:
+    """Return tasks in the order of their ids given; with a user as `find_for` does."""
+    query: sa.Select[Any] = sa.select(tasks) if user is None else _FOR_USER
+    known = {} if user is None else {"user": user}
     found = {}
     for part in _parts(numbers):
-        for row in c.execute(sa.select(tasks).where(tasks.c.id.in_(part))):
+        for row in c.execute(query.where(tasks.c.id.in_(part)), known):
             found[row.id] = row
     return [found[number] for number in numbers if number in found]
+
+
+def page(
+    c: Connection, project: int, user: int, *, after: int, limit: int, offset: int
+) -> list[Row[Any]]:
+    """Return a page of all tasks of a project, as `find_for` does.
+
+    Args:
+        c: a connection.
+        project: whose.
+        user: whose drafts.
+        after: the id before the first that counts.
+        limit: how many at most.
+        offset: how many of those that count are passed over.
+    """
+    values = {"project": project, "user": user, "after": after, "limit": limit, "offset": offset}
+    return list(c.execute(_PAGE, values))
 
 
 def _parts(numbers: Sequence[int], size: int = 5000) -> Iterable[Sequence[int]]:
@@ -143,32 +167,6 @@ def first_inner_id(c: Connection, project: int, count: int) -> int | None:
 def change(c: Connection, number: int, values: dict[str, Any]) -> None:
     """Change a task."""
     c.execute(sa.update(tasks).where(tasks.c.id == number).values(values))
-
-
-def refresh(c: Connection, number: int, before: Flags, *, user: int | None, now: str) -> None:
-    """Count a task's annotations again, and carry the difference to its project."""
-    row = c.execute(_COUNT, {"number": number}).one()
-    everything, cancelled = int(row[0]), int(row[1])
-    done = everything - cancelled
-    counted = everything if before.skip_queue == "IGNORE_SKIPPED" else done
-    is_labeled = counted >= before.overlap
-    c.execute(
-        _REFRESH,
-        {
-            "number": number,
-            "done": done,
-            "cancelled": cancelled,
-            "finished": is_labeled,
-            "now": now,
-            "user": user,
-        },
-    )
-    project_rows.bump(
-        c,
-        before.project_id,
-        finished=int(is_labeled) - int(before.is_labeled),
-        annotated=int(done > 0) - int(before.total_annotations > 0),
-    )
 
 
 def remove(c: Connection, project: int, numbers: Sequence[int]) -> int:

@@ -30,6 +30,11 @@ class Outbox:
         self._known: list[Row[Any]] = []
         self._until = 0.0
 
+    @property
+    def is_heard(self) -> bool:
+        """Whether there is any webhook, as far as the last change knew."""
+        return bool(self._known)
+
     def forget(self) -> None:
         """Look anew which webhooks there are: one has changed."""
         self._until = 0.0

@@ -21,10 +21,11 @@ def region(label):
     return [{"from_name": "mood", "to_name": "text", "type": "choices", "value": value}]
 
 
-def serve(state, port, log):
+def serve(state, port, log, database=""):
     program = "from dovetail.cli import main; main()"
     command = [sys.executable, "-c", program, "labels", "run", "--port", str(port)]
-    return subprocess.Popen([*command, "--state", str(state)], stdout=log, stderr=log)
+    command += ["--state", str(state), *(["--database", database] if database else [])]
+    return subprocess.Popen(command, stdout=log, stderr=log)
 
 
 def answers(url):
@@ -37,11 +38,13 @@ def answers(url):
     pytest.fail("the server does not answer")
 
 
-def test_a_kill_while_saving_loses_nothing_that_was_acknowledged(api_at, free_port, tmp_path):
-    port = free_port()
+def test_a_kill_while_saving_loses_nothing_that_was_acknowledged(
+    api_at, free_port, tmp_path, database_url
+):
+    port, database = free_port(), "" if database_url.startswith("sqlite") else database_url
     url, acknowledged = f"http://127.0.0.1:{port}", []
     with (tmp_path / "log").open("wb") as log:
-        process = serve(tmp_path / "state", port, log)
+        process = serve(tmp_path / "state", port, log, database)
         try:
             answers(url)
             labels = api_at(url)
@@ -70,7 +73,7 @@ def test_a_kill_while_saving_loses_nothing_that_was_acknowledged(api_at, free_po
             for thread in threads:
                 thread.join(30)
             process.wait(30)
-            process = serve(tmp_path / "state", port, log)
+            process = serve(tmp_path / "state", port, log, database)
             answers(url)
             found = api_at(url).get(f"/api/projects/{project}/export?exportType=JSON")
             kept = {one["id"] for task in found for one in task["annotations"]}
