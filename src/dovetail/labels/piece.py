@@ -36,7 +36,8 @@ def build(context: Context, settings: LabelSettings) -> Service:
     connections = Connections(handlers, context)
     direct = DirectAnnotations(handlers, people.people.guard.quick)
     gives = handlers.projects, handlers.exporting, handlers.users
-    snapshots, export_files = Snapshots(backend, *gives), ExportFiles(backend, *gives)
+    snapshots = Snapshots(backend, *gives)
+    export_files = ExportFiles(backend, *gives, handlers.uploads)
     every = [
         *routes(handlers),
         *connections.routes(),

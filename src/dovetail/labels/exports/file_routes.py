@@ -61,7 +61,10 @@ class _Exports:
     def download(self, call: Call) -> Response:
         """The file of an export, in the format that `exportType` names."""
         made = self._files.download(
-            call.path("project"), call.path("export"), call.query("exportType") or "JSON"
+            call.path("project"),
+            call.path("export"),
+            call.query("exportType") or "JSON",
+            resources=call.flag("download_resources"),
         )
         headers = {
             "Content-Disposition": f'attachment; filename="{made.name}"',

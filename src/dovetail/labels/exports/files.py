@@ -20,6 +20,7 @@ from dovetail.labels.formats.streams import gathered
 from dovetail.labels.handlers.converting import Download
 from dovetail.labels.handlers.exporting import Exporting
 from dovetail.labels.handlers.projects import Projects
+from dovetail.labels.handlers.uploads import Uploads
 from dovetail.labels.handlers.users import Users
 from dovetail.labels.store import exports as rows
 from dovetail.labels.store import predictions as prediction_rows
@@ -78,12 +79,18 @@ class ExportFiles:
         projects: of what.
         exporting: gives the tasks.
         users: who asks.
+        uploads: gives pictures.
     """
 
     def __init__(
-        self, backend: Backend, projects: Projects, exporting: Exporting, users: Users
+        self,
+        backend: Backend,
+        projects: Projects,
+        exporting: Exporting,
+        users: Users,
+        uploads: Uploads,
     ) -> None:
-        self._backend, self._projects = backend, projects
+        self._backend, self._projects, self._uploads = backend, projects, uploads
         self._exporting, self._users = exporting, users
         backend.on_changed.append(self._forget)
 
@@ -229,8 +236,16 @@ class ExportFiles:
     def _offered(self, project: int) -> list[dict[str, Any]]:
         return [one for one in offered(self._projects.config(project)) if not one.get("disabled")]
 
-    def download(self, project: int, number: int, name: str) -> Download:
+    def download(
+        self, project: int, number: int, name: str, *, resources: bool = False
+    ) -> Download:
         """The file of an export, in a format.
+
+        Args:
+            project: Of which project.
+            number: Of the export.
+            name: Of the format.
+            resources: Whether a format packs pictures that need not.
 
         Raises:
             AbsentError: there is no such export.
@@ -246,7 +261,10 @@ class ExportFiles:
             return Download(called, known.media_type, self._backend.files.open(row.path))
         tasks = msgspec.json.decode(b"".join(self._backend.files.open(row.path)))
         config, moment = self._projects.config(project), self._backend.clock.now()
-        return Download(called, known.media_type, convert(name, tasks, config, moment).parts)
+        packs = known.packs == "always" or resources
+        pictures = self._uploads.pictures(project) if packs else None
+        made = convert(name, tasks, config, moment, pictures)
+        return Download(called, known.media_type, made.parts)
 
     def _shown(self, row: Row[Any], formats: list[Row[Any]]) -> dict[str, Any]:
         return {

@@ -6,6 +6,7 @@ from typing import Any
 
 import msgspec
 
+from dovetail.labels.formats.packing import Album, Picture, Pictures, Text, packed
 from dovetail.labels.formats.pictures import (
     Categories,
     PictureNames,
@@ -16,15 +17,16 @@ from dovetail.labels.formats.pictures import (
 from dovetail.labels.formats.rows import Row, rows
 from dovetail.wire.label_studio.config import LabelConfig
 
-__all__ = ["as_coco"]
+__all__ = ["as_coco", "as_coco_with_images"]
 
 
 class _Coco:
-    def __init__(self, config: LabelConfig) -> None:
+    def __init__(self, config: LabelConfig, pictures: Pictures | None = None) -> None:
         self.categories = Categories(config)
         self.images: list[dict[str, Any]] = []
         self.annotations: list[dict[str, Any]] = []
         self._names = PictureNames(config)
+        self.album = Album(pictures)
 
     def add(self, row: Row) -> None:
         values = [value for found in row.outputs.values() for value in found if label_of(value)]
@@ -35,8 +37,10 @@ class _Coco:
         )
         width, height = next(sizes, (None, None))
         image = len(self.images)
-        name = f"images/{self._names.of(row.data)}"
-        self.images.append({"width": width, "height": height, "id": image, "file_name": name})
+        name = self._names.of(row.data)
+        self.album.add(name, self._names.address(row.data))
+        known = {"width": width, "height": height, "id": image, "file_name": f"images/{name}"}
+        self.images.append(known)
         if width and height:
             for value in values:
                 self._add_region(value, image, float(width), float(height))
@@ -92,7 +96,30 @@ def as_coco(
     coco = _Coco(config)
     for row in rows(tasks, config):
         coco.add(row)
-    yield msgspec.json.encode(
+    yield _encoded(coco, moment)
+
+
+def as_coco_with_images(
+    tasks: Iterable[Mapping[str, Any]],
+    config: LabelConfig,
+    moment: datetime,
+    pictures: Pictures | None = None,
+) -> Iterator[bytes]:
+    """Write a zip: `result.json` as `as_coco` writes it, and the pictures that can be had."""
+
+    def files() -> Iterator[Text | Picture]:
+        coco = _Coco(config, pictures)
+        for row in rows(tasks, config):
+            coco.add(row)
+        yield Text("images/")
+        yield Text("result.json", _encoded(coco, moment).decode())
+        yield from coco.album.pictures()
+
+    return packed(files())
+
+
+def _encoded(coco: _Coco, moment: datetime) -> bytes:
+    return msgspec.json.encode(
         {
             "images": coco.images,
             "categories": coco.categories.listed(),

@@ -1,7 +1,8 @@
 """What COCO, YOLO and VOC share: categories, names of picture files, boxes around turned ones.
 
-Pictures stay where they are: files are named after their address, so that whoever fetches the
-pictures under those names has a complete data set.
+Files are named after their address, so that whoever fetches the pictures under those names has a
+complete data set. Those that are the project's own can be packed beside the labels; the others stay
+where they are.
 """
 
 import hashlib
@@ -71,11 +72,15 @@ class PictureNames:
         self._field = picture_field(config)
         self._known: dict[str, str] = {}
 
-    def of(self, data: Mapping[str, Any]) -> str:
-        """Name a task's picture: as it was uploaded; else eight digits of its address before it."""
+    def address(self, data: Mapping[str, Any]) -> str:
+        """Where a task's picture is; empty where it names none."""
         said = data.get(self._field)
         url = said[0] if isinstance(said, list) and said else said
-        url = url if isinstance(url, str) else ""
+        return url if isinstance(url, str) else ""
+
+    def of(self, data: Mapping[str, Any]) -> str:
+        """Name a task's picture: as it was uploaded; else eight digits of its address before it."""
+        url = self.address(data)
         name = _called(url)
         if not url.startswith(_UPLOADED) or self._known.setdefault(name, url) != url:
             digest = hashlib.md5(url.encode("utf-8", "replace"), usedforsecurity=False).hexdigest()

@@ -4,8 +4,6 @@ A picture has one file: where several people annotated it, the newest annotation
 """
 
 import math
-import tempfile
-import zipfile
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime
 from typing import Any
@@ -13,6 +11,7 @@ from xml.sax.saxutils import escape
 
 import msgspec
 
+from dovetail.labels.formats.packing import Album, Picture, Pictures, Text, packed
 from dovetail.labels.formats.pictures import (
     Categories,
     PictureNames,
@@ -25,52 +24,66 @@ from dovetail.wire.label_studio.config import LabelConfig
 
 __all__ = ["as_voc", "as_yolo", "as_yolo_obb"]
 
-Files = Iterator[tuple[str, str]]
-_MEMORY = 16 << 20  # bytes of a zip kept in memory, the rest goes to a temporary file
-_EPOCH = (1980, 1, 1, 0, 0, 0)  # the earliest that a zip can say: the same files, the same bytes
+Files = Iterator[Text | Picture]
 
 
 def as_yolo(
-    tasks: Iterable[Mapping[str, Any]], config: LabelConfig, moment: datetime
+    tasks: Iterable[Mapping[str, Any]],
+    config: LabelConfig,
+    moment: datetime,
+    pictures: Pictures | None = None,
 ) -> Iterator[bytes]:
     """Write `labels/*.txt`: category, centre, width, height; or corners of a polygon; 0 to 1."""
-    return _packed(_yolo_files(tasks, config, moment, _upright))
+    return packed(_yolo_files(tasks, config, moment, _upright, pictures))
 
 
 def as_yolo_obb(
-    tasks: Iterable[Mapping[str, Any]], config: LabelConfig, moment: datetime
+    tasks: Iterable[Mapping[str, Any]],
+    config: LabelConfig,
+    moment: datetime,
+    pictures: Pictures | None = None,
 ) -> Iterator[bytes]:
     """Write `labels/*.txt`: category and the four corners of boxes that may be turned; 0 to 1."""
-    return _packed(_yolo_files(tasks, config, moment, _turned))
+    return packed(_yolo_files(tasks, config, moment, _turned, pictures))
 
 
 def as_voc(
-    tasks: Iterable[Mapping[str, Any]], config: LabelConfig, moment: datetime
+    tasks: Iterable[Mapping[str, Any]],
+    config: LabelConfig,
+    moment: datetime,
+    pictures: Pictures | None = None,
 ) -> Iterator[bytes]:
     """Write `Annotations/*.xml` in the form of Pascal VOC, boxes in pixels."""
-    return _packed(_voc_files(tasks, config))
+    return packed(_voc_files(tasks, config, pictures))
 
 
-def _packed(files: Files) -> Iterator[bytes]:
-    with tempfile.SpooledTemporaryFile(max_size=_MEMORY) as spool:
-        with zipfile.ZipFile(spool, "w", zipfile.ZIP_DEFLATED) as archive:
-            for name, content in files:
-                entry = zipfile.ZipInfo(name, _EPOCH)
-                entry.compress_type = zipfile.ZIP_DEFLATED
-                archive.writestr(entry, content.encode("utf-8", "replace"))
-        spool.seek(0)
-        while part := spool.read(1 << 18):
-            yield part
+class _Newest:
+    """The newest row of each picture, under the name of its file; and then the pictures.
 
+    These come last: the tasks, and the connection that they are read by, are done with by then.
+    """
 
-def _newest(tasks: Iterable[Mapping[str, Any]], config: LabelConfig) -> Iterator[tuple[str, Row]]:
-    names = PictureNames(config)
-    seen: set[str] = set()
-    for row in rows(tasks, config):
-        name = names.of(row.data)
-        if name not in seen:
-            seen.add(name)
-            yield name, row
+    def __init__(
+        self,
+        tasks: Iterable[Mapping[str, Any]],
+        config: LabelConfig,
+        pictures: Pictures | None,
+    ) -> None:
+        self._rows, self._names = rows(tasks, config), PictureNames(config)
+        self._album = Album(pictures)
+
+    def __iter__(self) -> Iterator[tuple[str, Row]]:
+        seen: set[str] = set()
+        for row in self._rows:
+            name = self._names.of(row.data)
+            if name not in seen:
+                seen.add(name)
+                self._album.add(name, self._names.address(row.data))
+                yield name, row
+
+    def pictures(self) -> Iterator[Picture]:
+        """The pictures of all rows that were given."""
+        return self._album.pictures()
 
 
 def _stem(name: str) -> str:
@@ -81,12 +94,17 @@ Line = Callable[[Mapping[str, Any]], list[float] | None]
 
 
 def _yolo_files(
-    tasks: Iterable[Mapping[str, Any]], config: LabelConfig, moment: datetime, line: Line
+    tasks: Iterable[Mapping[str, Any]],
+    config: LabelConfig,
+    moment: datetime,
+    line: Line,
+    pictures: Pictures | None,
 ) -> Files:
     categories = Categories(config)
-    yield "images/", ""
-    yield "labels/", ""
-    for name, row in _newest(tasks, config):
+    yield Text("images/")
+    yield Text("labels/")
+    newest = _Newest(tasks, config, pictures)
+    for name, row in newest:
         lines = []
         for value in (value for found in row.outputs.values() for value in found):
             numbers = line(value)
@@ -94,12 +112,14 @@ def _yolo_files(
                 for label in label_of(value):
                     parts = (categories.number(label), *numbers)
                     lines.append(" ".join(map(str, parts)) + "\n")
-        yield f"labels/{_stem(name)}.txt", "".join(lines)
+        yield Text(f"labels/{_stem(name)}.txt", "".join(lines))
     listed = categories.listed()
     named = sorted(listed, key=lambda category: int(category["id"]))
-    yield "classes.txt", "".join(f"{category['name']}\n" for category in named)
+    yield Text("classes.txt", "".join(f"{category['name']}\n" for category in named))
     info = {"year": moment.year, "version": "1.0", "contributor": "Label Studio"}
-    yield "notes.json", msgspec.json.encode({"categories": listed, "info": info}).decode()
+    notes = msgspec.json.encode({"categories": listed, "info": info}).decode()
+    yield Text("notes.json", notes)
+    yield from newest.pictures()
 
 
 def _upright(value: Mapping[str, Any]) -> list[float] | None:
@@ -131,15 +151,20 @@ def _turned(value: Mapping[str, Any]) -> list[float] | None:
     return [part for dx, dy in placed for part in (dx / across, dy / down)]
 
 
-def _voc_files(tasks: Iterable[Mapping[str, Any]], config: LabelConfig) -> Files:
-    yield "images/", ""
-    for name, row in _newest(tasks, config):
+def _voc_files(
+    tasks: Iterable[Mapping[str, Any]], config: LabelConfig, pictures: Pictures | None
+) -> Files:
+    yield Text("images/")
+    newest = _Newest(tasks, config, pictures)
+    for name, row in newest:
         values = [value for found in row.outputs.values() for value in found]
         size = (
             [values[0].get(key) for key in ("original_width", "original_height")] if values else []
         )
         if len(size) == 2 and all(isinstance(one, int | float) for one in size):
-            yield f"Annotations/{_stem(name)}.xml", _voc(name, row, values, *size)
+            content = _voc(name, row, values, *size)
+            yield Text(f"Annotations/{_stem(name)}.xml", content)
+    yield from newest.pictures()
 
 
 def _voc(name: str, row: Row, values: list[dict[str, Any]], width: Any, height: Any) -> str:

@@ -42,8 +42,8 @@ class Handlers:
         self.choosing = Choosing(backend, self.projects, self.users)
         self.queueing = Queueing(backend, self.projects, self.choosing)
         self.exporting = Exporting(backend, self.projects)
-        self.converting = Converting(backend, self.projects, self.exporting)
         self.uploads = Uploads(backend, self.projects, self.importing)
+        self.converting = Converting(backend, self.projects, self.exporting, self.uploads)
 
     @property
     def on_saved(self) -> list[Callable[[Saved], None]]:

@@ -1,6 +1,7 @@
 """Exports in other formats than the JSON that is stored."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Any
 from uuid import uuid4
@@ -13,6 +14,7 @@ from dovetail.labels.errors import FieldError
 from dovetail.labels.formats import FORMATS, convert, offered
 from dovetail.labels.handlers.exporting import Exporting
 from dovetail.labels.handlers.projects import Projects
+from dovetail.labels.handlers.uploads import Uploads
 
 __all__ = ["Converting", "Download"]
 
@@ -42,9 +44,10 @@ class _Tasks:
         project: int,
         every: bool,
         chosen: frozenset[int],
+        done: Callable[[], None] | None,
     ) -> None:
         self._exporting, self._c, self._project = exporting, c, project
-        self._every, self._chosen = every, chosen
+        self._every, self._chosen, self._done = every, chosen, done
 
     def __iter__(self) -> Iterator[Mapping[str, Any]]:
         for chunk in self._exporting.tasks(self._c, self._project, every=self._every):
@@ -52,6 +55,8 @@ class _Tasks:
                 task = msgspec.json.decode(line)
                 if not self._chosen or task["id"] in self._chosen:
                     yield task
+        if self._done is not None:
+            self._done()
 
 
 class Converting:
@@ -61,10 +66,14 @@ class Converting:
         backend: the surroundings.
         projects: of what.
         exporting: gives the tasks.
+        uploads: gives their pictures.
     """
 
-    def __init__(self, backend: Backend, projects: Projects, exporting: Exporting) -> None:
+    def __init__(
+        self, backend: Backend, projects: Projects, exporting: Exporting, uploads: Uploads
+    ) -> None:
         self._backend, self._projects, self._exporting = backend, projects, exporting
+        self._uploads = uploads
 
     def formats(self, project: int) -> list[dict[str, Any]]:
         """The formats, those first that the project can be exported in.
@@ -75,7 +84,13 @@ class Converting:
         return offered(self._projects.config(project))
 
     def export(
-        self, project: int, name: str, *, every: bool = False, chosen: Iterable[int] = ()
+        self,
+        project: int,
+        name: str,
+        *,
+        every: bool = False,
+        chosen: Iterable[int] = (),
+        resources: bool = True,
     ) -> Download:
         """Export a project.
 
@@ -84,6 +99,7 @@ class Converting:
             name: of the format, as Label Studio's `exportType`.
             every: whether with tasks that nobody annotated.
             chosen: numbers of tasks; none means all.
+            resources: whether formats that can pack the project's own pictures do.
 
         Raises:
             AbsentError: there is no such project.
@@ -105,9 +121,14 @@ class Converting:
             return Download(called, known.media_type, parts)
         convert(known.name, (), config, now)  # refuse it before the first byte is sent
 
+        pictures = self._uploads.pictures(project) if resources else None
+
         def parts_of() -> Iterator[bytes]:
-            with self._backend.database.reading() as c:
-                tasks = _Tasks(self._exporting, c, project, every, wanted)
-                yield from convert(known.name, tasks, config, now).parts
+            with ExitStack() as stack:
+                c = stack.enter_context(self._backend.database.reading())
+                # Pictures come after all tasks: a slow client does not keep the database then.
+                done = stack.close if known.packs != "never" else None
+                tasks = _Tasks(self._exporting, c, project, every, wanted, done)
+                yield from convert(known.name, tasks, config, now, pictures).parts
 
         return Download(called, known.media_type, parts_of())

@@ -19,6 +19,7 @@ from dovetail.base.artifacts import Stat
 from dovetail.base.errors import DovetailError, InvalidInputError
 from dovetail.labels.backend import Backend, Changed
 from dovetail.labels.errors import AbsentError, TasksError
+from dovetail.labels.formats.packing import Picture, Pictures
 from dovetail.labels.formats.reading import Intake, read, with_assets
 from dovetail.labels.handlers.importing import Importing
 from dovetail.labels.handlers.projects import Projects
@@ -144,6 +145,26 @@ class Uploads:
     def open(self, path: str, start: int, end: int) -> Iterator[bytes]:
         """The bytes of a kept file from one place to another."""
         return self._backend.files.open(f"{FOLDER}/{path}", start, end)
+
+    def pictures(self, project: int) -> Pictures:
+        """Return what finds a project's own pictures by the addresses that its tasks name.
+
+        Tasks may name anything: a file of another project is none of this one's.
+        """
+        home = f"{ADDRESS}{project}/"
+
+        def find(address: str) -> Picture | None:
+            name = address.removeprefix(home)
+            if name == address or not name or "/" in name or name.startswith(".."):
+                return None
+            path = f"{project}/{name}"
+            try:
+                size = self.stat(path).size
+            except DovetailError:
+                return None
+            return Picture("", size, lambda: self.open(path, 0, size))
+
+        return find
 
     def stat(self, path: str) -> Stat:
         """Describe a kept file.

@@ -73,6 +73,7 @@ class _Files:
             call.path("project"),
             kind,
             every=call.flag("download_all_tasks"),
+            resources=call.flag("download_resources", default=True),
             chosen=[number_of(text, "ids[]") for text in chosen],
         )
         headers = {

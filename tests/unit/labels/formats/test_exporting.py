@@ -197,7 +197,8 @@ def test_formats_that_do_not_fit_are_said():
     names = [one["name"] for one in offered(TEXT)]
     assert sorted(names) == sorted(FORMATS)
     assert [one["name"] for one in offered(TEXT) if one.get("disabled")] == [
-        "COCO", "VOC", "YOLO", "YOLO_OBB",
+        "COCO", "COCO_WITH_IMAGES", "VOC", "YOLO", "YOLO_WITH_IMAGES", "YOLO_OBB",
+        "YOLO_OBB_WITH_IMAGES",
     ]  # fmt: skip
 
 
