@@ -1,8 +1,6 @@
 """Which given labels are likely wrong, from predictions of a model that did not see them.
 
-Confident learning (Northcutt, Jiang and Chuang 2021): a row counts for the class whose predicted
-probability is above what that class's own rows get on average; from these counts follows how many
-labels of each class should be which other.
+`error_model.py` says how likely each label is wrong; here is decided how many of them are shown.
 """
 
 from dataclasses import dataclass
@@ -10,16 +8,14 @@ from dataclasses import dataclass
 import numpy as np
 
 from dovetail.base.errors import InvalidInputError
-from dovetail.labels.votes import Codes, Floats, softmax
+from dovetail.labels.audit.error_model import ErrorModel, fit_errors
+from dovetail.labels.votes import Codes, Floats
 
-__all__ = ["Issues", "find_issues", "unconfused"]
+__all__ = ["Issues", "find_issues", "issues_by"]
 
-_SPREAD = 0.5  # errors of a class that go to one other class; below, errors are spread
-_BALANCED = 0.33  # error rate of the better of two classes over that of the worse; above, spread
-_SURELY = 0.4  # of the way from the estimated number of errors to those contradicted for sure
-_LEAST = 1e-4
-_SOME = 20_000
-_POWERS = (0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.85, 1.0, 1.2, 1.5)
+_WORTH = 0.2  # chance of being wrong below which a label is never worth a look
+_MOST = 1.5  # suspects per label that is wrong by estimate; more only where predictions tell little
+_TURNS = 30
 
 
 @dataclass(frozen=True)
@@ -47,11 +43,8 @@ class Issues:
 def find_issues(label: Codes, probability: Floats, joint: Floats | None = None) -> Issues:
     """Find rows whose label is likely wrong.
 
-    How errors are made decides how they are found. Where they are spread over classes, a label that
-    a model contradicts most is wrong first, and as many are shown as lie between what contradicts
-    for sure and the estimated total. Where they go one way, as confusions do, the model has learned
-    them too: so its predictions are taken through the inverse of the estimated confusions first
-    (forward correction, Patrini et al. 2017), and rows are ranked by what the label likely was.
+    How errors are made, how many there are and how far predictions can be believed is estimated
+    together; as many rows are shown as make the expected F1 of the suspects largest.
 
     Args:
         label: int[rows], given labels.
@@ -73,100 +66,46 @@ def find_issues(label: Codes, probability: Floats, joint: Floats | None = None) 
         raise InvalidInputError("labels and predictions differ in length")
     if not np.isfinite(probability).all() or (probability < 0).any():
         raise InvalidInputError("predictions hold values that are no probabilities")
-    known = joint is not None
-    estimated, surely = _joint(label, probability)
-    joint = estimated if joint is None else joint
-    rows, wrong = np.arange(len(label)), float(joint.sum() - np.trace(joint))
-    truth = unconfused(label, probability, joint)
-    chance = 1 - truth[rows, label]
-    sober = unconfused(label, _sober(label, probability), joint)[rows, label]
-    certain = min(1.0, wrong / max(float((1 - sober).sum()), 1e-9))  # all chances make the errors
-    if not known and _is_spread(joint):
-        others = probability.copy()
-        others[rows, label] = -1
-        best = others.argmax(1)
-        doubt, many = (
-            others[rows, best] - probability[rows, label],
-            wrong + _SURELY * (surely - wrong),
-        )
-    else:
-        truth[rows, label] = -1
-        best, doubt, many = truth.argmax(1), chance, wrong
-    chosen = _most(doubt, round(many))
-    return Issues(chosen, best[chosen], certain * (1 - sober[chosen]), joint)
+    if not len(label):
+        classes = probability.shape[1]
+        return Issues(np.arange(0), np.arange(0), np.zeros(0), np.zeros((classes, classes)))
+    return issues_by(fit_errors(label, probability, joint), label, probability, joint)
 
 
-def _sober(label: Codes, probability: Floats) -> Floats:
-    """Predictions raised to the power under which the given labels are likeliest.
-
-    Models are trained to be sure of labels; out of sample they are right less often than they say.
-    """
-    some = np.random.default_rng(0).permutation(len(label))[:_SOME]
-    logs = np.log(np.maximum(probability, _LEAST))
-    scores = [
-        float(np.log(softmax(power * logs[some])[np.arange(len(some)), label[some]] + 1e-9).mean())
-        for power in _POWERS
-    ]
-    return softmax(_POWERS[int(np.argmax(scores))] * logs)
-
-
-def unconfused(label: Codes, probability: Floats, joint: Floats) -> Floats:
-    """float[rows, classes]: probability of each true label, under a model of errors.
+def issues_by(
+    model: ErrorModel, label: Codes, probability: Floats, joint: Floats | None = None
+) -> Issues:
+    """Find rows whose label is likely wrong, by a model of how labels came about.
 
     Args:
+        model: The model.
         label: int[rows], given labels.
-        probability: float[rows, classes], out-of-sample predictions of given labels.
-        joint: float[given, true], how many of each given class are which, estimated.
+        probability: float[rows, classes], out-of-sample predictions.
+        joint: float[given, true], what is known of the rows; else what the model makes of them.
     """
-    confused = joint.T / np.maximum(joint.sum(0), 1e-9)[:, None]  # given by true
-    truth = np.maximum(probability @ np.linalg.pinv(confused), _LEAST)
-    truth *= confused.T.take(label, 0) + 1e-9
-    truth /= truth.sum(1, keepdims=True)
-    found: Floats = truth
-    return found
+    right, expected = model.sums(label, probability)
+    chosen = np.flatnonzero(1 - right > max(_least_chance(1 - right), _WORTH))
+    most = round(_MOST * float((1 - right).sum()))
+    chosen = chosen[np.argsort(right[chosen], kind="stable")][:most]
+    truth = model.truth(label[chosen], probability[chosen])
+    truth[np.arange(len(chosen)), label[chosen]] = -1
+    return Issues(chosen, truth.argmax(1), 1 - right[chosen], expected if joint is None else joint)
 
 
-def _most(doubt: Floats, many: int) -> Codes:
-    """int[many]: the rows of most doubt, the most first."""
-    if many < len(doubt) // 2:
-        rows = np.argpartition(-doubt, many)[:many] if many else np.arange(0)
-        rows = np.sort(rows)
-    else:
-        rows = np.arange(len(doubt))
-    found: Codes = rows[np.argsort(-doubt[rows], kind="stable")][:many]
-    return found
+def _least_chance(chance: Floats) -> float:
+    """The chance of being wrong above which suspects have the largest expected F1.
 
+    It is half of that F1 (Lipton, Elkan and Naryanaswamy 2014), so each turn shows all above half
+    of the last turn's F1 (Dinkelbach 1967), which settles in a few.
 
-def _joint(label: Codes, probability: Floats) -> tuple[Floats, int]:
-    """float[given, likely]: rows, as many of each given class as there are.
-
-    And how many rows a prediction contradicts for sure: it is above what is usual for another
-    class, and the highest.
+    Args:
+        chance: float[rows], probability that each label is wrong.
     """
-    classes = probability.shape[1]
-    given = np.bincount(label, minlength=classes)
-    own = np.bincount(label, probability[np.arange(len(label)), label], classes)
-    level = np.where(given > 0, own / np.maximum(given, 1), 1.0)
-    above = probability >= level - 1e-9
-    likely = np.where(above, probability, -1.0).argmax(1)
-    sure = above.any(1)
-    place = label[sure] * classes + likely[sure]
-    counted = np.bincount(place, minlength=classes**2).reshape(classes, classes).astype(float)
-    counted[np.diag_indices(classes)] += 1e-9
-    joint: Floats = counted / counted.sum(1, keepdims=True) * given[:, None]
-    surely = sure & (likely != label) & (probability.argmax(1) != label)
-    return joint, int(surely.sum())
-
-
-def _is_spread(joint: Floats) -> bool:
-    """Whether the errors of the middle class go to several others, rather than to one.
-
-    Of two classes: whether both are confused with the other about as often.
-    """
-    off = joint - np.diag(np.diag(joint))
-    if len(joint) == 2:
-        rate = off.sum(0) / np.maximum(joint.sum(0), 1e-9)
-        return bool(rate.min() > _BALANCED * rate.max())
-    wrong = off.sum(1)
-    have = wrong > 0
-    return bool(have.any() and np.median(off[have].max(1) / wrong[have]) < _SPREAD)
+    wrong, least = float(chance.sum()), 0.0
+    for _ in range(_TURNS):
+        above = chance[chance > least]
+        better = float(above.sum()) / max(len(above) + wrong, 1e-9)
+        if better <= least + 1e-9:
+            break
+        least = better
+    return least

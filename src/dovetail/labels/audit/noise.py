@@ -9,8 +9,10 @@ the whole by class and by whether a row is suspect, so they may be picked where 
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
-from dovetail.labels.audit.issues import Issues, find_issues, unconfused
+from dovetail.labels.audit.error_model import fit_errors
+from dovetail.labels.audit.issues import Issues, find_issues, issues_by
 from dovetail.labels.combining import wilson
 from dovetail.labels.votes import Codes, Floats
 
@@ -61,8 +63,8 @@ def by_predictions(label: Codes, shown: Floats) -> Noise:
     own = shown[np.arange(rows), label]
     plainly = float((shown.max(1) - own > _SURE).sum())
     accuracy = 1 - issues.wrong / rows
-    beyond = _beyond(issues.joint)
-    unsure = float((np.isin(label, beyond) & (own < _UNSURE)).sum())
+    beyond, doubtful = _beyond(issues.joint)
+    unsure = float((doubtful[label] & (own < _UNSURE)).sum())
     few, many = min(plainly, issues.wrong), max(plainly, issues.wrong, unsure)
     lower = wilson(rows - many, rows)[1]
     upper = wilson(rows - few, rows)[2]
@@ -97,16 +99,15 @@ def by_gold(label: Codes, shown: Floats, gold: Codes) -> Noise:
         shown: float[rows, classes], predictions.
         gold: int[rows], right labels, -1 where not known; ten or more are.
     """
-    plain = by_predictions(label, shown)
     known = np.flatnonzero(gold >= 0)
     if len(known) < FEW_GOLD:
-        return plain
+        return by_predictions(label, shown)
+    model = fit_errors(label, shown)
     classes, rows = shown.shape[1], len(label)
     suspect = np.zeros(rows, np.int64)
-    suspect[plain.issues.suspects] = 1
+    suspect[issues_by(model, label, shown).suspects] = 1
     kind = label * 2 + suspect
-    truth = unconfused(label, shown, plain.issues.joint)
-    expected = _sums(kind, truth, 2 * classes)
+    expected = _sums(kind, model.truth(label, shown), 2 * classes)
     size = np.bincount(kind, minlength=2 * classes).astype(float)
     told = _sums(kind[known], np.eye(classes)[gold[known]], 2 * classes)
     share = told + _PRIOR * expected / np.maximum(size, 1)[:, None]
@@ -135,13 +136,21 @@ def _with_gold(issues: Issues, label: Codes, gold: Codes) -> Issues:
     )
 
 
-def _beyond(joint: Floats) -> list[int]:
-    """Classes of which a fifth or more has another label, or is really another."""
+def _beyond(joint: Floats) -> tuple[list[int], npt.NDArray[np.bool_]]:
+    """Classes of which a fifth or more has another label, or is really another.
+
+    Where one class's rows have the label of another, that is one thing to settle, not two: the
+    class that lacks them is named.
+
+    Returns:
+        Those to name, and bool[classes], which ones' labels are in doubt.
+    """
     given, true = joint.sum(1), joint.sum(0)
-    kept = np.diag(joint)
-    wrong = 1 - kept / np.maximum(given, 1e-9)
-    missed = 1 - kept / np.maximum(true, 1e-9)
-    return np.flatnonzero((given > 0) & ((wrong > _TOO_WRONG) | (missed > _TOO_WRONG))).tolist()
+    off = joint - np.diag(np.diag(joint))
+    missed = (given > 0) & (off.sum(0) > _TOO_WRONG * np.maximum(true, 1e-9))
+    wrong = off.sum(1) > _TOO_WRONG * np.maximum(given, 1e-9)
+    named = missed | (wrong & ~missed[off.argmax(1)])
+    return np.flatnonzero(named).tolist(), missed | wrong
 
 
 def _sums(kind: Codes, values: Floats, kinds: int) -> Floats:
