@@ -5,7 +5,9 @@ from collections.abc import Sequence
 from typing import Any
 
 import msgspec
+from sqlalchemy.exc import DBAPIError
 
+from dovetail.base import telemetry
 from dovetail.labels.backend import Backend, Changed
 from dovetail.labels.errors import AbsentError, TasksError
 from dovetail.labels.handlers.fields import Fields, checked_json
@@ -15,10 +17,12 @@ from dovetail.labels.handlers.users import Users
 from dovetail.labels.store import projects as project_rows
 from dovetail.labels.store import users as user_rows
 from dovetail.labels.store.importing import Batch, write
+from dovetail.labels.store.statistics import learn
 from dovetail.wire.label_studio.entities import ImportReport
 
 __all__ = ["Importing"]
 
+log = telemetry.logger("labels")
 _OBJECTS = msgspec.json.Decoder(list[dict[str, msgspec.Raw]])
 
 
@@ -117,7 +121,19 @@ class Importing:
         numbers = self._backend.database.write(store)
         if numbers is None:
             raise AbsentError("project", project)
+        self._learn(batch)
         if batch.emails or batch.numbers:
             self._users.keep_all(self._backend.database.read(user_rows.every))
         self._backend.changed(Changed("TASKS_CREATED", project, numbers))
         return numbers
+
+    def _learn(self, batch: Batch) -> None:
+        came = {
+            "tasks": len(batch.tasks),
+            "annotations": len(batch.annotations),
+            "predictions": len(batch.predictions),
+        }
+        try:
+            self._backend.database.read(lambda c: learn(c, came))
+        except DBAPIError as error:  # what was imported is there; it is found more slowly
+            log.warning("the tables were not analyzed after an import", error=str(error.orig))
