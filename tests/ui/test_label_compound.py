@@ -26,12 +26,23 @@ def page(labels: Labels, browser: Browser) -> Iterator[Page]:
 def test_reviews_become_sentences_and_the_form_says_what_is_wrong(
     page: Page, labels: Labels, check_page: Callable[..., Any]
 ) -> None:
+    title = "Reviews of long ago"
     reviews = labels.project()
+    labels.call("PATCH", f"/api/projects/{reviews}/", {"title": title})
+    for _ in range(25):  # it is not among the newest any more
+        labels.project()
     labels.load(reviews, [{"data": {"review": "Buy now. See you.", "text": "x"}}])
     child = labels.project()
     page.goto(f"{labels.url}/labels/projects/{child}")
     page.locator("summary", has_text="Fill this project").press("Enter")
-    page.get_by_label("Project to split").select_option(str(reviews))
+    field = page.get_by_label("Project to split")
+    field.fill("no such title")
+    expect(page.get_by_text("No project has such a title.")).to_be_visible()
+    field.fill(title[:-1])
+    expect(page.get_by_text(f"{reviews}: {title}")).to_be_visible()
+    expect(page.locator(f"datalist option[value='{reviews}']")).to_have_count(1)
+    field.fill(str(reviews))
+    expect(page.get_by_text(f"· {title}", exact=True)).to_be_visible()
     page.get_by_label("Its field").fill("gone")
     page.get_by_label("Its field").press("Enter")
     expect(page.locator("form output.wrong")).to_contain_text("no field 'gone'")

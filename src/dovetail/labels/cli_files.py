@@ -130,7 +130,7 @@ def _send(client: "Client", project: int, intake: "Intake") -> int:
 @click.option("--out", type=_FILE, help="File to write.")
 @click.option(
     "--format", "kind", default="JSON", show_default=True,
-    help="JSON, JSON_MIN, CSV, TSV, CONLL2003, COCO, VOC, YOLO or YOLO_OBB.",
+    help="As Label Studio's exportType: JSON, CSV, COCO, YOLO_WITH_IMAGES...",
 )  # fmt: skip
 @click.option("--all", "every", is_flag=True, help="Tasks without annotations too.")
 @click.option("--name", help="Make a snapshot of this name; --out is then a table to train from.")

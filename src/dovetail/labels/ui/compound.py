@@ -11,7 +11,8 @@ from dovetail.web.auth import Principal
 
 __all__ = ["ParentRow", "Parted", "parted_of"]
 
-_MOST = 200
+_SHOWN = 20
+_LOOKED = 200
 
 
 class ParentRow(msgspec.Struct, frozen=True, kw_only=True):
@@ -28,7 +29,7 @@ class Parted(msgspec.Struct, frozen=True, kw_only=True):
         parent: the project whose tasks are split; 0 where this one is on its own.
         parent_title: its title.
         by, field, into, keep, join, order: the rule.
-        others: the projects that could be split, newest first.
+        others: the newest projects that could be split; any can be named by its number.
     """
 
     parent: int = 0
@@ -63,7 +64,7 @@ def parted_of(
             for one in _titles(handlers)
             if one.id != project and access.role(principal, one.id) == "manager"
         ]
-        return Parted(others=others[:_MOST])
+        return Parted(others=others[:_SHOWN])
     parent = next((one for one in _titles(handlers, wanted.parent)), None)
     rule = wanted.rule
     return Parted(
@@ -74,8 +75,9 @@ def parted_of(
 
 
 def _titles(handlers: Handlers, number: int | None = None) -> list[ParentRow]:
-    """The projects, newest first, or one of them."""
+    """The newest projects, or one of them."""
     query = sa.select(projects.c.id, projects.c.title).order_by(projects.c.id.desc())
+    query = query.limit(_LOOKED)
     if number is not None:
         query = query.where(projects.c.id == number)
     rows = handlers.backend.database.read(lambda c: c.execute(query).all())
