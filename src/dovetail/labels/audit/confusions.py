@@ -1,10 +1,10 @@
 """Which labels are given for which: counts of it, and probabilities drawn to what is usual.
 
 `error_model.py` alternates between these and what each row really is. Few labels are wrong, and
-fewer of each class, so a class's errors are drawn to what is usual: as many as in all classes, by
-the weight of a few labels, and spread over the other classes, by a weight under which the counts
-are likeliest (the evidence of a Dirichlet-multinomial, Minka 2000). Where errors are spread the
-weight is large, and where they go one way it is small; nobody has to say which.
+fewer of each class, so a class's errors are drawn to what is usual: as many as in all classes, and
+spread over the other classes. How much is what makes the counts likeliest (the evidence of a
+beta-binomial, and of a Dirichlet-multinomial, Minka 2000). Where errors are spread that is a lot,
+and where they go one way it is little; nobody has to say which.
 """
 
 import numpy as np
@@ -13,7 +13,7 @@ from dovetail.labels.votes import Codes, Floats
 
 __all__ = ["confident", "counted", "from_counts", "shrunken"]
 
-_DRAWN = 5.0  # labels of each class that say that it is wrong as often as others
+_RATES = (2.0, 8.0, 32.0, 128.0)  # labels of a class that say that it is wrong as often as others
 _SPREADS = (0.5, 2.0, 8.0, 30.0, 120.0)  # wrong labels that say that errors are spread
 _LEAST, _MOST = 1e-4, 0.9
 _START = 0.1
@@ -91,12 +91,12 @@ def shrunken(joint: Floats, before: Floats) -> tuple[Floats, float]:
     off = np.where(own, 0.0, joint.T)
     rows, wrong = joint.sum(0), off.sum(1)
     usual = min(max(float(wrong.sum()) / max(float(rows.sum()), 1e-9), _LEAST), _MOST)
-    rate = (wrong + _DRAWN * usual) / (rows + _DRAWN)
-    weight = _weight(off, wrong)
+    drawn, weight = _rate_weight(rows, wrong, usual), _target_weight(off, wrong)
+    rate = (wrong + drawn * usual) / (rows + drawn)
     target = (off + weight * evenly) / (wrong + weight)[:, None]
     found = np.where(own, (1 - rate)[:, None], rate[:, None] * target)
     was = 1 - np.diag(before)
-    told = _DRAWN * (usual * np.log(was / usual) + (1 - usual) * np.log((1 - was) / (1 - usual)))
+    told = drawn * (usual * np.log(was / usual) + (1 - usual) * np.log((1 - was) / (1 - usual)))
     if len(joint) > 2:  # of two, errors have but one way to go
         went = np.where(own, 1.0, before / was[:, None] / np.where(own, 1.0, evenly))
         told = told + weight * (evenly * np.log(went)).sum(1)
@@ -108,7 +108,18 @@ def _evenly(classes: int) -> Floats:
     return (1 - np.eye(classes)) / max(classes - 1, 1)
 
 
-def _weight(off: Floats, wrong: Floats) -> float:
+def _rate_weight(rows: Floats, wrong: Floats, usual: float) -> float:
+    """The weight of the usual rate of errors under which the counts of errors are likeliest."""
+    told = []
+    for weight in _RATES:
+        ends = np.array([weight * usual, weight * (1 - usual), weight])
+        start = _log_gamma(ends) @ [1, 1, -1]
+        each = _log_gamma(ends[0] + wrong) + _log_gamma(ends[1] + rows - wrong)
+        told.append(float((each - _log_gamma(weight + rows) - start).sum()))
+    return _RATES[int(np.argmax(told))]
+
+
+def _target_weight(off: Floats, wrong: Floats) -> float:
     """The weight of spread errors under which the counts of errors are likeliest."""
     classes = len(off)
     if classes < 3:
