@@ -13,6 +13,7 @@ CONFIG = parse(
     <Choices name="mood" toName="text" choice="multiple">
       <Choice value="a"/><Choice value="b"/></Choices>
     <Labels name="ner" toName="text"><Label value="PER"/></Labels>
+    <Text name="other" value="$other"/><Pairwise name="better" toName="text,other"/>
     <Rating name="stars" toName="text"/><TextArea name="why" toName="text"/></View>"""
 )
 
@@ -33,11 +34,12 @@ def region(name: str, kind: str, **value: Any) -> dict[str, Any]:
             "2 PER",
         ),
         ([region("stars", "rating", rating=4), region("why", "textarea", text=["so"])], "4; so"),
+        ([region("better", "pairwise", selected="right")], "the second"),
         ([], "nothing"),
         ([region("dab", "brushlabels", rle=[1])], "of a kind that is not shown"),
         ([region("why", "textarea", text=["word " * 40])], "word " * 23 + "word…"),
     ],
-    ids=["classes", "spans", "several", "nothing", "unknown", "long"],
+    ids=["classes", "spans", "several", "pair", "nothing", "unknown", "long"],
 )
 def test_a_result_in_words(result: list[dict[str, Any]], words: str) -> None:
     assert said(json.dumps(result), CONFIG) == words

@@ -13,6 +13,7 @@ from dovetail.wire.label_studio.shapes import Shape
 __all__ = ["said"]
 
 _MOST = 120
+_SIDES = {"left": "the first", "right": "the second"}
 _REGIONS = msgspec.json.Decoder(list[dict[str, Any]])
 
 
@@ -35,6 +36,8 @@ def said(result: str, config: LabelConfig, *, was_cancelled: bool = False) -> st
 
 
 def _words(answer: Answer) -> str:
+    if answer.kind == "pairwise" and isinstance(answer.value, str):
+        return _SIDES.get(answer.value, answer.value)
     if answer.label is not None:
         return answer.label
     if isinstance(answer.value, str):

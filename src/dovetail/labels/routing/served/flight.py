@@ -131,6 +131,9 @@ class Flight:
         assert source is not None  # people are not asked but ask
         try:
             batch.said = source.answer(batch.asked, batch.room.question)
+            if len(batch.said) != len(batch.asked):
+                told = f"{len(batch.said)} answers came for {len(batch.asked)} tasks"
+                batch.problem = SourceError(f"the source {batch.one.spec.name!r} broke", why=told)
         except SourceError as error:
             batch.problem = error
         except Exception as error:  # a source is foreign: whatever it does is its own failure
