@@ -142,7 +142,6 @@ def test_answers_under_way_are_kept_when_the_server_stops_or_the_policy_changes(
             source(api, project, base, "one", concurrency=4, cost=1.0)
             until(lambda: one.now)
             api.call("PUT", url(project, "routing"), {"floor": 1, "quality": 0.9})
-            until(lambda: one.now)
         with running(tmp_path) as api:
             until(lambda: len(predictions(api, project, "one")) == 8)
             assert api.get(url(project, "quality"))["spent"] == 8.0
