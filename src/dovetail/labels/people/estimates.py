@@ -24,6 +24,7 @@ __all__ = [
 
 _STEPS = 60
 _STRENGTHS = (2.0, 4.0, 8.0, 15.0, 30.0, 60.0, 120.0)
+_AS_WELL = 1.0  # nats: of strengths that explain people about as well, the weakest is taken
 
 
 @dataclass(frozen=True)
@@ -247,7 +248,9 @@ def _strength(pairs: Sequence[tuple[float, int]], mean: float) -> float:
 
     if len(pairs) < 3:  # too few people to see how much people differ
         return 8.0
-    return max(_STRENGTHS, key=likelihood)
+    likely = {strength: likelihood(strength) for strength in _STRENGTHS}
+    enough = max(likely.values()) - _AS_WELL
+    return next(strength for strength in _STRENGTHS if likely[strength] >= enough)
 
 
 def _edge(is_inside: Callable[[float], bool], middle: float, end: float) -> float:

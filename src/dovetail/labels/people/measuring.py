@@ -10,11 +10,12 @@ from dovetail.labels.people import records
 from dovetail.labels.people.agreement import Agreement, Pair, agreement, pairs
 from dovetail.labels.people.book import Read
 from dovetail.labels.people.checks import Check, checks
+from dovetail.labels.people.consensus import Confused, consensus
 from dovetail.labels.people.estimates import Estimate
 from dovetail.labels.people.given import by_task, latest
 from dovetail.labels.people.golden import Gold
 from dovetail.labels.people.pace import Trend, trends
-from dovetail.labels.people.quality import Confused, consensus, quality
+from dovetail.labels.people.quality import quality
 from dovetail.labels.people.room import Room
 
 __all__ = ["AgreementPage", "Measures", "PeopleReport", "Person"]

@@ -15,13 +15,13 @@ from dovetail.base.errors import InvalidInputError
 from dovetail.labels.errors import AbsentError
 from dovetail.labels.people.agreement import Agreement, Pair
 from dovetail.labels.people.checks import Check
+from dovetail.labels.people.consensus import Confused
 from dovetail.labels.people.estimates import Estimate
 from dovetail.labels.people.golden import AddGold, GoldReport
 from dovetail.labels.people.members import Invitation, Member
 from dovetail.labels.people.pace import Trend
 from dovetail.labels.people.people import People
 from dovetail.labels.people.plan import Plan, read_plan
-from dovetail.labels.people.quality import Confused
 from dovetail.labels.routes.kit import read_body
 from dovetail.labels.store import tables as t
 from dovetail.web import pages

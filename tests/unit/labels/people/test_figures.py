@@ -9,8 +9,9 @@ from dovetail.base.errors import InvalidInputError
 from dovetail.labels.people import agreement as agreements
 from dovetail.labels.people import estimates, gold, pace, qualification
 from dovetail.labels.people.checks import checks
+from dovetail.labels.people.consensus import consensus
 from dovetail.labels.people.given import Given, by_task, latest
-from dovetail.labels.people.quality import consensus, quality
+from dovetail.labels.people.quality import quality
 
 RULE = qualification.Rule((qualification.Tier("basic", 0.7), qualification.Tier("expert", 0.9)))
 
@@ -102,6 +103,25 @@ def test_a_random_clicker_is_told_from_the_others_by_gold_and_without() -> None:
         assert [one.person for one in found.people] == ["ann", "bob", "eve"]
         assert next(one for one in found.people if one.person == "eve").differs == "worse"
         assert found.confused[0].person == "eve"
+
+
+@pytest.mark.parametrize(
+    ("skills", "items"),
+    [((0.9, 0.88, 0.5), 100), ((0.95, 0.9, 0.55, 0.55), 150), ((0.9, 0.9), 100)],
+    ids=["one clicks at random", "two do", "two people"],
+)
+def test_intervals_hold_what_people_are_right_in_without_any_gold(
+    skills: tuple[float, ...], items: int
+) -> None:
+    names = ["ann", "bob", "cy", "dee"][: len(skills)]
+    held = []
+    for seed in range(25):
+        crew = dict(zip(names, skills, strict=True))
+        answers, _ = crowd(crew, items, seed=seed, classes="ab")
+        found = quality(latest(answers), [], names, consensus(["c"], latest(answers), {}))
+        held += [e.low <= crew[e.person] <= e.high for e in found.people]
+        assert all(e.answers == items for e in found.people)
+    assert sum(held) >= 0.9 * len(held)
 
 
 def test_who_answers_alone_is_not_judged_by_their_own_answer() -> None:
