@@ -9,6 +9,7 @@ shape that its API and webhooks show.
 """
 
 import re
+from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
@@ -331,7 +332,7 @@ def _notes(
         said.append('No tag shows a field of the data: write value="$field" to show one.')
     for control in controls.values():
         classes = [label.name for label in flat(control.labels)]
-        doubled = sorted({name for name in classes if classes.count(name) > 1})
+        doubled = sorted(name for name, times in Counter(classes).items() if times > 1)
         if doubled and control.kind != "taxonomy":
             said.append(f"{control.tag} '{control.name}' offers {doubled[0]!r} more than once.")
         wanted = control.conditions.get("whenTagName")
