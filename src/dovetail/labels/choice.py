@@ -1,7 +1,8 @@
 """Which model of the sources fits these answers: none wins everywhere, and the wrong one costs.
 
 Each answer is left out in turn and told from the others on its item. A model must tell such answers
-better than the vote shares do, or majority vote it is.
+better than the vote shares do, or majority vote it is. A matrix of confusions for each source must
+tell them clearly better than one accuracy does, which needs far fewer answers to be known.
 """
 
 from dataclasses import dataclass

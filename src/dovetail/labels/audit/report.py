@@ -24,31 +24,21 @@ def report_html(found: Audit | SeveralAudit, title: str, row: str = "row") -> st
         title: What was audited.
         row: What a row is named by: "row", or "task" of a project.
     """
-    if isinstance(found, SeveralAudit):
-        return _several_html(found, title, row)
-    template = environment().get_template("labels/audit.html")
-    return template.render(
+    template, classes, contradicting = "labels/audit_several.html", [], []
+    if isinstance(found, Audit):
+        template, classes = "labels/audit.html", found.classes
+        contradicting = found.contradicting
+    page = environment().get_template(template)
+    return page.render(
         found=found,
         title=title,
         row=row,
         suspects=found.suspects[:_SUSPECTS],
-        classes=found.classes[:_CLASSES],
-        contradicting=found.contradicting[:_GROUPS],
+        classes=classes[:_CLASSES],
+        contradicting=contradicting[:_GROUPS],
         leaking=found.leaking[:_GROUPS],
         span=_span,
         bar=_bar,
-    )
-
-
-def _several_html(found: SeveralAudit, title: str, row: str) -> str:
-    template = environment().get_template("labels/audit_several.html")
-    return template.render(
-        found=found,
-        title=title,
-        row=row,
-        suspects=found.suspects[:_SUSPECTS],
-        leaking=found.leaking[:_GROUPS],
-        span=_span,
     )
 
 

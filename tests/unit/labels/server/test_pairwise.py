@@ -92,13 +92,13 @@ def test_pairs_are_routed_until_it_is_sure_which_is_better(labels: Api) -> None:
 
 
 def test_votes_on_pairs_are_combined_by_what_each_person_is_worth(labels: Api) -> None:
-    project, ids, better = voted(labels, 150, [0.95, 0.9, 0.55, 0.55])
+    project, ids, better = voted(labels, 150, [0.95, 0.9, 0.85, 0.5, 0.5, 0.5])
     path = f"/api/labels/projects/{project}"
     labels.post(f"{path}/snapshots", {"name": "v1"})
     answer = labels.http.get(f"{path}/snapshots/v1/labels")
     told = {row["task"]: row for row in map(json.loads, answer.text.splitlines())}
     right = [told[task]["label"] == truth for task, truth in zip(ids, better, strict=True)]
-    assert np.mean(right) > 0.86  # most votes are right for 83 %
+    assert np.mean(right) > 0.94  # of sixty draws most votes reach 93 % at best, and 86 % mostly
     assert told[ids[0]]["how"] != "closest to the others"
     assert told[ids[0]]["result"][0]["value"] in ({"selected": "left"}, {"selected": "right"})
     assert 0.5 < told[ids[0]]["probability"] <= 1

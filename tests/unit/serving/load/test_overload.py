@@ -20,7 +20,7 @@ def test_a_full_queue_answers_at_once_with_when_to_come_again(slow):
         server.waits(3, "full")
         start = time.monotonic()
         refused = server.ask([[1, 1]], "full")
-        assert time.monotonic() - start < 1.2
+        assert time.monotonic() - start < 0.3
         assert refused.status_code == 503
         assert refused.headers["retry-after"] == "2"  # four calls of 0.4 s
         assert refused.json()["error"] == (
