@@ -1,4 +1,4 @@
-"""Enters answers into the ledger behind their backs, those that wait together in one transaction.
+"""Enters answers into the ledger once they are saved, those that wait together in one transaction.
 
 SQLite's writer does so by itself. On PostgreSQL a transaction is waited for, by whoever begins it;
 an annotator should not wait for the ledger, so one thread does.
@@ -19,7 +19,7 @@ log = telemetry.logger("labels")
 
 
 class Entering:
-    """Enters.
+    """Takes answers for the ledger and returns at once.
 
     Args:
         database: where the ledger is.

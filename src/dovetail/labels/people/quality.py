@@ -2,7 +2,7 @@
 
 The second leaves a person's own answer out of the consensus that it is held against, so nobody
 agrees with themselves, and is as unsure as the others are (`consensus`). Neither is a rank: shares
-are drawn towards the pool's, have intervals, and people that cannot be told apart are said to be.
+are drawn towards the pool's and have intervals, and who cannot be told apart is named as that.
 """
 
 from collections import Counter
